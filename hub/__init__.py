@@ -1,0 +1,49 @@
+"""stylehub: a hub of image style transfer methods.
+
+    import hub
+    style = hub.load("cin-25styles")
+    style("photo.jpg", style="starry-night").save("out.png")
+
+Importing ``hub`` imports neither torch nor anything else that is slow; the names below load on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hub.batch import run_folder as run_folder
+    from hub.errors import StylehubError as StylehubError
+    from hub.images import write_image as write_image
+    from hub.loading import load as load
+    from hub.method import Method as Method
+    from hub.method import Styles as Styles
+    from hub.parameters import Parameters as Parameters
+    from hub.progress import Progress as Progress
+    from hub.registry import info as info
+    from hub.registry import list_models as list
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "load": ("hub.loading", "load"),
+    "list": ("hub.registry", "list_models"),
+    "info": ("hub.registry", "info"),
+    "save": ("hub.provenance", "save"),
+    "run_folder": ("hub.batch", "run_folder"),
+    "Method": ("hub.method", "Method"),
+    "Parameters": ("hub.parameters", "Parameters"),
+    "Progress": ("hub.progress", "Progress"),
+    "StylehubError": ("hub.errors", "StylehubError"),
+}
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'hub' has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""``python -m hub`` is ``stylehub``."""
+
+from hub.cli import main
+
+main()

@@ -1,0 +1,486 @@
+"""The command line: ``stylehub list | info | stylize | fuse | batch | train | eval | show``.
+
+A method's own flags are drawn from its ``Parameters``; nothing here knows any method. Heavy imports happen inside
+the commands, so that ``stylehub list`` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from hub.errors import ImageError, ParameterError, StylehubError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+    from hub.method import Method
+
+app = typer.Typer(
+    help="Image style transfer: every method behind one command.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+# A method's flags are unknown to typer: they arrive among the words and are parsed against the method's parameters.
+FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
+FLAGS_HELP = "The method's own flags (such as --style, --strength, --size) are listed by `stylehub info MODEL`."
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.")]
+Words = Annotated[
+    list[str], typer.Argument(metavar="PHOTOS...", help="Pictures, folders, glob patterns, or - for standard input; and flags.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG and WebP.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16; the fastest that is right when left out.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
+StrengthMap = Annotated[Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")]
+
+
+def main() -> NoReturn:
+    """Run the command line; every expected error is one sentence on standard error and exit status 1."""
+    try:
+        app()
+    except StylehubError as error:
+        print(f"stylehub: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stylehub: stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+    sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Image style transfer: every method behind one command."""
+    if show:
+        from hub import __version__
+
+        print(f"stylehub {__version__}")
+        raise typer.Exit
+
+
+@app.command("list")
+def list_(
+    task: Annotated[str | None, typer.Option(help="Only models for this task: single, fusion, ...")] = None, as_json: Json = False
+) -> None:
+    """Every model there is."""
+    from hub.registry import list_models
+
+    entries = list_models(task)
+    if as_json:
+        _print_json([{"name": e.name, "method": e.method_id, "tasks": e.tasks, "title": e.model.title} for e in entries])
+        return
+    width = max(len(e.name) for e in entries)
+    for e in entries:
+        print(f"{e.name:{width}}  {e.model.title} ({', '.join(e.tasks)}): {e.model.summary}")
+
+
+@app.command()
+def info(model: ModelName, as_json: Json = False, trust: Trust = False) -> None:
+    """One model: its styles, its flags, its paper and its licences."""
+    from hub.flags import rows
+    from hub.loading import load
+
+    method = load(model, device="cpu", trust=trust)
+    entry, weights = method.entry, method.entry.model.weights
+    flags = [dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)]
+    if as_json:
+        facts = entry.model_dump(mode="json", exclude={"root"})
+        _print_json(facts | {"styles": [s.model_dump() for s in method.styles.values()], "parameters": flags})
+        return
+    from rich.table import Table
+
+    console = _console()
+    print(f"{entry.name}: {entry.model.title}\n{entry.model.summary}\n")
+    paper = entry.method.paper
+    print(f"paper     {paper.authors} {paper.year}: {paper.title}, {paper.url}")
+    print(f"tasks     {', '.join(entry.tasks)}; pictures of any size, tiling {entry.method.tiling}")
+    print(f"licences  code {entry.method.code_license}, weights {weights.license if weights else 'none needed'}")
+    if weights:
+        where = f"{weights.repo_id}@{weights.revision}" if weights.revision else "bundled only"
+        print(f"weights   {weights.bytes / 1e6:.2f} MB, sha256 {weights.sha256}, {where}")
+    if method.styles:
+        print()
+        table = Table("style", "title", "artist", "year", box=None, pad_edge=False)
+        for style in method.styles.values():
+            table.add_row(style.name, style.title, style.artist, style.year)
+        console.print(table)
+    print()
+    table = Table("flag", "range", "default", "what it does", box=None, pad_edge=False)
+    for flag in flags:
+        table.add_row(*flag.values())
+    console.print(table)
+
+
+@app.command(context_settings=FREE, epilog=FLAGS_HELP)
+def stylize(
+    model: ModelName,
+    words: Words,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quality: Quality = 95,
+    device: Device = "auto",
+    dtype: Dtype = None,
+    offline: Offline = False,
+    endpoint: Endpoint = None,
+    trust: Trust = False,
+    strength_map: StrengthMap = None,
+    as_json: Json = False,
+) -> None:
+    """Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png."""
+    from hub.loading import load
+
+    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+    parameters, photos = _split(method, words)
+    _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+
+
+@app.command(context_settings=FREE, epilog=FLAGS_HELP)
+def fuse(
+    model: ModelName,
+    words: Words,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quality: Quality = 95,
+    device: Device = "auto",
+    dtype: Dtype = None,
+    offline: Offline = False,
+    endpoint: Endpoint = None,
+    trust: Trust = False,
+    strength_map: StrengthMap = None,
+    as_json: Json = False,
+) -> None:
+    """Blend several styles: stylehub fuse cin-25styles photo.jpg --style starry-night=0.6 --style great-wave=0.4."""
+    from hub.loading import load
+
+    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+    if "fusion" not in method.entry.tasks:
+        raise ParameterError(f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can.")
+    parameters, photos = _split(method, words)
+    if isinstance(parameters.get("style"), str):
+        parameters["style"] = {parameters["style"]: 1.0}
+    _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+
+
+@app.command(context_settings=FREE, epilog=FLAGS_HELP)
+def batch(
+    model: ModelName,
+    words: Words,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the results, which keep the photos' names.")],
+    overwrite: Overwrite = False,
+    quality: Quality = 95,
+    device: Device = "auto",
+    dtype: Dtype = None,
+    offline: Offline = False,
+    endpoint: Endpoint = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Stylise whole folders; run it again to go on where it stopped."""
+    from hub.batch import run_folder
+    from hub.loading import load
+
+    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+    parameters, photos = _split(method, words)
+    with _bar(as_json) as bar:
+        task = bar.add_task("batch", total=None)
+
+        def advance(done: int, of: int, photo: Path) -> None:
+            bar.update(task, completed=done, total=of, description=photo.name)
+
+        try:
+            report = run_folder(
+                method, photos, output, overwrite=overwrite, quality=quality, progress=advance, **parameters
+            )
+        except KeyboardInterrupt:
+            print(f"stylehub: stopped; what is finished is in {output}, the same command goes on.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if as_json:
+        _print_json(
+            {
+                "written": [str(p) for p in report.written],
+                "skipped": [str(p) for p in report.skipped],
+                "failed": {str(p): reason for p, reason in report.failed.items()},
+            }
+        )
+    else:
+        print(f"{len(report.written)} written to {output}, {len(report.skipped)} were there already, {len(report.failed)} failed")
+        for photo, reason in report.failed.items():
+            print(f"  {photo}: {reason}", file=sys.stderr)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command(context_settings={**FREE, "help_option_names": []}, add_help_option=False)
+def train(
+    method: Annotated[str, typer.Argument(help="A method that can be trained, such as cin.")] = "",
+    words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", help="The recipe's settings.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of this run; a run that stopped goes on.")] = Path("runs/train"),
+    device: Device = "auto",
+    help_: Annotated[bool, typer.Option("--help", "-h", help="Show this method's settings.")] = False,
+) -> None:
+    """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
+    from hub.flags import parse, rows
+    from hub.loading import plugin_class
+    from hub.parameters import validate
+    from hub.progress import Progress
+    from hub.registry import list_models, method_entry
+
+    trainable = sorted({e.method_id for e in list_models() if e.method.training})
+    if not method:
+        print(f"usage: stylehub train METHOD --out FOLDER FLAGS...\n`stylehub train METHOD --help` lists the flags of: {', '.join(trainable)}")
+        raise typer.Exit(0 if help_ else 2)
+    entry = method_entry(method)
+    if entry.method.training is None:
+        raise ParameterError(f"{method} is not trained; these methods are: {', '.join(trainable)}.")
+    recipe_class = plugin_class(entry, entry.method.training)
+    if help_:
+        from rich.table import Table
+
+        table = Table("flag", "range", "default", "what it does", box=None, pad_edge=False)
+        for row in [
+            ("--out", "path", "runs/train", "The folder of this run; a run that stopped goes on."),
+            ("--device", "", "auto", "auto, cpu, cuda, mps."),
+            *rows(recipe_class.Settings),
+        ]:
+            table.add_row(*row)
+        print(f"usage: stylehub train {entry.method_id} FLAGS...\n")
+        _console().print(table)
+        return
+    from hub.runtime import choose_device
+    from hub.training import train as run
+
+    values, rest = parse(recipe_class.Settings, words or [])
+    if rest:
+        raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {entry.method_id} --help` lists them.")
+    settings = validate(recipe_class.Settings, values)
+    place = choose_device(device)
+    recipe = recipe_class(settings, place)
+    with _bar(False) as bar:
+        task = bar.add_task("train", total=settings.steps)
+
+        def advance(p: Progress) -> None:
+            losses = " ".join(f"{name} {value:.3f}" for name, value in p.losses.items() if "/" not in name)
+            bar.update(task, completed=p.step, description=losses)
+            if not sys.stderr.isatty() and p.step % 50 == 0:
+                print(f"{p.step}/{p.of} {losses}", file=sys.stderr, flush=True)
+
+        try:
+            weights = run(recipe, out, place, advance)
+        except KeyboardInterrupt:
+            print(f"stylehub: stopped; the same command goes on from the checkpoint in {out}.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    print(f"trained: {weights}; try it with `stylehub stylize ./{weights} PHOTO ...`; losses: `tensorboard --logdir {out}`")
+
+
+@app.command("eval")
+def evaluate(
+    model: ModelName,
+    photos: Annotated[str, typer.Option(help="A tar shard, a folder or a pattern of photos that were not trained on.")],
+    paintings: Annotated[Path, typer.Option(help="The folder of the paintings, named by the model's styles.")],
+    vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, keys as torchvision's vgg16().features.")],
+    size: Annotated[int, typer.Option(min=64, help="Short side in pixels.")] = 512,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="Only these styles; may be repeated.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the JSON to this file too.")] = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    dtype: Dtype = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a model: distance to the painting, distance to the photo, edges kept."""
+    from dataclasses import asdict
+
+    from hub.evaluation import average, evaluate, read_photos
+    from hub.images import read_image
+    from hub.loading import load
+    from hub.names import resolve
+    from methods.parts.vgg import VGG16
+
+    method = load(model, device=device, dtype=dtype, trust=trust)
+    if output and output.exists() and not overwrite:
+        raise ImageError(f"{output} exists; pass --overwrite or choose another name.")
+    names = [resolve(s, method.styles, "style") for s in style] if style else list(method.styles)
+    if not names:
+        raise ParameterError(f"{method.entry.name} has no styles of its own to measure.")
+    pictures = {name: read_image(_picture_named(paintings, name)).rgb for name in names}
+    network = VGG16(vgg).to(method.device)
+    with _bar(as_json) as bar:
+        task = bar.add_task("eval", total=None)
+        scores = evaluate(
+            lambda photo, name: method(photo, style=name),
+            list(read_photos(photos, limit)),
+            pictures,
+            network,
+            size=size,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    result = {
+        "model": method.entry.name,
+        "weights": method.weights_sha256,
+        "size": size,
+        "photos": Path(photos).name,
+        "limit": limit,
+        "dtype": str(method.dtype).removeprefix("torch."),
+        "average": asdict(average(scores)),
+        "styles": {name: asdict(s) for name, s in scores.items()},
+    }
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        _print_json(result)
+        return
+    from rich.table import Table
+
+    table = Table("style name", "style", "content", "edges", "untouched", box=None, pad_edge=False)
+    for name, s in [*scores.items(), ("average", average(scores))]:
+        table.add_row(name, *(f"{v:.3f}" for v in (s.style, s.content, s.edges, s.untouched_style)))
+    _console().print(table)
+
+
+@app.command()
+def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub made.")], as_json: Json = False) -> None:
+    """How a picture was made, and the command that makes it again."""
+    from hub.images import read_recipe
+    from hub.provenance import command, python_line
+
+    recipe = read_recipe(picture)
+    if recipe is None:
+        raise ImageError(f"{picture} does not say how it was made; stylehub did not write it, or its metadata was removed.")
+    if as_json:
+        _print_json(recipe | {"command": command(recipe)})
+        return
+    print(command(recipe))
+    print(python_line(recipe))
+    print(f"weights sha256 {recipe.get('weights')}, stylehub {recipe.get('stylehub')}")
+
+
+# --- What the commands share
+
+
+def _split(method: "Method", words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    from hub.flags import parse
+    from hub.parameters import validate
+
+    parameters, photos = parse(method.Parameters, words)
+    if not photos:
+        raise ParameterError("Give at least one photo, a folder, or - for standard input.")
+    method.resolve(validate(method.Parameters, parameters))
+    return parameters, photos
+
+
+def _stylize(
+    method: "Method",
+    photos: list[str],
+    parameters: dict[str, Any],
+    output: str | None,
+    overwrite: bool,
+    quality: int,
+    strength_map: Path | None,
+    as_json: bool,
+) -> None:
+    from hub.images import encode_image, find_images
+    from hub.provenance import save
+
+    to_stdout = output == "-" or (output is None and photos == ["-"])
+    if "-" in photos:
+        if photos != ["-"]:
+            raise ParameterError("Standard input is one picture; give - alone.")
+        jobs: dict[Path | None, Path] = {None: Path(output or "-")}
+    else:
+        paths = find_images(photos)
+        if to_stdout and len(paths) > 1:
+            raise ParameterError(f"Standard output takes one picture, not {len(paths)}; give a folder with -o.")
+        jobs = _jobs(paths, output, parameters)
+    if not to_stdout and not overwrite:
+        for target in jobs.values():
+            if target.exists():
+                raise ImageError(f"{target} exists; pass --overwrite or choose another name with -o.")
+    written = []
+    with _bar(as_json or to_stdout) as bar:
+        for photo, target in jobs.items():
+            task = bar.add_task(photo.name if photo else "standard input", total=None)
+            source: Any = photo or sys.stdin.buffer
+            image = method(
+                source,
+                strength_map=strength_map,
+                progress=lambda p, task=task: bar.update(task, completed=p.step, total=p.of),
+                **parameters,
+            )
+            if to_stdout:
+                sys.stdout.buffer.write(encode_image(image, "png", recipe=image.info.get("stylehub")))
+                sys.stdout.buffer.flush()
+                return
+            save(image, target, overwrite=overwrite, quality=quality)
+            written.append({"photo": str(photo) if photo else None, "output": str(target)} | image.info["stylehub"])
+    if as_json:
+        _print_json(written)
+    else:
+        for job in written:
+            print(job["output"])
+
+
+def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> "dict[Path | None, Path]":
+    """Photo -> result: the file or folder of ``output``, or the photo's name with the style's in the current folder."""
+    from hub.images import FORMATS
+
+    folder = Path(output or ".")
+    if len(paths) == 1 and output and not folder.is_dir() and not output.endswith("/"):
+        return {paths[0]: folder}
+    style = parameters.get("style") or "stylised"
+    label = style if isinstance(style, str) else "+".join(style)
+    jobs: dict[Path | None, Path] = {}
+    for path in paths:
+        suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
+        target = folder / f"{path.stem}-{label}{suffix}"
+        if target in jobs.values():
+            raise ImageError(f"Two photos would become {target}; stylise them into two folders.")
+        jobs[path] = target
+    return jobs
+
+
+def _picture_named(folder: Path, name: str) -> Path:
+    for suffix in (".jpg", ".jpeg", ".png", ".webp"):
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise ImageError(f"There is no painting {name}.jpg (or .png, .webp) in {folder}; --paintings needs one a style.")
+
+
+@contextmanager
+def _bar(hidden: bool) -> "Iterator[Bars]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=hidden or not console.is_terminal) as bar:
+        yield bar
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(soft_wrap=not sys.stdout.isatty())
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+

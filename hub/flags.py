@@ -1,0 +1,97 @@
+"""Command-line flags drawn from a pydantic model, so that nothing about a parameter is written twice."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from hub.errors import ParameterError
+from hub.names import resolve
+from hub.parameters import Declared, declared
+
+
+def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Split ``words`` into values for ``model`` and the words that are no flags.
+
+    Flags are ``--name value`` or ``--name=value``, ``--flag`` and ``--no-flag``; lists repeat the flag or separate by
+    commas, shares are ``--style name=0.6 --style other=0.4``. Raises ``UnknownName`` or ``ParameterError``.
+    """
+    options = {field.option: field for field in declared(model)}
+    negatives = {"--no-" + field.option[2:]: field for field in options.values() if field.kind == "flag"}
+    found: dict[str, list[str]] = {}
+    flags: dict[str, Any] = {}
+    rest: list[str] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if not word.startswith("-") or word == "-" or _is_number(word):
+            rest.append(word)
+            continue
+        option, equals, value = word.partition("=")
+        if option in negatives:
+            flags[negatives[option].name] = False
+            continue
+        if option not in options:
+            option = "--" + resolve(option.lstrip("-"), {o[2:] for o in options}, "option")
+        field = options[option]
+        if field.kind == "flag" and not equals:
+            flags[field.name] = True
+            continue
+        if not equals:
+            if not queue:
+                raise ParameterError(f"{option} needs a value: {field.description}")
+            value = queue.pop(0)
+        found.setdefault(field.name, []).append(value)
+    by_name = {field.name: field for field in options.values()}
+    return flags | {name: _value(by_name[name], values) for name, values in found.items()}, rest
+
+
+def rows(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
+    """(flag, range, default, description) of every field: the help text, and the table in a card."""
+    return [(f.option, _range(f), "needed" if f.required else _default(f), f.description) for f in declared(model)]
+
+
+def _value(field: Declared, values: list[str]) -> Any:
+    if field.kind == "shares":
+        pairs = [part.rpartition("=") if "=" in part else (part, "", "") for value in values for part in value.split(",")]
+        if len(pairs) == 1 and not pairs[0][1]:
+            return pairs[0][0]
+        try:
+            shares: dict[str, float] = {}
+            for name, _, share in pairs:
+                shares[name] = shares.get(name, 0.0) + (float(share) if share else 1.0)
+            return shares
+        except ValueError:
+            raise ParameterError(f"{field.option} takes names with shares, such as {field.option} name=0.6.") from None
+    if field.kind == "list":
+        return [part for value in values for part in value.split(",") if part]
+    if len(values) > 1:
+        raise ParameterError(f"{field.option} is given {len(values)} times; give it once.")
+    return values[0]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _range(field: Declared) -> str:
+    if field.choices:
+        return "|".join(field.choices)
+    if field.kind == "shares":
+        return "name or name=share"
+    if field.minimum is None and field.maximum is None:
+        return "" if field.kind == "flag" else field.kind
+    low, high = ("" if bound is None else f"{bound:g}" for bound in (field.minimum, field.maximum))
+    return f"{low}..{high}"
+
+
+def _default(field: Declared) -> str:
+    if field.kind == "flag":
+        return "on" if field.default else "off"
+    if isinstance(field.default, list):
+        return ",".join(map(str, field.default))
+    return "" if field.default is None else str(field.default)

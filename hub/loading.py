@@ -1,0 +1,153 @@
+"""``hub.load``: from a name, a hub repository or a folder to a method that can be called."""
+
+import json
+import re
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import RegistryError, StylehubError, UnknownName, WeightsError
+from hub.registry import Entry, Model, info, method_entry, read_registry
+from hub.weights import fetch_repository, find_weights, read_metadata, read_safetensors, sha256_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from hub.method import Method
+
+REPOSITORY = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
+FILE_NAME = "model.safetensors"
+
+
+def load(
+    name: str | Path,
+    *,
+    device: "str | torch.device | None" = None,
+    dtype: "str | torch.dtype | None" = None,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    token: str | None = None,
+    offline: bool | None = None,
+    endpoint: str | None = None,
+    trust: bool = False,
+) -> "Method":
+    """A method, ready to be called.
+
+    Args:
+        name: a model of ``hub.list()``; ``hf://owner/repo@<40 hex>``; ``./folder`` with trained weights
+            (``model.safetensors``) or with a method (``registry.yaml`` and its code); or ``./file.safetensors``.
+        device: None or "auto": CUDA, then MPS, then the CPU.
+        dtype: None: the fastest that is right on the device; or "float32", "bfloat16", "float16".
+        revision: another commit (40 hex) of the model's repository than the pinned one.
+        cache_dir, token, endpoint: passed to the hub client; ``endpoint`` is a mirror.
+        offline: True never touches the network.
+        trust: run the code in a folder that is not installed. Code is never taken from a hub repository.
+
+    Raises:
+        UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.
+    """
+    options = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
+    text = str(name)
+    if text.startswith("hf://"):
+        match = REPOSITORY.fullmatch(text)
+        if match is None:
+            raise UnknownName(
+                f"{text!r} is no pinned repository; write hf://owner/repo@ and the 40 hexadecimal digits of a commit."
+            )
+        folder = fetch_repository(match["repo"], match["revision"], [FILE_NAME], **options)
+        return _from_weights(folder / FILE_NAME, device, dtype, source=text)
+    if isinstance(name, Path) or text.startswith((".", "~")) or "/" in text or "\\" in text:
+        return _from_path(Path(text).expanduser(), device, dtype, trust)
+    try:
+        entry = info(text)
+    except UnknownName as error:
+        raise UnknownName(f"{error} For the folder of that name write ./{text}.") if Path(text).is_dir() else error from None
+    return _from_entry(entry, device, dtype, revision=revision, **options)
+
+
+def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
+    """The class that ``entry`` (or another ``dotted_path`` of it) names. Raises ``RegistryError`` when it does not exist."""
+    module_name, _, class_name = (dotted_path or entry.method.plugin).partition(":")
+    try:
+        module = _folder_module(entry.root, module_name) if entry.external and entry.root else import_module(module_name)
+        return getattr(module, class_name)
+    except (ImportError, AttributeError, SyntaxError, FileNotFoundError) as error:
+        raise RegistryError(
+            f"The method {entry.method_id!r} of {entry.source} points to {module_name}:{class_name}, which does not load: {error}."
+        ) from error
+
+
+def _from_entry(entry: Entry, device: Any, dtype: Any, **options: Any) -> "Method":
+    if entry.model.weights is None:
+        return _build(entry, None, device, dtype)
+    path = find_weights(entry.model.weights, root=entry.root, **options)
+    return _build(entry, path, device, dtype)
+
+
+def _from_path(path: Path, device: Any, dtype: Any, trust: bool) -> "Method":
+    if path.suffix == ".safetensors":
+        return _from_weights(path, device, dtype, source=str(path))
+    if not path.is_dir():
+        raise UnknownName(f"There is no folder {path}; give a name of `stylehub list`, a folder, or hf://owner/repo@commit.")
+    if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
+        return _from_weights(path / FILE_NAME, device, dtype, source=str(path))
+    entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
+    if not trust:
+        raise StylehubError(
+            f"{path} holds a method whose code would run on this machine; read it, then load it with trust=True (--trust)."
+        )
+    return _from_entry(entries[0], device, dtype)
+
+
+def _from_weights(path: Path, device: Any, dtype: Any, source: str) -> "Method":
+    """Weights without a registry entry: their own metadata names the method, which must be installed."""
+    entry = method_entry(str(_config(path).get("method")))
+    model = Model(title=path.stem, summary=f"weights from {source}")
+    return _build(entry.model_copy(update={"name": source, "model": model, "source": source}), path, device, dtype)
+
+
+def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method":
+    from hub.runtime import choose_device, choose_dtype
+
+    config: dict[str, Any] = {}
+    tensors: dict[str, torch.Tensor] = {}
+    if path is not None:
+        config, tensors = _config(path), read_safetensors(path)
+        if config.pop("method", None) != entry.method_id:
+            raise WeightsError(f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry.")
+    place = choose_device(device)
+    method: Method = plugin_class(entry)(
+        entry, place, choose_dtype(dtype, place, entry.method.half), sha256_of(path) if path else None
+    )
+    method.setup(config, tensors)
+    return method
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """The configuration that our weights carry in their own metadata, so that the two can never be mixed up."""
+    try:
+        config = json.loads(read_metadata(path)["config"])
+    except (KeyError, ValueError, RecursionError):
+        raise WeightsError(f"{path} was not written by stylehub: its metadata has no configuration.") from None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path} was not written by stylehub: its configuration is no mapping.")
+    return config
+
+
+def _folder_module(root: Path, name: str) -> Any:
+    """Module ``name`` of the folder ``root``, imported as a package of its own so that two folders never mix."""
+    import hashlib
+
+    package = "stylehub_folder_" + hashlib.sha256(str(root).encode()).hexdigest()[:12]
+    if package not in sys.modules:
+        init = root / "__init__.py"
+        spec = spec_from_file_location(package, init if init.is_file() else None, submodule_search_locations=[str(root)])
+        if spec is None:
+            raise ImportError(f"{root} cannot be imported")
+        module = module_from_spec(spec)
+        sys.modules[package] = module
+        if spec.loader is not None and init.is_file():
+            spec.loader.exec_module(module)
+    return import_module(f"{package}.{name}")

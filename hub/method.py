@@ -1,0 +1,194 @@
+"""The contract. A method subclasses ``Method``, declares its parameters and writes ``setup`` and ``stylize``.
+
+Everything else a user sees is here and the same for all: pictures of any kind in and the same kind out, checked
+parameters, working size, colours kept, strength and strength maps.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from hub import images
+from hub.errors import ParameterError
+from hub.parameters import Parameters, validate
+from hub.progress import Progress, ProgressCallback
+from hub.registry import Entry
+
+Picture = Path | str | bytes | BinaryIO | Image.Image
+
+
+class Style(BaseModel):
+    """A style that a model has learnt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+
+
+class Method(ABC):
+    """A style transfer method with its weights, ready to be called.
+
+    A subclass sets ``Parameters`` and implements ``setup`` and ``stylize``. It never sees files, devices it did not
+    ask for, alpha channels or sizes out of range.
+    """
+
+    Parameters: ClassVar[type[Parameters]] = Parameters
+
+    def __init__(self, entry: Entry, device: torch.device, dtype: torch.dtype, weights_sha256: str | None = None) -> None:
+        self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
+
+    @abstractmethod
+    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Build the networks from ``config`` (untrusted: validate it) and ``tensors``, and ``place`` them."""
+
+    @abstractmethod
+    def stylize(self, content: Tensor, parameters: Any, progress: ProgressCallback) -> Tensor:
+        """The stylised ``content``: float32 ``(N, 3, H, W)`` in [0, 1] on ``self.device``, any H and W >= 1, both ways.
+
+        ``parameters`` is a ``self.Parameters``; strength, size and colours are not this function's business.
+        """
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        """The styles that this model knows by name; empty when it takes any."""
+        return {}
+
+    def prepare(self, content: Tensor, parameters: Any) -> Tensor:
+        """The part of ``content`` (``(N, 3, H, W)``) to work on; methods that crop, as some papers do, override it."""
+        return content
+
+    def resolve(self, parameters: Any) -> Any:
+        """``parameters`` with every name in full, as they are recorded in a picture. Raises ``ParameterError``."""
+        return parameters
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """``network`` frozen, on this method's device, in its dtype and the memory layout that convolutions like."""
+        network = network.eval().requires_grad_(False)
+        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(
+        self,
+        content: Picture | Tensor,
+        *,
+        strength_map: Picture | Tensor | None = None,
+        progress: ProgressCallback | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """Stylise ``content``.
+
+        Args:
+            content: a path, bytes, an open file, a PIL image, or a float tensor ``(N, 3, H, W)`` in [0, 1].
+            strength_map: where the style applies: a grey picture or a tensor ``(H, W)`` in [0, 1]; it multiplies
+                ``strength`` and is resized to the content.
+            progress: called with a ``hub.Progress`` as the work goes on; raise ``hub.errors.Cancelled`` in it to stop.
+            parameters: the fields of this method's ``Parameters``.
+
+        Returns:
+            A tensor like ``content`` when that is a tensor, otherwise a PIL image of the same size, alpha kept, whose
+            ``info["stylehub"]`` says how it was made (``hub.save`` writes it into the file).
+
+        Raises:
+            ParameterError, UnknownName: a parameter or style that cannot be.
+            ImageError: a picture that cannot be read.
+        """
+        values = self.resolve(validate(self.Parameters, parameters))
+        report = progress or (lambda _: None)
+        if isinstance(content, Tensor):
+            _check_tensor(content)
+            result = self._run(content.to(self.device, torch.float32), values, strength_map, report)
+            return result.to(content.device, content.dtype)
+        photo = images.read_image(content)
+        result = self._run(images.to_tensor(photo.rgb).to(self.device), values, strength_map, report)
+        alpha = photo.alpha
+        if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
+            alpha = images.to_image(self.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
+        image = images.to_image(result, alpha)
+        image.info["stylehub"] = self.describe(values, photo=Path(content).name if isinstance(content, str | Path) else None)
+        return image
+
+    def describe(self, values: Parameters, photo: str | None = None) -> dict[str, Any]:
+        """How a picture was made, as plain data: enough to make it again."""
+        from hub import __version__
+
+        return {
+            "stylehub": __version__,
+            "model": self.entry.name,
+            "weights": self.weights_sha256,
+            "parameters": values.model_dump(mode="json", exclude_defaults=True),
+            "photo": photo,
+        }
+
+    @torch.inference_mode()
+    def _run(self, content: Tensor, values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback) -> Tensor:
+        content = self.prepare(content, values)
+        height, width = content.shape[-2:]
+        strength = _strength(strength_map, height, width, values.strength, self.device)
+        if isinstance(strength, float) and strength == 0:
+            return content
+        working = _resize(content, _working_size(height, width, values.size))
+        result = _resize(self.stylize(working, values, report), (height, width)).clamp_(0, 1)
+        if values.keep_color:
+            result = with_colors_of(content, result)
+        if isinstance(strength, Tensor) or strength < 1:
+            result = torch.lerp(content, result, strength)
+        report(Progress(1, 1))
+        return result
+
+
+def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
+    """The lightness of ``painting`` with the colours of ``photo``, both ``(N, 3, H, W)`` in [0, 1].
+
+    Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"): in a space of
+    luma and two colour differences, adding the same amount to R, G and B changes the luma alone.
+    """
+    weights = photo.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    difference = ((painting - photo) * weights).sum(1, keepdim=True)
+    return (photo + difference).clamp_(0, 1)
+
+
+def _check_tensor(content: Tensor) -> None:
+    if content.ndim != 4 or content.shape[1] != 3 or 0 in content.shape or not content.is_floating_point():
+        raise ParameterError(
+            f"A picture as a tensor is float (N, 3, H, W) in [0, 1]; this one is {content.dtype} {tuple(content.shape)}."
+        )
+    low, high = content.aminmax()
+    if not (low >= 0 and high <= 1):
+        raise ParameterError(f"A picture as a tensor lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+
+
+def _strength(source: Picture | Tensor | None, height: int, width: int, strength: float, device: torch.device) -> Tensor | float:
+    if source is None:
+        return strength
+    if isinstance(source, Tensor):
+        plane = source.to(device, torch.float32)
+        if plane.ndim != 2 or not (plane.amin() >= 0 and plane.amax() <= 1):
+            raise ParameterError(f"A strength map is a tensor (H, W) in [0, 1]; this one has shape {tuple(source.shape)}.")
+        plane = plane[None, None]
+    else:
+        plane = images.to_tensor(images.read_image(source).rgb).to(device).mean(1, keepdim=True)
+    return strength * _resize(plane, (height, width)).clamp_(0, 1)
+
+
+def _working_size(height: int, width: int, short: int | None) -> tuple[int, int]:
+    if short is None:
+        return height, width
+    scale = short / min(height, width)
+    # A panorama keeps its shape but not at any price: its long side stays under 32768.
+    scale = min(scale, 32768 / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(pixels.shape[-2:]) == size:
+        return pixels
+    return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 1)

@@ -1,0 +1,22 @@
+"""Finding what a user meant by a name."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from hub.errors import UnknownName
+
+
+def resolve(name: str, known: Collection[str], kind: str) -> str:
+    """The one of ``known`` that ``name`` means: itself, or the only one that ends in ``-name``.
+
+    So ``starry-night`` means ``van-gogh-starry-night``. Raises ``UnknownName`` with the nearest names otherwise.
+    """
+    plain = str(name).strip().lower().replace("_", "-").replace(" ", "-")
+    if plain in known:
+        return plain
+    endings = [k for k in known if k.endswith(f"-{plain}")] if plain else []
+    if len(endings) == 1:
+        return endings[0]
+    near = endings or get_close_matches(plain, known, n=3, cutoff=0.5) or [k for k in known if plain and plain in k][:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(known)) or 'none'}."
+    raise UnknownName(f"There is no {kind} {name!r}; {hint}")

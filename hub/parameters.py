@@ -1,0 +1,117 @@
+"""The parameters that every method shares, declared once for Python, the command line, the app and the cards.
+
+A method subclasses ``Parameters`` and adds its own fields. Every face is drawn from the fields: their titles, ranges,
+defaults and descriptions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from hub.errors import ParameterError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Parameters(BaseModel):
+    """What any method takes beside the pictures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    strength: float = Field(
+        1.0, ge=0, le=1, title="Strength", description="How much of the style: 0 is the photo itself, 1 the full style."
+    )
+    keep_color: bool = Field(
+        False, title="Keep the photo's colours", description="Take lightness from the result and colour from the photo."
+    )
+    size: int | None = Field(
+        None,
+        ge=32,
+        le=16384,
+        title="Working size",
+        description="Short side in pixels at which the style is applied; smaller gives larger strokes. The result has "
+        "the photo's own size either way. Empty: the photo's own.",
+    )
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One field of a pydantic model as the faces need it: a command-line flag, a slider, a row of a table."""
+
+    name: str
+    kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares"]
+    default: Any
+    required: bool
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    title: str
+    description: str
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def declared(model: type[BaseModel]) -> Iterator[Declared]:
+    """The fields of ``model`` in their order."""
+    for name, field in model.model_fields.items():
+        kind, choices = _kind(field.annotation)
+        yield Declared(
+            name=name,
+            kind=kind,
+            default=None if field.is_required() else field.get_default(call_default_factory=True),
+            required=field.is_required(),
+            minimum=_bound(field, "ge", "gt"),
+            maximum=_bound(field, "le", "lt"),
+            choices=choices,
+            title=field.title or name.replace("_", " ").capitalize(),
+            description=field.description or "",
+        )
+
+
+def validate(model: type[Model], values: dict[str, Any]) -> Model:
+    """``model(**values)``; raises ``ParameterError`` with one sentence instead of pydantic's report."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "the parameters"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            raise ParameterError(f"There is no parameter {name!r}; there are {known}.") from None
+        if first["type"] == "missing":
+            raise ParameterError(f"The parameter {name!r} is needed: {model.model_fields[name].description}") from None
+        reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise ParameterError(f"The parameter {name!r} cannot be {first['input']!r}: it {reason}.") from None
+
+
+def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
+    from pathlib import Path
+
+    options = [a for a in get_args(annotation) if a is not type(None)] if _is_union(annotation) else [annotation]
+    plain = options[0]
+    if get_origin(plain) is Literal:
+        return "choice", tuple(map(str, get_args(plain)))
+    if any(get_origin(option) is dict for option in options):
+        return "shares", ()
+    if get_origin(plain) is list:
+        return "list", ()
+    return {bool: "flag", int: "integer", float: "number", Path: "path"}.get(plain, "text"), ()
+
+
+def _is_union(annotation: Any) -> bool:
+    from types import UnionType
+
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _bound(field: FieldInfo, *names: str) -> float | None:
+    for constraint in field.metadata:
+        for name in names:
+            if (value := getattr(constraint, name, None)) is not None:
+                return float(value)
+    return None

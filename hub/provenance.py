@@ -1,0 +1,47 @@
+"""How a picture was made: carried in the file, and turned back into the command that makes it again."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hub.images import write_image
+
+
+def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
+    """Write what a method returned, with how it was made in the file's metadata.
+
+    Raises ``ImageError`` when ``path`` exists (unless ``overwrite``) or cannot be written.
+    """
+    path = Path(path)
+    write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
+    return path
+
+
+def command(recipe: Mapping[str, Any]) -> str:
+    """The shell command that makes the picture of ``recipe`` again."""
+    words = ["stylehub", "stylize", str(recipe.get("model", "?")), str(recipe.get("photo") or "PHOTO")]
+    return shlex.join(words + flags(recipe.get("parameters") or {}))
+
+
+def python_line(recipe: Mapping[str, Any]) -> str:
+    """The same as Python."""
+    arguments = [repr(recipe.get("photo") or "PHOTO"), *(f"{k}={v!r}" for k, v in (recipe.get("parameters") or {}).items())]
+    return f"hub.load({recipe.get('model', '?')!r})({', '.join(arguments)})"
+
+
+def flags(parameters: Mapping[str, Any]) -> list[str]:
+    """``parameters`` as command-line flags; ``hub.flags.parse`` reads them back."""
+    words: list[str] = []
+    for name, value in parameters.items():
+        option = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        elif isinstance(value, Mapping):
+            for key, share in value.items():
+                words += [option, f"{key}={share:g}"]
+        elif value is not None:
+            words += [option, str(value)]
+    return words

@@ -1,0 +1,150 @@
+"""The catalogue: which methods there are, and which trained models of each. Pure data, read without importing torch.
+
+Three sources, in this order: the built-in ``registry.yaml``; a ``registry.yaml`` in every installed package that
+names itself in the entry-point group ``stylehub.methods``; a folder given to ``hub.load("./folder")``.
+"""
+
+import os
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from hub.errors import RegistryError, UnknownName
+from hub.names import resolve
+from hub.weights import WeightsSpec
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+Task = Literal["single", "fusion", "arbitrary", "depth", "photo"]
+Input = Literal["content", "style-names", "style-images", "mask", "depth"]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paper(_Data):
+    """What a method implements."""
+
+    title: str
+    authors: str
+    year: int
+    url: Annotated[str, StringConstraints(pattern=r"^https://")]
+
+
+class Model(_Data):
+    """One set of trained weights of a method, or the method as it is when it needs none."""
+
+    title: str
+    summary: str
+    weights: WeightsSpec | None = None
+
+
+class MethodEntry(_Data):
+    """A method as ``registry.yaml`` describes it."""
+
+    plugin: DottedPath = Field(description="module:Class of the hub.Method")
+    training: DottedPath | None = Field(None, description="module:Class of the hub.training.Recipe")
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    inputs: tuple[Input, ...] = Field(min_length=1)
+    tiling: Literal["exact", "approximate", "none"]
+    half: bool = Field(description="runs in bfloat16 and float16")
+    code_license: str
+    paper: Paper
+    models: dict[Name, Model] = Field(min_length=1)
+
+
+class Entry(_Data):
+    """One loadable model with the method it belongs to: what ``hub.list`` and ``hub.info`` return."""
+
+    name: str
+    method_id: str
+    model: Model
+    method: MethodEntry
+    root: Path | None = Field(description="the folder that bundled weights are relative to")
+    source: str = Field(description="where the entry comes from")
+    external: bool = Field(False, description="its code is not installed: it lies in a folder and needs consent")
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return self.method.tasks
+
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+
+def list_models(task: str | None = None) -> list[Entry]:
+    """Every model that ``hub.load`` knows by name, or those for one ``task`` (single, fusion, ...)."""
+    entries = _catalogue()
+    if task is not None:
+        resolve(task, {t for e in entries.values() for t in e.tasks}, "task")
+    return [entry for entry in entries.values() if task is None or task in entry.tasks]
+
+
+def info(name: str) -> Entry:
+    """What is known of the model ``name``. Raises ``UnknownName`` with the nearest names."""
+    entries = _catalogue()
+    return entries[resolve(name, entries, "model")]
+
+
+def method_entry(method_id: str) -> Entry:
+    """Any entry of the method ``method_id``: what a ``config.json`` or ``stylehub train`` names."""
+    by_method = {entry.method_id: entry for entry in _catalogue().values()}
+    try:
+        return by_method[resolve(method_id, by_method, "method")]
+    except UnknownName as error:
+        raise UnknownName(f"{error} A method from another package must be installed first.") from None
+
+
+def read_registry(path: Path, root: Path, source: str, external: bool = False) -> list[Entry]:
+    """The entries of one ``registry.yaml``. Raises ``RegistryError`` that names the field at fault."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RegistryError(f"{path} does not exist; a method folder or package needs a registry.yaml.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise RegistryError(f"{path} is not readable YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(data, dict) or set(data) != {"methods"} or not isinstance(data["methods"], dict):
+        raise RegistryError(f"{path} must hold one mapping called 'methods'.")
+    entries = []
+    for method_id, fields in data["methods"].items():
+        try:
+            method = MethodEntry.model_validate(fields)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, (method_id, *first["loc"])))
+            raise RegistryError(f"{path}: {where} is wrong: {first['msg']}.") from None
+        for name, model in method.models.items():
+            entries.append(
+                Entry(name=name, method_id=str(method_id), model=model, method=method, root=root, source=source, external=external)
+            )
+    return entries
+
+
+@cache
+def _catalogue() -> dict[str, Entry]:
+    here = Path(__file__).resolve().parent / "registry.yaml"  # in an installed wheel
+    built_in = here if here.is_file() else PACKAGE_ROOT / "registry.yaml"
+    entries = read_registry(built_in, PACKAGE_ROOT, "stylehub")
+    if os.environ.get("STYLEHUB_PLUGINS", "1") != "0":
+        for point in entry_points(group="stylehub.methods"):
+            spec = find_spec(point.value.partition(":")[0].partition(".")[0])
+            if spec is None or not spec.submodule_search_locations:
+                raise RegistryError(
+                    f"The installed plugin {point.name!r} points to {point.value!r}, which is no package; "
+                    "uninstall it, or set STYLEHUB_PLUGINS=0 to do without plugins."
+                )
+            folder = Path(next(iter(spec.submodule_search_locations)))
+            entries += read_registry(folder / "registry.yaml", folder, f"package {point.name}")
+    catalogue: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.name in catalogue:
+            first = catalogue[entry.name].source
+            raise RegistryError(f"Both {first} and {entry.source} have a model called {entry.name!r}; uninstall one of them.")
+        catalogue[entry.name] = entry
+    return catalogue

@@ -1,0 +1,88 @@
+"""WebDataset-style tar shards, read by index so that what training sees is a function of the seed and the step alone."""
+
+import io
+import tarfile
+from collections.abc import Sequence
+from glob import glob
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hub.errors import TrainingError
+
+
+class Shards:
+    """The samples of some tar files: ``000001.jpg``, ``000001.json``, ``000001.depth.png``, ... share a key.
+
+    ``paths`` are tar files, folders of them, or glob patterns. Only the headers are read at the start; a sample is
+    read when asked for, so a set of any size fits. Streaming readers are faster on remote storage but cannot say what
+    the thousandth step saw, which resuming needs.
+
+    Raises ``TrainingError`` when nothing is found or a tar file is damaged.
+    """
+
+    def __init__(self, paths: Sequence[Path | str], extension: str = "jpg") -> None:
+        self.samples: list[tuple[Path, int, int]] = []
+        for shard in _expand(paths):
+            try:
+                with tarfile.open(shard) as tar:
+                    self.samples += [
+                        (shard, m.offset_data, m.size)
+                        for m in tar
+                        if m.isfile() and m.name.partition(".")[2] == extension
+                    ]
+            except (tarfile.TarError, OSError) as error:
+                raise TrainingError(
+                    f"The shard {shard} cannot be read ({error}); make it again or leave it out."
+                ) from error
+        if not self.samples:
+            raise TrainingError(
+                f"No .{extension} sample in {', '.join(map(str, paths))}; give tar shards with --content."
+            )
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def read(self, index: int) -> bytes:
+        path, offset, size = self.samples[index]
+        with path.open("rb") as file:  # opened each time: a handle shared by forked loader processes shares its position
+            file.seek(offset)
+            return file.read(size)
+
+    def image(self, index: int) -> Image.Image:
+        """Sample ``index`` as RGB. The caller's own data is trusted: no limit on its size beyond Pillow's."""
+        try:
+            return Image.open(io.BytesIO(self.read(index))).convert("RGB")
+        except OSError as error:
+            path, offset, _ = self.samples[index]
+            raise TrainingError(f"Sample {index} of {path} (byte {offset}) is not an image: {error}.") from error
+
+
+class Rounds:
+    """Endless shuffled rounds over ``size`` items: ``rounds[i]`` depends on the seed and ``i`` only."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seed = size, seed
+        self._round, self._order = -1, np.arange(size)
+
+    def __getitem__(self, index: int) -> int:
+        number, position = divmod(index, self.size)
+        if number != self._round:
+            self._round, self._order = number, np.random.default_rng([self.seed, number]).permutation(self.size)
+        return int(self._order[position])
+
+
+def _expand(paths: Sequence[Path | str]) -> list[Path]:
+    shards: list[Path] = []
+    for path in paths:
+        if Path(path).is_dir():
+            found = sorted(Path(path).glob("*.tar"))
+        elif Path(path).is_file():
+            found = [Path(path)]
+        else:
+            found = sorted(Path(p) for p in glob(str(path)))
+        if not found:
+            raise TrainingError(f"No tar shard at {path}; give a tar file, a folder of them or a pattern.")
+        shards += found
+    return shards

@@ -1,0 +1,1 @@
+"""The methods: one folder each, the same file names in every folder."""

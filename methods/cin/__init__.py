@@ -1,0 +1,1 @@
+"""Conditional instance normalisation: many paintings in one small network."""

@@ -1,0 +1,113 @@
+"""Conditional instance normalisation, ready to use: any of its paintings, or a blend of them, in one pass.
+
+Dumoulin, Shlens & Kudlur 2017 (arXiv 1610.07629), and "image style fusion and fast transfer" after it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from hub.errors import ParameterError, WeightsError
+from hub.method import Method, Style
+from hub.names import resolve
+from hub.parameters import Parameters
+from hub.progress import ProgressCallback
+from hub.tiling import run_tiled
+from hub.weights import load_strict
+from methods.cin.network import ConditionalStyleNetwork
+
+
+class CinParameters(Parameters):
+    """What the conditional network takes."""
+
+    style: str | dict[str, float] = Field(
+        title="Style",
+        description="A style's name (the end of it is enough: starry-night), or several with their shares.",
+    )
+    center_crop: bool = Field(
+        False, title="Centre crop", description="Work on the central square of the photo only, as the paper does."
+    )
+
+
+class CinConfig(BaseModel):
+    """What the weights say of themselves."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    width: int = Field(ge=2, le=64)
+    styles: list[Style] = Field(min_length=1, max_length=4096)
+
+
+class Cin(Method):
+    """One network for many paintings; a style is one row of scales and shifts, a blend is their weighted mean."""
+
+    Parameters = CinParameters
+    network: ConditionalStyleNetwork
+
+    # Larger pictures than this are computed in tiles with the whole picture's statistics: same result, less memory.
+    whole_pixels = 3_000_000
+
+    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        try:
+            checked = CinConfig.model_validate(config)
+        except ValidationError as error:
+            raise WeightsError(f"The weights' configuration is wrong: {error.errors()[0]['msg']}; get them again.") from None
+        self._styles = {style.name: style for style in checked.styles}
+        network = ConditionalStyleNetwork(len(checked.styles), checked.width)
+        load_strict(network, tensors, self.entry.name)
+        self.place(network)
+        self.network = network
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        return self._styles
+
+    def resolve(self, parameters: CinParameters) -> CinParameters:
+        if isinstance(parameters.style, str):
+            style: str | dict[str, float] = resolve(parameters.style, self._styles, "style")
+        else:
+            style = {}
+            for name, share in parameters.style.items():
+                if share < 0:
+                    raise ParameterError(f"The share of {name!r} is {share:g}; shares are zero or more.")
+                full = resolve(name, self._styles, "style")
+                style[full] = style.get(full, 0.0) + share
+            if not sum(style.values()) > 0:
+                raise ParameterError("The shares of the styles sum to zero; give at least one of them a share.")
+        return parameters.model_copy(update={"style": style})
+
+    def prepare(self, content: Tensor, parameters: CinParameters) -> Tensor:
+        if not parameters.center_crop:
+            return content
+        height, width = content.shape[-2:]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return content[..., top : top + side, left : left + side]
+
+    def stylize(self, content: Tensor, parameters: CinParameters, progress: ProgressCallback) -> Tensor:
+        mix = self.mix(parameters.style).expand(len(content), -1)
+        height, width = content.shape[-2:]
+        padded = pad_to_multiple(content).to(self.dtype)
+        if height * width <= self.whole_pixels:
+            result = self.network(padded.contiguous(memory_format=torch.channels_last), mix)
+        else:
+            parts = zip(padded.split(1), mix.split(1), strict=True)
+            result = torch.cat([run_tiled(self.network.layers, one, share, progress=progress) for one, share in parts])
+        return result[..., :height, :width].float()
+
+    def mix(self, style: str | dict[str, float]) -> Tensor:
+        """The share of every style, summing to 1: ``(1, styles)``."""
+        shares = {style: 1.0} if isinstance(style, str) else style
+        mix = torch.tensor([[shares.get(name, 0.0) for name in self._styles]], dtype=torch.float64)
+        return (mix / mix.sum()).to(self.device, torch.float32)
+
+
+def pad_to_multiple(content: Tensor) -> Tensor:
+    """``content`` with its last rows and columns repeated up to a multiple of 4, and to 16 at least."""
+    height, width = content.shape[-2:]
+    bottom, right = (max(16, -(-n // 4) * 4) - n for n in (height, width))
+    return F.pad(content, (0, right, 0, bottom), mode="replicate") if bottom or right else content

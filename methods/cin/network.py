@@ -1,0 +1,88 @@
+"""The conditional style network: an image transformation network whose every normalisation knows the style.
+
+Dumoulin et al. 2017 (arXiv 1610.07629), table of appendix A, with the choices of "image style fusion and fast
+transfer": bilinear upsampling before a convolution instead of a transposed one, and residual blocks without a ReLU
+after the addition.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.parts.normalisation import ConditionalInstanceNorm
+
+
+class Layer(nn.Module):
+    """[Upsample twice] -> reflect -> convolve -> normalise for the style -> [add the layer ``skip`` back] -> activate.
+
+    Reflected borders equal padding the picture once and convolving without padding: no dark edge either way.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        styles: int,
+        *,
+        stride: int = 1,
+        upsample: bool = False,
+        skip: int = 0,
+        activation: str = "relu",
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.upsample, self.skip, self.activation = kernel, stride, upsample, skip, activation
+        # The normalisation removes any constant, so the convolution needs no bias.
+        self.convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False)
+        self.norm = ConditionalInstanceNorm(styles, outputs)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        if self.upsample:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        return self.convolution(F.pad(x, [self.kernel // 2] * 4, mode="reflect"))
+
+    def activate(self, x: Tensor) -> Tensor:
+        match self.activation:
+            case "relu":
+                return F.relu(x)
+            case "sigmoid":
+                return torch.sigmoid(x)
+            case _:
+                return x
+
+
+class ConditionalStyleNetwork(nn.Module):
+    """Stylises ``(N, 3, H, W)`` in [0, 1] into the same shape and range.
+
+    ``H`` and ``W`` are multiples of 4 and at least 16. ``width`` is the number of channels of the first convolution:
+    32 in the paper (1.68 M parameters), 16 here costs 3.6 times less arithmetic.
+    """
+
+    def __init__(self, styles: int, width: int = 32) -> None:
+        super().__init__()
+        self.styles, self.width = styles, width
+        w = width
+        layers = [
+            Layer(3, w, 9, styles),
+            Layer(w, 2 * w, 3, styles, stride=2),
+            Layer(2 * w, 4 * w, 3, styles, stride=2),
+        ]
+        for _ in range(5):
+            layers.append(Layer(4 * w, 4 * w, 3, styles))
+            layers.append(Layer(4 * w, 4 * w, 3, styles, skip=2, activation="none"))
+        layers += [
+            Layer(4 * w, 2 * w, 3, styles, upsample=True),
+            Layer(2 * w, w, 3, styles, upsample=True),
+            Layer(w, 3, 9, styles, activation="sigmoid"),
+        ]
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, content: Tensor, mix: Tensor) -> Tensor:
+        """``mix`` is ``(N, styles)``: the share of every style, rows summing to 1; one-hot is a single style."""
+        outputs = [content]
+        for layer in self.layers:
+            x = layer.norm(layer.convolve(outputs[-1]), mix)
+            if layer.skip:
+                x = x + outputs[-layer.skip]
+            outputs = [*outputs[-1:], layer.activate(x)]
+        return outputs[-1]

@@ -1,0 +1,219 @@
+"""How the conditional style network learns its paintings.
+
+Every step shows a few photo crops, each with another painting, and asks for the photo's content and the painting's
+Gram matrices at once (Johnson et al. 2016; Dumoulin et al. 2017). Both losses are relative, so one painting weighs as
+much as another; flat paintings that would swallow the photo can be given less (``style_weights``).
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms.v2 import functional as TF
+
+from hub.errors import TrainingError
+from hub.images import read_image, to_image
+from hub.method import Style
+from hub.sheets import contact_sheet
+from hub.shards import Rounds, Shards
+from hub.training import Recipe, TrainingSettings
+from hub.weights import write_safetensors
+from methods.cin.network import ConditionalStyleNetwork
+from methods.parts.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    gram_matrix,
+    relative_error,
+    style_distances,
+    total_variation,
+)
+from methods.parts.vgg import VGG16
+
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class CinSettings(TrainingSettings):
+    """Settings of ``stylehub train cin``."""
+
+    content: list[Path] = Field(description="Tar shards of photos (WebDataset layout), folders of them, or patterns.")
+    styles: Path = Field(description="A folder of paintings; the file names become the styles' names.")
+    vgg: Path = Field(description="VGG-16 as safetensors, keys as torchvision's vgg16().features.")
+    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; 32 is the paper's.")
+    crops: list[int] = Field(
+        [128, 192, 256],
+        description="Sides of the photo crops, part by part: small ones are cheap, large ones teach strokes.",
+    )
+    crop_starts: list[float] = Field([0.0, 0.4, 0.8], description="Where each part begins, as a share of all steps.")
+    style_size: int = Field(512, ge=64, description="Short side of the paintings: the scale of the strokes.")
+    content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu3_3 error.")
+    style_weight: float = Field(1.5, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
+    variation_weight: float = Field(0.5, ge=0, description="Weight of the total variation.")
+    rows_factor: float = Field(
+        8.0,
+        gt=0,
+        description="Learning rate of scale and shift rows, as a multiple: a row sees one update in `styles`.",
+    )
+    style_weights: Path | None = Field(None, description="JSON file of factors on single styles' weight, by name.")
+
+
+class PhotoCrops(Dataset[Tensor]):
+    """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops at the scale of photos 288 to 512 pixels on their short side."""
+
+    def __init__(self, settings: CinSettings) -> None:
+        self.settings = settings
+        self.shards = Shards(settings.content)
+        self.rounds = Rounds(len(self.shards), settings.seed)
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> Tensor:
+        s = self.settings
+        side = [crop for crop, begin in zip(s.crops, s.crop_starts, strict=True) if step >= begin * s.steps][-1]
+        return torch.stack([self.crop(step * s.batch + slot, side) for slot in range(s.batch)])
+
+    def crop(self, index: int, side: int) -> Tensor:
+        """One crop; an empty one is drawn again, since instance norm blows its rounding errors up at every layer."""
+        rng = np.random.default_rng([self.settings.seed, 1, index])
+        photo = self.shards.image(self.rounds[index])
+        for _ in range(8):
+            crop = self.draw(photo, side, rng)
+            if crop.std() > 0.03:
+                break
+        return crop
+
+    def draw(self, photo: Image.Image, side: int, rng: np.random.Generator) -> Tensor:
+        short = min(photo.size)
+        scale = rng.uniform(max(288, side), max(512, side)) / short
+        region = min(short, side / scale)
+        x, y = rng.uniform(0, photo.width - region), rng.uniform(0, photo.height - region)
+        photo = photo.resize((side, side), Image.Resampling.BICUBIC, box=(x, y, x + region, y + region))
+        if rng.random() < 0.5:
+            photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if rng.random() < 0.1:  # grey photographs keep their faces only if some were seen
+            photo = photo.convert("L").convert("RGB")
+        return TF.to_dtype(TF.pil_to_tensor(photo), torch.float32, scale=True)
+
+
+class CinRecipe(Recipe):
+    """The losses of the paper over shuffled rounds of all styles."""
+
+    Settings = CinSettings
+    settings: CinSettings
+    network: ConditionalStyleNetwork
+
+    def __init__(self, settings: CinSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        torch.manual_seed(settings.seed)
+        self.vgg = VGG16(settings.vgg).to(device, torch.bfloat16 if settings.bf16 else torch.float32)
+        self.styles = read_styles(settings.styles)
+        self.names = [style.name for style in self.styles]
+        self.network = ConditionalStyleNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)
+        self.rounds = Rounds(len(self.names), settings.seed + 1)
+        factors = json.loads(settings.style_weights.read_text()) if settings.style_weights else {}
+        self.factors = torch.tensor([float(factors.get(name, 1.0)) for name in self.names], device=device)
+        self.crops = PhotoCrops(settings)
+        self.energy = self.typical_energy()
+        per_style = [self.style_grams(read_painting(settings.styles, style)) for style in self.styles]
+        self.grams = {layer: torch.cat([grams[layer] for grams in per_style]) for layer in STYLE_LAYERS}
+
+    def typical_energy(self) -> float:
+        """Mean square of the content features over a few crops."""
+        crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(self.device)
+        with torch.no_grad():
+            return self.vgg(crops, [CONTENT_LAYER])[CONTENT_LAYER].float().square().mean().item()
+
+    def style_grams(self, painting: Image.Image) -> dict[str, Tensor]:
+        scale = self.settings.style_size / min(painting.size)
+        painting = painting.resize(
+            (round(painting.width * scale), round(painting.height * scale)), Image.Resampling.LANCZOS
+        )
+        pixels = TF.to_dtype(TF.pil_to_tensor(painting), torch.float32, scale=True)[None].to(self.device)
+        with torch.no_grad():
+            return {layer: gram_matrix(f) for layer, f in self.vgg(pixels, STYLE_LAYERS).items()}
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        rows = [p for name, p in self.network.named_parameters() if ".norm." in name]
+        filters = [p for name, p in self.network.named_parameters() if ".norm." not in name]
+        return [{"params": filters, "muon": True}, {"params": rows, "factor": self.settings.rows_factor}]
+
+    def batches(self) -> Dataset[Tensor]:
+        return self.crops
+
+    def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+        s = self.settings
+        photos = batch.contiguous(memory_format=torch.channels_last)
+        chosen = torch.tensor([self.rounds[step * s.batch + slot] for slot in range(len(photos))], device=self.device)
+        mix = torch.nn.functional.one_hot(chosen, len(self.names)).float()
+        with torch.no_grad():
+            target = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
+        result = self.network(photos, mix).float()
+        features = self.vgg(result, STYLE_LAYERS)
+        content = relative_error(features[CONTENT_LAYER], target, self.energy)
+        style = style_distances(features, {layer: grams[chosen] for layer, grams in self.grams.items()}).sum(0)
+        variation = total_variation(result)
+        loss = (
+            s.content_weight * content + s.style_weight * self.factors[chosen] * style + s.variation_weight * variation
+        )
+        parts = {
+            "loss": loss.mean(),
+            "content": content.mean(),
+            "style": style.mean() / len(STYLE_LAYERS),
+            "variation": variation.mean(),
+        }
+        for i, style_index in enumerate(chosen.tolist()):
+            parts[f"content/{self.names[style_index]}"] = content[i].detach()
+            parts[f"style/{self.names[style_index]}"] = style[i].detach() / len(STYLE_LAYERS)
+        return parts
+
+    @torch.no_grad()
+    def sheet(self, network: ConditionalStyleNetwork) -> Image.Image:
+        """Every style on one photo of the first shard, five a row, the photo first."""
+        photo = self.crops.crop(0, 256)[None].to(self.device)
+        cells = [photo]
+        for mix in torch.eye(len(self.names), device=self.device):
+            cells.append(network(photo, mix[None]).float())
+        return contact_sheet([to_image(cell) for cell in cells], columns=7)
+
+    def export(self, network: ConditionalStyleNetwork, folder: Path, facts: dict[str, object]) -> None:
+        write_model(folder, network, self.styles, facts)
+
+
+def write_model(folder: Path, network: ConditionalStyleNetwork, styles: list[Style], facts: dict[str, object]) -> None:
+    """``model.safetensors`` (float16, its configuration in the metadata) and the same configuration as ``config.json``."""
+    config = {"method": "cin", "width": network.width, "styles": [s.model_dump() for s in styles], "training": facts}
+    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    write_safetensors(folder / "model.safetensors", tensors, {"config": json.dumps(config)})
+    (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_styles(folder: Path) -> list[Style]:
+    """Every painting of ``folder`` by its file name; with a ``styles.csv``, those with ``pick`` = 1 and their titles.
+
+    The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are ``slug.jpg``.
+    """
+    table = folder / "styles.csv"
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("pick", "1") == "1"]
+        styles = [Style(name=r["slug"], title=r["title"], artist=r["artist"], year=r["year"]) for r in rows]
+    else:
+        styles = [Style(name=p.stem) for p in sorted(folder.glob("*")) if p.suffix.lower() in PICTURES]
+    if not styles:
+        raise TrainingError(f"No painting in {folder}; give a folder of pictures with --styles.")
+    return styles
+
+
+def read_painting(folder: Path, style: Style) -> Image.Image:
+    """The painting of ``style`` as RGB."""
+    for suffix in PICTURES:
+        if (path := folder / f"{style.name}{suffix}").is_file():
+            return read_image(path).rgb
+    raise TrainingError(f"There is no picture {style.name}.jpg (or .png, .webp) in {folder}.")

@@ -1,0 +1,1 @@
+"""What several methods share: the perceptual network, losses, normalisation."""

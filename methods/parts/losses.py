@@ -1,0 +1,52 @@
+"""Perceptual losses, each relative to the size of its target so that every painting weighs the same."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+CONTENT_LAYER = "relu3_3"
+STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Channel correlations ``F F^T / (H W)`` of features ``(N, C, H, W)``: ``(N, C, C)``, always in float32.
+
+    Gatys et al. 2016, equation 3, divided by the number of positions so that pictures of any size compare. The
+    features are scaled before the product because a sum over a million positions overflows half precision.
+    """
+    n, c, h, w = features.shape
+    flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c).float() / (h * w) ** 0.5
+    with torch.autocast(features.device.type, enabled=False):
+        return flat.transpose(1, 2) @ flat
+
+
+def relative_error(result: Tensor, target: Tensor, floor: float = 1e-12) -> Tensor:
+    """Mean squared difference over the mean square of ``target``, for each item of the batch: ``(N,)`` >= 0.
+
+    ``floor`` is the least the target counts as: a crop of empty sky would weigh a hundred others without it.
+    """
+    axes = tuple(range(1, target.ndim))
+    target = target.float()
+    return (result.float() - target).square().mean(axes) / target.square().mean(axes).clamp_min(floor)
+
+
+def style_distances(features: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
+    """Relative Gram error at each layer of ``grams``, in its order: ``(layers, N)``.
+
+    ``grams[layer]`` is ``(N, C, C)`` or ``(1, C, C)``. Dividing by the painting's own energy is the balanced style
+    loss of Cheng et al. 2021 ("Style-Aware Normalized Loss", arXiv 2104.10064) with the target's norm alone.
+    """
+    return torch.stack(
+        [
+            relative_error(gram_matrix(features[layer]), grams[layer].expand(features[layer].shape[0], -1, -1))
+            for layer in grams
+        ]
+    )
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels of ``(N, 3, H, W)`` in [0, 1]: ``(N,)``."""
+    rows = (image[..., 1:, :] - image[..., :-1, :]).float().square().mean((1, 2, 3))
+    columns = (image[..., :, 1:] - image[..., :, :-1]).float().square().mean((1, 2, 3))
+    return rows + columns

@@ -1,0 +1,38 @@
+"""Put freshly trained weights into the package: copy them and write their size and sha256 into registry.yaml.
+
+    python tools/bundle.py runs/cin/weights cin-25styles
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from hub.registry import info
+from hub.weights import sha256_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def bundle(source: Path, name: str) -> None:
+    """Copy ``source/{model.safetensors, config.json}`` into the folder of the model ``name``."""
+    spec = info(name).model.weights
+    if spec is None or spec.folder is None:
+        raise SystemExit(f"{name} has no bundled weights in registry.yaml")
+    target = ROOT / spec.folder
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (spec.filename, "config.json"):
+        shutil.copyfile(source / file, target / file)
+    weights = target / spec.filename
+    registry = ROOT / "registry.yaml"
+    text = registry.read_text(encoding="utf-8")
+    start = text.index(f"      {name}:\n")
+    block = text[start:]
+    block = re.sub(r'sha256: "?[0-9a-f]{64}"?', f'sha256: "{sha256_of(weights)}"', block, count=1)
+    block = re.sub(r"bytes: \d+", f"bytes: {weights.stat().st_size}", block, count=1)
+    registry.write_text(text[:start] + block, encoding="utf-8")
+    print(f"{name}: {weights.stat().st_size / 1e6:.2f} MB in {target.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    bundle(Path(sys.argv[1]), sys.argv[2])
