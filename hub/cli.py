@@ -31,9 +31,12 @@ app = typer.Typer(
 FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
 FLAGS_HELP = "The method's own flags (such as --style, --strength, --size) are listed by `stylehub info MODEL`."
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.")]
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.")
+]
 Words = Annotated[
-    list[str], typer.Argument(metavar="PHOTOS...", help="Pictures, folders, glob patterns, or - for standard input; and flags.")
+    list[str],
+    typer.Argument(metavar="PHOTOS...", help="Pictures, folders, glob patterns, or - for standard input; and flags."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
@@ -43,7 +46,9 @@ Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16; the
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
-StrengthMap = Annotated[Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")]
+StrengthMap = Annotated[
+    Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")
+]
 
 
 def main() -> NoReturn:
@@ -72,14 +77,17 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command("list")
 def list_(
-    task: Annotated[str | None, typer.Option(help="Only models for this task: single, fusion, ...")] = None, as_json: Json = False
+    task: Annotated[str | None, typer.Option(help="Only models for this task: single, fusion, ...")] = None,
+    as_json: Json = False,
 ) -> None:
     """Every model there is."""
     from hub.registry import list_models
 
     entries = list_models(task)
     if as_json:
-        _print_json([{"name": e.name, "method": e.method_id, "tasks": e.tasks, "title": e.model.title} for e in entries])
+        _print_json(
+            [{"name": e.name, "method": e.method_id, "tasks": e.tasks, "title": e.model.title} for e in entries]
+        )
         return
     width = max(len(e.name) for e in entries)
     for e in entries:
@@ -94,7 +102,9 @@ def info(model: ModelName, as_json: Json = False, trust: Trust = False) -> None:
 
     method = load(model, device="cpu", trust=trust)
     entry, weights = method.entry, method.entry.model.weights
-    flags = [dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)]
+    flags = [
+        dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)
+    ]
     if as_json:
         facts = entry.model_dump(mode="json", exclude={"root"})
         _print_json(facts | {"styles": [s.model_dump() for s in method.styles.values()], "parameters": flags})
@@ -128,7 +138,8 @@ def stylize(
     model: ModelName,
     words: Words,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output.")
+        str | None,
+        typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
     ] = None,
     overwrite: Overwrite = False,
     quality: Quality = 95,
@@ -153,7 +164,8 @@ def fuse(
     model: ModelName,
     words: Words,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output.")
+        str | None,
+        typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
     ] = None,
     overwrite: Overwrite = False,
     quality: Quality = 95,
@@ -170,7 +182,9 @@ def fuse(
 
     method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
     if "fusion" not in method.entry.tasks:
-        raise ParameterError(f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can.")
+        raise ParameterError(
+            f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
+        )
     parameters, photos = _split(method, words)
     if isinstance(parameters.get("style"), str):
         parameters["style"] = {parameters["style"]: 1.0}
@@ -181,7 +195,9 @@ def fuse(
 def batch(
     model: ModelName,
     words: Words,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the results, which keep the photos' names.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for the results, which keep the photos' names.")
+    ],
     overwrite: Overwrite = False,
     quality: Quality = 95,
     device: Device = "auto",
@@ -219,7 +235,9 @@ def batch(
             }
         )
     else:
-        print(f"{len(report.written)} written to {output}, {len(report.skipped)} were there already, {len(report.failed)} failed")
+        print(
+            f"{len(report.written)} written to {output}, {len(report.skipped)} were there already, {len(report.failed)} failed"
+        )
         for photo, reason in report.failed.items():
             print(f"  {photo}: {reason}", file=sys.stderr)
     if report.failed:
@@ -230,7 +248,9 @@ def batch(
 def train(
     method: Annotated[str, typer.Argument(help="A method that can be trained, such as cin.")] = "",
     words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", help="The recipe's settings.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="The folder of this run; a run that stopped goes on.")] = Path("runs/train"),
+    out: Annotated[Path, typer.Option("--out", help="The folder of this run; a run that stopped goes on.")] = Path(
+        "runs/train"
+    ),
     device: Device = "auto",
     help_: Annotated[bool, typer.Option("--help", "-h", help="Show this method's settings.")] = False,
 ) -> None:
@@ -243,7 +263,9 @@ def train(
 
     trainable = sorted({e.method_id for e in list_models() if e.method.training})
     if not method:
-        print(f"usage: stylehub train METHOD --out FOLDER FLAGS...\n`stylehub train METHOD --help` lists the flags of: {', '.join(trainable)}")
+        print(
+            f"usage: stylehub train METHOD --out FOLDER FLAGS...\n`stylehub train METHOD --help` lists the flags of: {', '.join(trainable)}"
+        )
         raise typer.Exit(0 if help_ else 2)
     entry = method_entry(method)
     if entry.method.training is None:
@@ -285,7 +307,9 @@ def train(
         except KeyboardInterrupt:
             print(f"stylehub: stopped; the same command goes on from the checkpoint in {out}.", file=sys.stderr)
             raise typer.Exit(130) from None
-    print(f"trained: {weights}; try it with `stylehub stylize ./{weights} PHOTO ...`; losses: `tensorboard --logdir {out}`")
+    print(
+        f"trained: {weights}; try it with `stylehub stylize ./{weights} PHOTO ...`; losses: `tensorboard --logdir {out}`"
+    )
 
 
 @app.command("eval")
@@ -363,7 +387,9 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
 
     recipe = read_recipe(picture)
     if recipe is None:
-        raise ImageError(f"{picture} does not say how it was made; stylehub did not write it, or its metadata was removed.")
+        raise ImageError(
+            f"{picture} does not say how it was made; stylehub did not write it, or its metadata was removed."
+        )
     if as_json:
         _print_json(recipe | {"command": command(recipe)})
         return
@@ -482,5 +508,3 @@ def _console() -> Any:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
-
-

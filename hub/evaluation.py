@@ -57,7 +57,10 @@ def evaluate(
     del photo_features
     scores = {}
     for number, (name, painting) in enumerate(paintings.items()):
-        target = {k: gram_matrix(f) for k, f in vgg(to_tensor(_at_short_side(painting, size)).to(device), STYLE_LAYERS).items()}
+        target = {
+            k: gram_matrix(f)
+            for k, f in vgg(to_tensor(_at_short_side(painting, size)).to(device), STYLE_LAYERS).items()
+        }
         rows = []
         for index, photo in enumerate(resized):
             result = to_tensor(stylise(photo, name)).to(device)
@@ -128,5 +131,3 @@ def _at_short_side(image: Image.Image, size: int) -> Image.Image:
     if scale == 1:
         return image
     return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
-
-

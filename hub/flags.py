@@ -53,7 +53,9 @@ def rows(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
 
 def _value(field: Declared, values: list[str]) -> Any:
     if field.kind == "shares":
-        pairs = [part.rpartition("=") if "=" in part else (part, "", "") for value in values for part in value.split(",")]
+        pairs = [
+            part.rpartition("=") if "=" in part else (part, "", "") for value in values for part in value.split(",")
+        ]
         if len(pairs) == 1 and not pairs[0][1]:
             return pairs[0][0]
         try:

@@ -4,8 +4,8 @@ import json
 import re
 import sys
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import RegistryError, StylehubError, UnknownName, WeightsError
@@ -63,7 +63,9 @@ def load(
     try:
         entry = info(text)
     except UnknownName as error:
-        raise UnknownName(f"{error} For the folder of that name write ./{text}.") if Path(text).is_dir() else error from None
+        raise (
+            UnknownName(f"{error} For the folder of that name write ./{text}.") if Path(text).is_dir() else error
+        ) from None
     return _from_entry(entry, device, dtype, revision=revision, **options)
 
 
@@ -71,7 +73,9 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
     """The class that ``entry`` (or another ``dotted_path`` of it) names. Raises ``RegistryError`` when it does not exist."""
     module_name, _, class_name = (dotted_path or entry.method.plugin).partition(":")
     try:
-        module = _folder_module(entry.root, module_name) if entry.external and entry.root else import_module(module_name)
+        module = (
+            _folder_module(entry.root, module_name) if entry.external and entry.root else import_module(module_name)
+        )
         return getattr(module, class_name)
     except (ImportError, AttributeError, SyntaxError, FileNotFoundError) as error:
         raise RegistryError(
@@ -90,7 +94,9 @@ def _from_path(path: Path, device: Any, dtype: Any, trust: bool) -> "Method":
     if path.suffix == ".safetensors":
         return _from_weights(path, device, dtype, source=str(path))
     if not path.is_dir():
-        raise UnknownName(f"There is no folder {path}; give a name of `stylehub list`, a folder, or hf://owner/repo@commit.")
+        raise UnknownName(
+            f"There is no folder {path}; give a name of `stylehub list`, a folder, or hf://owner/repo@commit."
+        )
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
         return _from_weights(path / FILE_NAME, device, dtype, source=str(path))
     entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
@@ -116,7 +122,9 @@ def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method"
     if path is not None:
         config, tensors = _config(path), read_safetensors(path)
         if config.pop("method", None) != entry.method_id:
-            raise WeightsError(f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry.")
+            raise WeightsError(
+                f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
+            )
     place = choose_device(device)
     method: Method = plugin_class(entry)(
         entry, place, choose_dtype(dtype, place, entry.method.half), sha256_of(path) if path else None
@@ -142,12 +150,7 @@ def _folder_module(root: Path, name: str) -> Any:
 
     package = "stylehub_folder_" + hashlib.sha256(str(root).encode()).hexdigest()[:12]
     if package not in sys.modules:
-        init = root / "__init__.py"
-        spec = spec_from_file_location(package, init if init.is_file() else None, submodule_search_locations=[str(root)])
-        if spec is None:
-            raise ImportError(f"{root} cannot be imported")
-        module = module_from_spec(spec)
+        module = ModuleType(package)
+        module.__path__ = [str(root)]
         sys.modules[package] = module
-        if spec.loader is not None and init.is_file():
-            spec.loader.exec_module(module)
     return import_module(f"{package}.{name}")

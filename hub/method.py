@@ -44,7 +44,9 @@ class Method(ABC):
 
     Parameters: ClassVar[type[Parameters]] = Parameters
 
-    def __init__(self, entry: Entry, device: torch.device, dtype: torch.dtype, weights_sha256: str | None = None) -> None:
+    def __init__(
+        self, entry: Entry, device: torch.device, dtype: torch.dtype, weights_sha256: str | None = None
+    ) -> None:
         self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
 
     @abstractmethod
@@ -113,7 +115,9 @@ class Method(ABC):
         if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
             alpha = images.to_image(self.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
         image = images.to_image(result, alpha)
-        image.info["stylehub"] = self.describe(values, photo=Path(content).name if isinstance(content, str | Path) else None)
+        image.info["stylehub"] = self.describe(
+            values, photo=Path(content).name if isinstance(content, str | Path) else None
+        )
         return image
 
     def describe(self, values: Parameters, photo: str | None = None) -> dict[str, Any]:
@@ -129,7 +133,9 @@ class Method(ABC):
         }
 
     @torch.inference_mode()
-    def _run(self, content: Tensor, values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback) -> Tensor:
+    def _run(
+        self, content: Tensor, values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback
+    ) -> Tensor:
         content = self.prepare(content, values)
         height, width = content.shape[-2:]
         strength = _strength(strength_map, height, width, values.strength, self.device)
@@ -166,13 +172,17 @@ def _check_tensor(content: Tensor) -> None:
         raise ParameterError(f"A picture as a tensor lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
 
 
-def _strength(source: Picture | Tensor | None, height: int, width: int, strength: float, device: torch.device) -> Tensor | float:
+def _strength(
+    source: Picture | Tensor | None, height: int, width: int, strength: float, device: torch.device
+) -> Tensor | float:
     if source is None:
         return strength
     if isinstance(source, Tensor):
         plane = source.to(device, torch.float32)
         if plane.ndim != 2 or not (plane.amin() >= 0 and plane.amax() <= 1):
-            raise ParameterError(f"A strength map is a tensor (H, W) in [0, 1]; this one has shape {tuple(source.shape)}.")
+            raise ParameterError(
+                f"A strength map is a tensor (H, W) in [0, 1]; this one has shape {tuple(source.shape)}."
+            )
         plane = plane[None, None]
     else:
         plane = images.to_tensor(images.read_image(source).rgb).to(device).mean(1, keepdim=True)

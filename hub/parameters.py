@@ -78,7 +78,8 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
     try:
         return model(**values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A value that fits no branch of a union is reported once a branch: the deepest is the one that nearly fitted.
+        first = max(error.errors(include_url=False), key=lambda e: len(e["loc"]))
         name = str(first["loc"][0]) if first["loc"] else "the parameters"
         if first["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields)

@@ -28,7 +28,10 @@ def command(recipe: Mapping[str, Any]) -> str:
 
 def python_line(recipe: Mapping[str, Any]) -> str:
     """The same as Python."""
-    arguments = [repr(recipe.get("photo") or "PHOTO"), *(f"{k}={v!r}" for k, v in (recipe.get("parameters") or {}).items())]
+    arguments = [
+        repr(recipe.get("photo") or "PHOTO"),
+        *(f"{k}={v!r}" for k, v in (recipe.get("parameters") or {}).items()),
+    ]
     return f"hub.load({recipe.get('model', '?')!r})({', '.join(arguments)})"
 
 

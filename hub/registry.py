@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -82,7 +82,7 @@ def list_models(task: str | None = None) -> list[Entry]:
     """Every model that ``hub.load`` knows by name, or those for one ``task`` (single, fusion, ...)."""
     entries = _catalogue()
     if task is not None:
-        resolve(task, {t for e in entries.values() for t in e.tasks}, "task")
+        resolve(task, get_args(Task), "task")
     return [entry for entry in entries.values() if task is None or task in entry.tasks]
 
 
@@ -121,7 +121,15 @@ def read_registry(path: Path, root: Path, source: str, external: bool = False) -
             raise RegistryError(f"{path}: {where} is wrong: {first['msg']}.") from None
         for name, model in method.models.items():
             entries.append(
-                Entry(name=name, method_id=str(method_id), model=model, method=method, root=root, source=source, external=external)
+                Entry(
+                    name=name,
+                    method_id=str(method_id),
+                    model=model,
+                    method=method,
+                    root=root,
+                    source=source,
+                    external=external,
+                )
             )
     return entries
 
@@ -145,6 +153,8 @@ def _catalogue() -> dict[str, Entry]:
     for entry in entries:
         if entry.name in catalogue:
             first = catalogue[entry.name].source
-            raise RegistryError(f"Both {first} and {entry.source} have a model called {entry.name!r}; uninstall one of them.")
+            raise RegistryError(
+                f"Both {first} and {entry.source} have a model called {entry.name!r}; uninstall one of them."
+            )
         catalogue[entry.name] = entry
     return catalogue

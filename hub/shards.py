@@ -46,7 +46,9 @@ class Shards:
 
     def read(self, index: int) -> bytes:
         path, offset, size = self.samples[index]
-        with path.open("rb") as file:  # opened each time: a handle shared by forked loader processes shares its position
+        with path.open(
+            "rb"
+        ) as file:  # opened each time: a handle shared by forked loader processes shares its position
             file.seek(offset)
             return file.read(size)
 

@@ -68,7 +68,10 @@ class _Tiled:
             self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
         # Numbers a pixel of the picture: the smallest hidden map sets what is worth keeping, the result always is.
         area = content.shape[2] * content.shape[3]
-        density = [layer.convolution.out_channels * h * w / area for layer, (h, w) in zip(layers, list(self.sizes.values())[1:], strict=True)]
+        density = [
+            layer.convolution.out_channels * h * w / area
+            for layer, (h, w) in zip(layers, list(self.sizes.values())[1:], strict=True)
+        ]
         limit = max(3.5, 1.01 * min(density[:-1], default=0))
         self.keeps = [d <= limit for d in density]
         self.kept: dict[int, Tensor] = {-1: content}
@@ -82,7 +85,12 @@ class _Tiled:
         sample = self.sample
         total = torch.zeros(2, channels, dtype=torch.float64)
         raw = (
-            torch.empty((1, channels, height, width), dtype=sample.dtype, device=sample.device, memory_format=torch.channels_last)
+            torch.empty(
+                (1, channels, height, width),
+                dtype=sample.dtype,
+                device=sample.device,
+                memory_format=torch.channels_last,
+            )
             if self.keeps[index]
             else None
         )
@@ -112,7 +120,9 @@ class _Tiled:
 
     def drop_unneeded(self, index: int) -> None:
         """Later layers start from the map just kept; of the older ones only those that an addition reaches back to."""
-        added = {later - self.layers[later].skip for later in range(index + 1, len(self.layers)) if self.layers[later].skip}
+        added = {
+            later - self.layers[later].skip for later in range(index + 1, len(self.layers)) if self.layers[later].skip
+        }
         for old in [k for k in self.kept if k < index and k not in added]:
             del self.kept[old]
 
@@ -157,6 +167,8 @@ class _Tiled:
         height, width = self.sizes[index]
         source_rows = (max(0, (rows[0] - 1) // 2), min(height, rows[1] // 2 + 1))
         source_columns = (max(0, (columns[0] - 1) // 2), min(width, columns[1] // 2 + 1))
-        x = F.interpolate(self.activated(index, source_rows, source_columns), scale_factor=2, mode="bilinear", align_corners=False)
+        x = F.interpolate(
+            self.activated(index, source_rows, source_columns), scale_factor=2, mode="bilinear", align_corners=False
+        )
         top, left = rows[0] - 2 * source_rows[0], columns[0] - 2 * source_columns[0]
         return x[:, :, top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]

@@ -4,7 +4,6 @@ Every random choice is a function of the seed and the step, so a run that was ki
 batches as one that never stopped, and reaches the same losses.
 """
 
-import json
 import math
 from abc import ABC, abstractmethod
 from collections import defaultdict

@@ -317,8 +317,11 @@ def test_orientation(orientation, format):
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"])
-def test_broken_exif_leaves_the_pixels_alone(exif):
-    assert read_image(encoded(Image.new("RGB", (8, 4), "red"), "JPEG", exif=exif)).rgb.size == (8, 4)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_broken_exif_leaves_the_pixels_alone(exif, format):
+    data = encoded(Image.new("RGB", (8, 4), "red"), format, exif=exif)
+    assert read_image(data).rgb.size == (8, 4)
+    assert read_recipe(data) is None
 
 
 # What cannot be read

@@ -1,6 +1,6 @@
 """Put freshly trained weights into the package: copy them and write their size and sha256 into registry.yaml.
 
-    python tools/bundle.py runs/cin/weights cin-25styles
+python tools/bundle.py runs/cin/weights cin-25styles
 """
 
 import re

@@ -55,7 +55,9 @@ class Cin(Method):
         try:
             checked = CinConfig.model_validate(config)
         except ValidationError as error:
-            raise WeightsError(f"The weights' configuration is wrong: {error.errors()[0]['msg']}; get them again.") from None
+            raise WeightsError(
+                f"The weights' configuration is wrong: {error.errors()[0]['msg']}; get them again."
+            ) from None
         self._styles = {style.name: style for style in checked.styles}
         network = ConditionalStyleNetwork(len(checked.styles), checked.width)
         load_strict(network, tensors, self.entry.name)

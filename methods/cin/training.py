@@ -20,8 +20,8 @@ from torchvision.transforms.v2 import functional as TF
 from hub.errors import TrainingError
 from hub.images import read_image, to_image
 from hub.method import Style
-from hub.sheets import contact_sheet
 from hub.shards import Rounds, Shards
+from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
 from hub.weights import write_safetensors
 from methods.cin.network import ConditionalStyleNetwork
@@ -34,7 +34,6 @@ from methods.parts.losses import (
     total_variation,
 )
 from methods.parts.vgg import VGG16
-
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -54,7 +53,7 @@ class CinSettings(TrainingSettings):
     style_size: int = Field(512, ge=64, description="Short side of the paintings: the scale of the strokes.")
     content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu3_3 error.")
     style_weight: float = Field(1.5, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
-    variation_weight: float = Field(0.5, ge=0, description="Weight of the total variation.")
+    variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
     rows_factor: float = Field(
         8.0,
         gt=0,
@@ -112,7 +111,7 @@ class CinRecipe(Recipe):
     def __init__(self, settings: CinSettings, device: torch.device) -> None:
         self.settings, self.device = settings, device
         torch.manual_seed(settings.seed)
-        self.vgg = VGG16(settings.vgg).to(device, torch.bfloat16 if settings.bf16 else torch.float32)
+        self.vgg = VGG16(settings.vgg, padding="reflect").to(device, torch.bfloat16 if settings.bf16 else torch.float32)
         self.styles = read_styles(settings.styles)
         self.names = [style.name for style in self.styles]
         self.network = ConditionalStyleNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)

@@ -25,13 +25,16 @@ class VGG16(nn.Module):
     inside. The network is frozen. ``weights`` is a safetensors file whose keys are those of torchvision's
     ``vgg16().features`` (``0.weight``, ``0.bias``, ``2.weight``, ...); only the layers up to ``last`` are read.
 
+    ``padding="reflect"`` is for training: the original's border of zeros looks like a frame of grey, and a network that
+    is trained through it learns to paint one.
+
     Raises ``hub.errors.WeightsError`` when the file is missing, damaged or of another architecture.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, weights: Path | str, last: str = "relu4_3") -> None:
+    def __init__(self, weights: Path | str, last: str = "relu4_3", *, padding: str = "zeros") -> None:
         super().__init__()
         self.plan = _plan(last)
         state = read_safetensors(Path(weights))
@@ -40,7 +43,7 @@ class VGG16(nn.Module):
         for name, width, torchvision_index in self.plan:
             if torchvision_index is None:
                 continue
-            convolution = nn.Conv2d(channels, width, 3, padding=1)
+            convolution = nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding)
             channels = width
             self.convolutions[name] = convolution
             for kind, parameter in convolution.named_parameters():

@@ -1,0 +1,59 @@
+"""What several tests share: a tiny trained-looking model, a photo, a catalogue that knows them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hub.weights import write_safetensors
+from methods.cin.network import ConditionalStyleNetwork
+
+torch.set_num_threads(2)
+STYLES = ["van-gogh-starry-night", "hokusai-great-wave", "klee-senecio"]
+
+
+@pytest.fixture(autouse=True)
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test depends on, or writes into, the user's own caches."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("STYLEHUB_PLUGINS", raising=False)
+
+
+def random_network(styles: int = 3, width: int = 4, seed: int = 0) -> ConditionalStyleNetwork:
+    """A network whose every row of scales and shifts differs, so that mixing styles up cannot go unseen."""
+    torch.manual_seed(seed)
+    network = ConditionalStyleNetwork(styles, width)
+    for name, parameter in network.named_parameters():
+        if ".norm." in name:
+            parameter.data += 0.3 * torch.randn_like(parameter)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that ``hub.load`` reads: random weights of width 4 for three styles."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    config = {"method": "cin", "width": 4, "styles": [{"name": name} for name in STYLES]}
+    write_safetensors(folder / "model.safetensors", random_network().state_dict(), {"config": json.dumps(config)})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    """A picture with edges, a gradient and texture, 96 x 80."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:80, 0:96]
+    pixels = np.stack([x * 2.6, y * 3.1, 128 + 100 * np.sin(x / 5) * np.cos(y / 7)], axis=-1)
+    pixels[20:50, 30:60] = (220, 40, 30)
+    return Image.fromarray(np.clip(pixels + rng.normal(0, 8, pixels.shape), 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path, photo: Image.Image) -> Path:
+    path = tmp_path / "photo.png"
+    photo.save(path)
+    return path

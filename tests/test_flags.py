@@ -1,0 +1,88 @@
+"""Flags drawn from a pydantic model."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from hub.errors import ParameterError, StylehubError, UnknownName
+from hub.flags import parse, rows
+from hub.names import resolve
+from hub.parameters import validate
+
+
+class Model(BaseModel):
+    style: str | dict[str, float] = Field(description="A style.")
+    strength: float = Field(1.0, ge=0, le=1, description="How much.")
+    keep_color: bool = Field(False, description="Colours.")
+    size: int | None = Field(None, ge=8, description="Pixels.")
+    mode: Literal["fast", "fine"] = Field("fast", description="Which.")
+    shards: list[Path] = Field([], description="Where.")
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "rest"),
+    [
+        ("--strength 0.5 a.jpg", {"strength": "0.5"}, ["a.jpg"]),
+        ("a.jpg --strength=0.5 b.jpg", {"strength": "0.5"}, ["a.jpg", "b.jpg"]),
+        ("--keep-color a.jpg", {"keep_color": True}, ["a.jpg"]),
+        ("--no-keep-color -", {"keep_color": False}, ["-"]),
+        ("--style x", {"style": "x"}, []),
+        ("--style x=.6 --style y=.4", {"style": {"x": 0.6, "y": 0.4}}, []),
+        ("--style x:y", {"style": "x:y"}, []),
+        ("--style x,y=3", {"style": {"x": 1.0, "y": 3.0}}, []),
+        ("--style x=1 --style x=2", {"style": {"x": 3.0}}, []),
+        ("--shards a --shards b,c", {"shards": ["a", "b", "c"]}, []),
+        ("--strength -1", {"strength": "-1"}, []),
+    ],
+)
+def test_words_become_values(words: str, values: dict[str, object], rest: list[str]) -> None:
+    assert parse(Model, words.split()) == (values, rest)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ("--strenth 1", UnknownName, "did you mean strength"),
+        ("--strength", ParameterError, "needs a value"),
+        ("--strength 1 --strength 0", ParameterError, "given 2 times"),
+        ("--style x=much", ParameterError, "name=0.6"),
+    ],
+)
+def test_words_that_cannot_be(words: str, error: type[StylehubError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        parse(Model, words.split())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"style": "x", "strength": "2"}, "'strength' cannot be '2'"),
+        ({"style": "x", "mode": "slow"}, "'mode' cannot be 'slow'"),
+        ({}, "'style' is needed"),
+        ({"style": "x", "other": 1}, "no parameter 'other'; there are style, strength"),
+    ],
+)
+def test_values_that_cannot_be(values: dict[str, object], message: str) -> None:
+    strict = type("Strict", (Model,), {"model_config": {"extra": "forbid"}, "__module__": __name__})
+    with pytest.raises(ParameterError, match=message):
+        validate(strict, values)
+
+
+def test_the_table_has_every_field_once() -> None:
+    table = rows(Model)
+    assert [row[0] for row in table] == ["--style", "--strength", "--keep-color", "--size", "--mode", "--shards"]
+    assert table[0][2] == "needed"
+    assert table[1][1:] == ("0..1", "1.0", "How much.")
+    assert table[4][1] == "fast|fine"
+
+
+@pytest.mark.parametrize("name", ["van-gogh-starry-night", "starry-night", "Starry Night", "night", "starry_night"])
+def test_the_end_of_a_name_is_enough(name: str) -> None:
+    assert resolve(name, ["van-gogh-starry-night", "klee-senecio"], "style") == "van-gogh-starry-night"
+
+
+def test_an_ending_that_two_share_is_refused() -> None:
+    with pytest.raises(UnknownName, match="klee-night or van-gogh-night"):
+        resolve("night", ["klee-night", "van-gogh-night"], "style")
