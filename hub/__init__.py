@@ -7,20 +7,20 @@
 Importing ``hub`` imports neither torch nor anything else that is slow; the names below load on first use.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.batch import run_folder as run_folder
     from hub.errors import StylehubError as StylehubError
-    from hub.images import write_image as write_image
     from hub.loading import load as load
     from hub.method import Method as Method
-    from hub.method import Styles as Styles
     from hub.parameters import Parameters as Parameters
     from hub.progress import Progress as Progress
+    from hub.provenance import save as save
     from hub.registry import info as info
-    from hub.registry import list_models as list
+    from hub.registry import list_models as list  # noqa: F401
 
 __version__ = "0.1.0"
 
@@ -45,5 +45,5 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-def __dir__() -> list[str]:
+def __dir__() -> Sequence[str]:
     return sorted(__all__)

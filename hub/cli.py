@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from hub.method import Method
+    from hub.progress import Progress, ProgressCallback
 
 app = typer.Typer(
     help="Image style transfer: every method behind one command.",
@@ -258,7 +259,6 @@ def train(
     from hub.flags import parse, rows
     from hub.loading import plugin_class
     from hub.parameters import validate
-    from hub.progress import Progress
     from hub.registry import list_models, method_entry
 
     trainable = sorted({e.method_id for e in list_models() if e.method.training})
@@ -296,7 +296,7 @@ def train(
     with _bar(False) as bar:
         task = bar.add_task("train", total=settings.steps)
 
-        def advance(p: Progress) -> None:
+        def advance(p: "Progress") -> None:
             losses = " ".join(f"{name} {value:.3f}" for name, value in p.losses.items() if "/" not in name)
             bar.update(task, completed=p.step, description=losses)
             if not sys.stderr.isatty() and p.step % 50 == 0:
@@ -408,8 +408,8 @@ def _split(method: "Method", words: Sequence[str]) -> tuple[dict[str, Any], list
     parameters, photos = parse(method.Parameters, words)
     if not photos:
         raise ParameterError("Give at least one photo, a folder, or - for standard input.")
-    method.resolve(validate(method.Parameters, parameters))
-    return parameters, photos
+    values = method.resolve(validate(method.Parameters, parameters))
+    return {name: getattr(values, name) for name in parameters}, photos
 
 
 def _stylize(
@@ -447,7 +447,7 @@ def _stylize(
             image = method(
                 source,
                 strength_map=strength_map,
-                progress=lambda p, task=task: bar.update(task, completed=p.step, total=p.of),
+                progress=_updating(bar, task),
                 **parameters,
             )
             if to_stdout:
@@ -498,6 +498,13 @@ def _bar(hidden: bool) -> "Iterator[Bars]":
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=hidden or not console.is_terminal) as bar:
         yield bar
+
+
+def _updating(bar: "Bars", task: Any) -> "ProgressCallback":
+    def update(p: "Progress") -> None:
+        bar.update(task, completed=p.step, total=p.of)
+
+    return update
 
 
 def _console() -> Any:

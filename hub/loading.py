@@ -48,7 +48,7 @@ def load(
     Raises:
         UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.
     """
-    options = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
+    options: dict[str, Any] = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
     text = str(name)
     if text.startswith("hf://"):
         match = REPOSITORY.fullmatch(text)

@@ -76,7 +76,7 @@ class Method(ABC):
     def place(self, network: nn.Module) -> nn.Module:
         """``network`` frozen, on this method's device, in its dtype and the memory layout that convolutions like."""
         network = network.eval().requires_grad_(False)
-        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)
 
     def __call__(
         self,
@@ -120,7 +120,7 @@ class Method(ABC):
         )
         return image
 
-    def describe(self, values: Parameters, photo: str | None = None) -> dict[str, Any]:
+    def describe(self, values: BaseModel, photo: str | None = None) -> dict[str, Any]:
         """How a picture was made, as plain data: enough to make it again."""
         from hub import __version__
 

@@ -83,7 +83,7 @@ def _expand(paths: Sequence[Path | str]) -> list[Path]:
         elif Path(path).is_file():
             found = [Path(path)]
         else:
-            found = sorted(Path(p) for p in glob(str(path)))
+            found = sorted(Path(p) for p in glob(str(path)))  # noqa: PTH207 (patterns may be absolute)
         if not found:
             raise TrainingError(f"No tar shard at {path}; give a tar file, a folder of them or a pattern.")
         shards += found

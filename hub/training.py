@@ -70,11 +70,11 @@ class Recipe(ABC):
         """Scalars to log; ``loss`` is the one to minimise."""
 
     @abstractmethod
-    def sheet(self, network: nn.Module) -> Image.Image:
+    def sheet(self, network: Any) -> Image.Image:
         """A contact sheet of what ``network`` can do now."""
 
     @abstractmethod
-    def export(self, network: nn.Module, folder: Path, facts: dict[str, Any]) -> None:
+    def export(self, network: Any, folder: Path, facts: dict[str, Any]) -> None:
         """Write ``model.safetensors`` and ``config.json`` that ``hub.load(folder)`` reads; ``facts`` go into the config."""
 
 
@@ -89,7 +89,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
 
     settings = recipe.settings
     network = recipe.network.to(device)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
     optimizer = Optimizer(recipe.parameter_groups(), settings)
     out.mkdir(parents=True, exist_ok=True)
     start = _resume(out / CHECKPOINT, network, average, optimizer)
@@ -111,7 +111,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
             with autocast:
                 parts = losses(_to(batch, device), step)
             network.zero_grad(set_to_none=True)
-            parts["loss"].backward()
+            parts["loss"].backward()  # type: ignore[no-untyped-call]
             norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
             if torch.isfinite(norm):
                 skipped = 0
@@ -185,7 +185,7 @@ class Optimizer:
             optimizer.step()
 
     def state(self) -> dict[str, Tensor]:
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for number, (optimizer, _) in enumerate(self.rates):
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{number}.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}

@@ -142,10 +142,10 @@ def check_progress(method: Method, parameters: dict[str, Any], photo: Image.Imag
     method(photo, progress=seen.append, **parameters)
     assert seen[-1].step == seen[-1].of
 
-    class Stop(Exception): ...
+    class StopNowError(Exception): ...
 
     def stop(_: Any) -> None:
-        raise Stop
+        raise StopNowError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopNowError):
         method(photo, progress=stop, **parameters)

@@ -169,7 +169,7 @@ def test_batch_goes_on_where_it_stopped(tiny_model: Path, photo: Image.Image, tm
 def test_control_c_in_a_batch_leaves_whole_files(tiny_model: Path, photo: Image.Image, tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
-    for index in range(200):
+    for index in range(60):
         photo.resize((400, 300)).save(photos / f"{index:03}.png")
     words = [sys.executable, "-m", "hub", "batch", str(tiny_model), str(photos), "--style", "senecio", "-o", str(out)]
     process = subprocess.Popen(
@@ -186,7 +186,7 @@ def test_control_c_in_a_batch_leaves_whole_files(tiny_model: Path, photo: Image.
     assert b"Traceback" not in errors
     assert b"goes on" in errors
     files = sorted(out.iterdir())
-    assert 2 <= len(files) < 200
+    assert 2 <= len(files) < 60
     for file in files:
         Image.open(file).load()
 
@@ -232,7 +232,7 @@ def test_weights_that_cannot_be(tmp_path: Path, photo_file: Path) -> None:
     for content, message in [
         (lambda: save_file(state, bad), "not written by stylehub"),
         (lambda: write_safetensors(bad, {**state, "extra": state["layers.0.norm.scale"]}, config), "extra"),
-        (lambda: write_safetensors(bad, {k: v * float("nan") for k, v in state.items()}, config), "finite"),
+        (lambda: write_safetensors(bad, {k: v * float("nan") for k, v in state.items()}, config), "NaN or infinity"),
         (lambda: write_safetensors(bad, random_network(width=5).state_dict(), config), "shape"),
         (lambda: bad.write_bytes(good.read_bytes()[:-9]), "bad.safetensors"),
         (lambda: write_safetensors(bad, state, {"config": json.dumps({"method": "magic"})}), "no method 'magic'"),

@@ -215,7 +215,7 @@ def test_damaged_shards_and_samples(tmp_path: Path) -> None:
         Shards([tmp_path / "bad.tar"])
     with tarfile.open(tmp_path / "empty.tar", "w"):
         pass
-    with pytest.raises(TrainingError, match="No .jpg sample"):
+    with pytest.raises(TrainingError, match=r"No \.jpg sample"):
         Shards([tmp_path / "empty.tar"])
     with tarfile.open(tmp_path / "text.tar", "w") as tar:
         member = tarfile.TarInfo("000000.jpg")

@@ -4,7 +4,7 @@ Dumoulin, Shlens & Kudlur 2017 (arXiv 1610.07629), and "image style fusion and f
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -97,9 +97,13 @@ class Cin(Method):
         if height * width <= self.whole_pixels:
             result = self.network(padded.contiguous(memory_format=torch.channels_last), mix)
         else:
-            parts = zip(padded.split(1), mix.split(1), strict=True)
-            result = torch.cat([run_tiled(self.network.layers, one, share, progress=progress) for one, share in parts])
-        return result[..., :height, :width].float()
+            result = torch.cat(
+                [
+                    run_tiled(self.network.layers, padded[i : i + 1], mix[i : i + 1], progress=progress)
+                    for i in range(len(padded))
+                ]
+            )
+        return cast(Tensor, result)[..., :height, :width].float()
 
     def mix(self, style: str | dict[str, float]) -> Tensor:
         """The share of every style, summing to 1: ``(1, styles)``."""

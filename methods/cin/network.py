@@ -5,6 +5,9 @@ transfer": bilinear upsampling before a convolution instead of a transposed one,
 after the addition.
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,7 +42,8 @@ class Layer(nn.Module):
     def convolve(self, x: Tensor) -> Tensor:
         if self.upsample:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        return self.convolution(F.pad(x, [self.kernel // 2] * 4, mode="reflect"))
+        padded = F.pad(x, [self.kernel // 2] * 4, mode="reflect")
+        return cast(Tensor, self.convolution(padded))
 
     def activate(self, x: Tensor) -> Tensor:
         match self.activation:
@@ -80,7 +84,7 @@ class ConditionalStyleNetwork(nn.Module):
     def forward(self, content: Tensor, mix: Tensor) -> Tensor:
         """``mix`` is ``(N, styles)``: the share of every style, rows summing to 1; one-hot is a single style."""
         outputs = [content]
-        for layer in self.layers:
+        for layer in cast(Sequence[Layer], self.layers):
             x = layer.norm(layer.convolve(outputs[-1]), mix)
             if layer.skip:
                 x = x + outputs[-layer.skip]

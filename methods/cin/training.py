@@ -15,10 +15,9 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional as TF
 
 from hub.errors import TrainingError
-from hub.images import read_image, to_image
+from hub.images import read_image, to_image, to_tensor
 from hub.method import Style
 from hub.shards import Rounds, Shards
 from hub.sheets import contact_sheet
@@ -63,7 +62,7 @@ class CinSettings(TrainingSettings):
 
 
 class PhotoCrops(Dataset[Tensor]):
-    """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops at the scale of photos 288 to 512 pixels on their short side."""
+    """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos scaled to 288 to 512 pixels on their short side."""
 
     def __init__(self, settings: CinSettings) -> None:
         self.settings = settings
@@ -98,7 +97,7 @@ class PhotoCrops(Dataset[Tensor]):
             photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if rng.random() < 0.1:  # grey photographs keep their faces only if some were seen
             photo = photo.convert("L").convert("RGB")
-        return TF.to_dtype(TF.pil_to_tensor(photo), torch.float32, scale=True)
+        return to_tensor(photo)[0]
 
 
 class CinRecipe(Recipe):
@@ -127,14 +126,15 @@ class CinRecipe(Recipe):
         """Mean square of the content features over a few crops."""
         crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(self.device)
         with torch.no_grad():
-            return self.vgg(crops, [CONTENT_LAYER])[CONTENT_LAYER].float().square().mean().item()
+            features: Tensor = self.vgg(crops, [CONTENT_LAYER])[CONTENT_LAYER]
+        return float(features.float().square().mean())
 
     def style_grams(self, painting: Image.Image) -> dict[str, Tensor]:
         scale = self.settings.style_size / min(painting.size)
         painting = painting.resize(
             (round(painting.width * scale), round(painting.height * scale)), Image.Resampling.LANCZOS
         )
-        pixels = TF.to_dtype(TF.pil_to_tensor(painting), torch.float32, scale=True)[None].to(self.device)
+        pixels = to_tensor(painting).to(self.device)
         with torch.no_grad():
             return {layer: gram_matrix(f) for layer, f in self.vgg(pixels, STYLE_LAYERS).items()}
 
@@ -186,7 +186,7 @@ class CinRecipe(Recipe):
 
 
 def write_model(folder: Path, network: ConditionalStyleNetwork, styles: list[Style], facts: dict[str, object]) -> None:
-    """``model.safetensors`` (float16, its configuration in the metadata) and the same configuration as ``config.json``."""
+    """``model.safetensors``, float16 with its configuration in the metadata, and that again as ``config.json``."""
     config = {"method": "cin", "width": network.width, "styles": [s.model_dump() for s in styles], "training": facts}
     tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
     write_safetensors(folder / "model.safetensors", tensors, {"config": json.dumps(config)})

@@ -18,7 +18,8 @@ def gram_matrix(features: Tensor) -> Tensor:
     n, c, h, w = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c).float() / (h * w) ** 0.5
     with torch.autocast(features.device.type, enabled=False):
-        return flat.transpose(1, 2) @ flat
+        gram: Tensor = flat.transpose(1, 2) @ flat
+    return gram
 
 
 def relative_error(result: Tensor, target: Tensor, floor: float = 1e-12) -> Tensor:
@@ -28,7 +29,8 @@ def relative_error(result: Tensor, target: Tensor, floor: float = 1e-12) -> Tens
     """
     axes = tuple(range(1, target.ndim))
     target = target.float()
-    return (result.float() - target).square().mean(axes) / target.square().mean(axes).clamp_min(floor)
+    error: Tensor = (result.float() - target).square().mean(axes) / target.square().mean(axes).clamp_min(floor)
+    return error
 
 
 def style_distances(features: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:

@@ -21,7 +21,7 @@ class ConditionalInstanceNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style (one-hot for a single one)."""
+        """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one."""
         variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
         return self.apply_statistics(x, mean, variance, mix)
 

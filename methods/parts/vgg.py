@@ -5,11 +5,13 @@ Simonyan & Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Ima
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hub.errors import WeightsError
 from hub.weights import read_safetensors
 
 # Output channels of the convolutions of each block; every block but the first starts with a 2x2 max pooling.
@@ -34,7 +36,9 @@ class VGG16(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, weights: Path | str, last: str = "relu4_3", *, padding: str = "zeros") -> None:
+    def __init__(
+        self, weights: Path | str, last: str = "relu4_3", *, padding: Literal["zeros", "reflect"] = "zeros"
+    ) -> None:
         super().__init__()
         self.plan = _plan(last)
         state = read_safetensors(Path(weights))
@@ -52,11 +56,9 @@ class VGG16(nn.Module):
                     None,
                 )
                 if key is None or state[key].shape != parameter.shape:
-                    from hub.errors import WeightsError
-
                     raise WeightsError(
-                        f"{weights} is not a VGG-16: it has no '{torchvision_index}.{kind}' of shape {tuple(parameter.shape)}; "
-                        "give a safetensors file with the keys of torchvision's vgg16().features."
+                        f"{weights} is not a VGG-16: it has no '{torchvision_index}.{kind}' of shape "
+                        f"{tuple(parameter.shape)}; give a safetensors file with the keys of torchvision's vgg16().features."
                     )
                 parameter.data = state[key].float()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
@@ -69,8 +71,8 @@ class VGG16(nn.Module):
         unknown = wanted - {name for name, _, _ in self.plan}
         if unknown:
             raise KeyError(f"VGG-16 up to {self.plan[-1][0]} has no layer {sorted(unknown)}")
-        weight = next(iter(self.convolutions.values())).weight
-        x = ((image - self.mean) / self.std).to(weight.dtype).contiguous(memory_format=torch.channels_last)
+        dtype = next(self.parameters()).dtype
+        x = ((image - self.mean) / self.std).to(dtype).contiguous(memory_format=torch.channels_last)
         features: dict[str, Tensor] = {}
         for name, _, torchvision_index in self.plan:
             if torchvision_index is None:
