@@ -1,4 +1,4 @@
-"""The command line: ``stylehub list | info | stylize | fuse | batch | train | eval | show``.
+"""The command line: ``stylehub list | info | stylize | fuse | batch | train | eval | space | show``.
 
 A method's own flags are drawn from its ``Parameters``; nothing here knows any method. Heavy imports happen inside
 the commands, so that ``stylehub list`` answers at once.
@@ -377,6 +377,23 @@ def evaluate(
     for name, s in [*scores.items(), ("average", average(scores))]:
         table.add_row(name, *(f"{v:.3f}" for v in (s.style, s.content, s.edges, s.untouched_style)))
     _console().print(table)
+
+
+@app.command()
+def space(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; this machine only when left out.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one from 7860 by default.")] = None,
+    share: Annotated[bool, typer.Option("--share", help="Have Gradio make a public address for some days.")] = False,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Offer the models to agents too; needs stylehub[mcp].")] = False,
+) -> None:
+    """The app in a browser: every model with its controls."""
+    try:
+        from space.app import serve
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise StylehubError("The app needs Gradio: pip install 'stylehub[space]'.") from None
+    serve(host, port, share=share, mcp=mcp)
 
 
 @app.command()

@@ -1,0 +1,182 @@
+"""Build the page from the registry, and serve it.
+
+Adding a model changes nothing here: its entry says for which tasks it is, its parameters say which controls it needs.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if not __package__:  # run as a file, as a Space does: the repository is one folder up
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from space import zero  # isort: skip  # before anything that imports torch
+import gradio as gr
+from gradio.events import api
+
+from hub.errors import StylehubError
+from hub.registry import Entry, list_models
+from space.errors import one_sentence
+from space.fusion import build_fusion
+from space.models import Models
+from space.panel import ACCELERATOR, Panel
+from space.photo import MAX_FILE_SIZE
+from space.single import build_single
+from space.studio import Studio
+from space.theme import CSS, Gallery
+
+_QUEUE = 64  # visitors who wait at most; one more is told to come back
+_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Tab:
+    """How the models for one task are shown."""
+
+    title: str
+    build: Callable[[Studio, Entry, str], Panel]
+
+
+# Tasks without a tab are not shown yet.
+TABS = {"single": Tab("Single style", build_single), "fusion": Tab("Fusion", build_fusion)}
+
+
+def build(models: Models | None = None) -> gr.Blocks:
+    """The page for every model of the registry. No weights are loaded; that happens when a visitor needs them."""
+    studio = Studio(models or Models())
+    demo: gr.Blocks
+    with gr.Blocks(
+        title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, 6 * _HOUR), fill_width=False
+    ) as demo:
+        gr.HTML(
+            "<h1>stylehub</h1><p>Choose a photo, click a picture, watch it being painted.</p>",
+            elem_classes=["masthead"],
+            apply_default_css=False,
+        )
+        first = True
+        with gr.Tabs():
+            for task, shown in TABS.items():
+                entries = list_models(task)
+                if not entries:
+                    continue
+                with gr.Tab(shown.title, id=task) as tab:
+                    fills = _models(studio, shown, task, entries)
+                for fill in fills:
+                    fill(tab.select)
+                    if first:
+                        fill(demo.load)
+                first = False
+        for entry in list_models():
+            if "style-names" in entry.method.inputs and set(entry.tasks) & set(TABS):
+                api(_list_styles(studio, entry), api_name=f"{_slug(entry)}_styles", concurrency_id=ACCELERATOR)
+        demo.unload(studio.stop)  # nobody is left to see the result
+    demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
+    return demo
+
+
+def _models(studio: Studio, tab: Tab, task: str, entries: list[Entry]) -> list[Callable[[Any], None]]:
+    """One model fills the tab, several have a tab each inside. Returns what fills the one that is seen first."""
+    if len(entries) == 1:
+        return [fill for fill in [_model(studio, tab, task, entries[0])] if fill]
+    fills = []
+    with gr.Tabs():
+        for entry in entries:
+            with gr.Tab(entry.model.title, id=f"{task}-{entry.name}") as inner:
+                fill = _model(studio, tab, task, entry)
+            if fill:
+                fill(inner.select)
+                if entry is entries[0]:
+                    fills.append(fill)
+    return fills
+
+
+def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any], None] | None:
+    """One model's panel, and a function that lets an event fill its styles."""
+    try:
+        panel = tab.build(studio, entry, f"{_slug(entry)}_{task}")
+    except StylehubError as error:  # somebody's plugin does not load: the others still do
+        logging.getLogger("stylehub.space").warning("%s", error)
+        gr.Markdown(f"This model cannot be shown. {error}")
+        return None
+    paper, weights = entry.method.paper, entry.model.weights
+    gr.Markdown(
+        f"{entry.model.summary} After [{paper.title}]({paper.url}), {paper.authors}, {paper.year}. "
+        f"Code {entry.method.code_license}{f', weights {weights.license}' if weights else ''}.",
+        elem_classes=["about"],
+    )
+    if panel.style is None:
+        return None
+
+    def fill(event: Any) -> None:
+        event(
+            studio.styles(entry),
+            outputs=[panel.style],
+            show_progress="minimal",
+            concurrency_id=ACCELERATOR,
+            concurrency_limit=1,
+            api_visibility="private",
+        )
+
+    return fill
+
+
+def _list_styles(studio: Studio, entry: Entry) -> Callable[[], list[dict[str, str]]]:
+    def styles() -> list[dict[str, str]]:
+        return [style.model_dump() for style in studio.models.get(entry.name).styles.values()]
+
+    styles.__doc__ = f"The styles of {entry.name}: name, title, artist and year of each."
+    return one_sentence(styles)
+
+
+def _slug(entry: Entry) -> str:
+    return entry.name.replace("-", "_")
+
+
+def serve(
+    host: str | None = None, port: int | None = None, *, share: bool = False, mcp: bool = False, block: bool = True
+) -> tuple[gr.Blocks, str]:
+    """Build the page and serve it; returns the page and its address. Raises ``StylehubError``.
+
+    Args:
+        host: None: this machine only, or GRADIO_SERVER_NAME.
+        port: None: the first free one from 7860, or GRADIO_SERVER_PORT.
+        share: let Gradio make a public address; the only thing here that uses the network.
+        mcp: offer the endpoints to agents too; needs the extra ``stylehub[mcp]``.
+        block: stay until interrupted.
+    """
+    models = Models()
+    if zero.AVAILABLE:  # its worker processes inherit what is loaded now and forget what they load themselves
+        for entry in list_models():
+            if set(entry.tasks) & set(TABS):
+                models.get(entry.name)
+    demo = build(models)
+    try:
+        _, local, public = demo.launch(
+            server_name=host,
+            server_port=port,
+            share=share,
+            mcp_server=mcp,
+            prevent_thread_lock=True,
+            show_error=True,
+            max_file_size=MAX_FILE_SIZE,
+            theme=Gallery(),
+            css_paths=[CSS],
+            footer_links=["api"],
+            run_history=False,
+            ssr_mode=False,
+            quiet=True,
+        )
+    except OSError as error:
+        raise StylehubError(f"The app cannot start: {error}") from None
+    address: str = public or local
+    print(f"stylehub is at {address}  (Ctrl-C stops it)", flush=True)
+    if block:
+        demo.block_thread()
+    return demo, address
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,54 @@
+"""The blend: a pad whose four corners are styles, and a slider for each style in the mixture.
+
+One component, because both show and change one value: ``{style: share}``. On the pad the shares are bilinear in the
+point's position: at a corner that style alone, in the middle a quarter of each.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from hub.parameters import Declared
+
+_HERE = Path(__file__).resolve().parent
+_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {"type": "number", "minimum": 0},
+    "description": 'the share of each style, such as {"starry-night": 0.6, "great-wave": 0.4}',
+}
+_TEMPLATE = """
+<div class="blend">
+  <div class="pad-frame">
+    <div class="pad" tabindex="0" role="application" aria-label="Blend pad: the arrow keys move the point between four
+      styles, with Shift in larger steps"><i></i><i></i><i></i><i></i><b class="point"></b></div>
+    <select class="corner c0" aria-label="Top left style"></select>
+    <select class="corner c1" aria-label="Top right style"></select>
+    <select class="corner c2" aria-label="Bottom left style"></select>
+    <select class="corner c3" aria-label="Bottom right style"></select>
+  </div>
+  <p class="spoken" aria-live="polite"></p>
+  <ul class="shares"></ul>
+  <select class="add" aria-label="Add a style"></select>
+</div>
+"""
+
+
+def style_blend(field: Declared) -> gr.HTML:
+    """The control for a mixture. Events: ``drag`` while the point or a slider moves, ``settle`` when it is let go."""
+    blend = gr.HTML(
+        value=None,
+        label=field.title,
+        html_template=_TEMPLATE,  # no values in it: see space/wall.py
+        js_on_load=(_HERE / "blend.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_classes=["blend-box"],
+        styles=[],
+    )
+    # What the API documents; by default it is a string, as of any other piece of HTML.
+    blend.api_info = _schema  # type: ignore[method-assign]
+    return blend
+
+
+def _schema() -> dict[str, Any]:
+    return _SCHEMA

@@ -1,0 +1,51 @@
+"""From a declared parameter to its control. Whatever a method declares gets one here, without being named."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from hub.parameters import Declared
+
+Control = gr.components.Component
+
+
+def control(field: Declared) -> Control | None:
+    """The control for ``field``; None for paths, since a visitor has no business with the server's files."""
+    common: dict[str, Any] = {"label": field.title, "info": field.description}
+    match field.kind:
+        case "flag":
+            return gr.Checkbox(value=bool(field.default), **common)
+        case "integer" | "number":
+            return _number(field, common)
+        case "choice":
+            return gr.Dropdown(choices=list(field.choices), value=field.default, **common)
+        case "list":
+            choices = field.default or []
+            return gr.Dropdown(choices=choices, value=choices, multiselect=True, allow_custom_value=True, **common)
+        case "text" | "shares":
+            return gr.Textbox(value=field.default, **common)
+        case "path":
+            return None
+
+
+def _number(field: Declared, common: dict[str, Any]) -> Control:
+    whole = field.kind == "integer"
+    if field.minimum is None or field.maximum is None or field.default is None:
+        # No default means "let the method choose", which a slider cannot say and an empty box can.
+        return gr.Number(
+            value=field.default,
+            minimum=field.minimum,
+            maximum=field.maximum,
+            precision=0 if whole else None,
+            placeholder="automatic" if field.default is None else None,
+            **common,
+        )
+    span = field.maximum - field.minimum
+    step = 1 if whole else span / 100
+    return gr.Slider(field.minimum, field.maximum, value=field.default, step=step, **common)
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` without what was left empty, so that the method's own defaults apply."""
+    return {name: value for name, value in values.items() if value is not None and value not in ("", {})}

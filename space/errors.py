@@ -1,0 +1,33 @@
+"""What a visitor sees when something goes wrong: one sentence, never a traceback."""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from hub.errors import StylehubError
+
+log = logging.getLogger("stylehub.space")
+
+
+def one_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """``handler`` with its errors turned into ``gr.Error``; what nobody foresaw goes to the log in full."""
+
+    @functools.wraps(handler)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except StylehubError as error:
+            raise gr.Error(str(error), duration=8, print_exception=False) from None
+        except gr.Error:
+            raise
+        except Exception:
+            log.exception("in %s", getattr(handler, "__name__", handler))
+            raise gr.Error(
+                "Something went wrong here that is not your doing; try again, perhaps with a smaller photo.",
+                print_exception=False,
+            ) from None
+
+    return guarded

@@ -1,0 +1,57 @@
+"""The tab for blends: shares of any number of styles, by sliders or on the pad, kept as files and opened again."""
+
+import gradio as gr
+
+from hub.registry import Entry
+from space import preset
+from space.blend import style_blend
+from space.errors import one_sentence
+from space.panel import ACCELERATOR, Panel, build_panel, finish
+from space.studio import Studio
+
+
+def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
+    """One model's panel, with previews while dragging and presets."""
+    panel = build_panel(studio, entry, "fusion", lambda field, _: style_blend(field), api_name)
+    if panel.style is not None:
+        panel.running.append(
+            panel.style.drag(
+                studio.preview(entry),
+                inputs=[panel.painted],
+                inputs_kwargs=panel.inputs,
+                outputs=[panel.result.slider],
+                show_progress="hidden",
+                concurrency_id=ACCELERATOR,
+                concurrency_limit=1,
+                trigger_mode="always_last",
+                api_visibility="private",
+            )
+        )
+        with gr.Row(elem_classes=["presets"]):
+            keep = gr.DownloadButton("Keep this blend", size="sm", interactive=False)
+            reopen = gr.UploadButton("Open a blend", size="sm", file_types=[".json"])
+        blend = panel.style
+        blend.settle(
+            one_sentence(lambda style: preset.offer(entry, style)),
+            inputs=[blend],
+            outputs=[keep],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        opened = reopen.upload(
+            one_sentence(lambda path: preset.read(studio.models.get(entry.name), path)),
+            inputs=[reopen],
+            outputs=[blend],
+            show_progress="minimal",
+            api_visibility="private",
+        )
+        opened.success(
+            one_sentence(lambda style: preset.offer(entry, style)),
+            inputs=[blend],
+            outputs=[keep],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    finish(studio, panel)
+    return panel

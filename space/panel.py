@@ -1,0 +1,108 @@
+"""One model on one tab: the photo and the controls on one side, the result on the other, and what connects them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from hub.parameters import Declared, declared
+from hub.registry import Entry
+from space.controls import Control, control
+from space.photo import example, photo_input
+from space.result import ResultPanel, result_panel
+from space.studio import Studio
+
+# One accelerator, one queue: whatever computes, on whatever tab, waits in this line.
+ACCELERATOR = "accelerator"
+
+
+@dataclass
+class Panel:
+    """What a tab's builder gets to connect more to: every input by its name in the API."""
+
+    entry: Entry
+    inputs: dict[str, Any]
+    style: gr.HTML | None
+    result: ResultPanel
+    painted: gr.State
+    paint: gr.Button
+    stop: gr.Button
+    running: list[Any]
+
+
+def build_panel(
+    studio: Studio, entry: Entry, task: str, style_control: Callable[[Declared, str], gr.HTML], api_name: str
+) -> Panel:
+    """Lay out and connect ``entry``. ``style_control`` makes the control for a parameter that takes styles by name."""
+    result_id = f"result-{entry.name}-{task}"
+    inputs: dict[str, Any] = {}
+    style: gr.HTML | None = None
+    plain: list[Control] = []
+    with gr.Row(elem_classes=["panel"]):
+        with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
+            inputs["photo"] = photo = photo_input(f"photo-{entry.name}-{task}")
+            use_example = gr.Button("Use the example photo", size="sm", elem_classes=["quiet"])
+            fields = list(declared(studio.parameters(entry)))
+            named = [f for f in fields if f.name == "style" and "style-names" in entry.method.inputs]
+            for field in named:
+                inputs[field.name] = style = style_control(field, result_id)
+            with gr.Accordion("Fine tuning", open=True, elem_classes=["options"]):
+                for field in fields:
+                    if field not in named and (made := control(field)) is not None:
+                        inputs[field.name] = made
+                        plain.append(made)
+        with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
+            result = result_panel(result_id)
+            with gr.Row(elem_classes=["act"]):
+                paint = gr.Button("Paint", variant="primary", scale=3)
+                stop = gr.Button("Stop", variant="secondary", scale=1, min_width=80)
+    painted = gr.State(None)
+    panel = Panel(entry, inputs, style, result, painted, paint, stop, [])
+    use_example.click(_example, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
+    connect(panel, paint.click, studio.paint(entry), api_name=api_name, api_visibility="public")
+    if style is not None and _fires(style, "pick"):
+        connect(panel, style.pick, studio.paint(entry), api_visibility="private")
+    if style is not None and _fires(style, "settle"):
+        connect(panel, style.settle, studio.paint(entry, quiet=True), api_visibility="private")
+    settled = partial(gr.on, [photo.change, *(_settled(made) for made in plain)])
+    connect(panel, settled, studio.paint(entry, quiet=True), api_visibility="private")
+    return panel
+
+
+def connect(panel: Panel, listen: Callable[..., Any], handler: Any, **options: Any) -> None:
+    """Let an event run ``handler`` on the accelerator, into the panel's result."""
+    panel.running.append(
+        listen(
+            handler,
+            inputs_kwargs=panel.inputs,
+            outputs=[*panel.result.outputs, panel.painted],
+            show_progress_on=[panel.result.slider],
+            concurrency_id=ACCELERATOR,
+            concurrency_limit=1,
+            trigger_mode="always_last",
+            **options,
+        )
+    )
+
+
+def finish(studio: Studio, panel: Panel) -> None:
+    """Connect Stop, once everything that it stops is there."""
+    panel.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
+
+
+def _example() -> str:
+    return str(example())
+
+
+def _fires(html: gr.HTML, event: str) -> bool:
+    return f'trigger("{event}")' in (html.js_on_load or "")
+
+
+def _settled(made: Control) -> Any:
+    """The event that says that a visitor has finished changing ``made``."""
+    for name in ("release", "submit", "input"):
+        if hasattr(made, name):
+            return getattr(made, name)
+    raise TypeError(f"{type(made).__name__} tells nobody when it changes")

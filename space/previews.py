@@ -1,0 +1,65 @@
+"""A small picture of every style, painted by the model itself from the example photo.
+
+Made at first demand and kept in the user's cache folder by the sha256 of the weights, so that new weights get new
+pictures. They travel as data URIs: no path of the server, no second request, no proxy that could rewrite them.
+"""
+
+import base64
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hub.errors import ImageError
+from hub.images import encode_image, read_image, write_image
+from hub.method import Method
+from space.photo import example
+
+SIZE = (240, 160)
+_RECIPE = 1  # raised when the way the pictures are made changes, so that old ones are not shown
+
+
+def styles(method: Method, progress: Callable[[int, int], None] = lambda done, of: None) -> list[dict[str, Any]]:
+    """What the page shows of every style of ``method``: its name, title, artist, year and picture."""
+    folder = _folder(method)
+    photo: Image.Image | None = None
+    found = []
+    for done, style in enumerate(method.styles.values()):
+        progress(done, len(method.styles))
+        path = folder / f"{style.name}.jpg" if folder else None
+        picture = _cached(path) if path else None
+        if picture is None:
+            photo = photo or _example()
+            image = method(photo, style=style.name)
+            picture = encode_image(image, "jpeg", quality=82)
+            if path:
+                with suppress(ImageError):  # a full or read-only disk costs time at the next start, nothing else
+                    write_image(image, path, overwrite=True, quality=82)
+        found.append(style.model_dump() | {"title": style.title or style.name, "picture": _data_uri(picture)})
+    return found
+
+
+def _folder(method: Method) -> Path | None:
+    if method.weights_sha256 is None:
+        return None
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    return cache / "stylehub" / "previews" / f"{method.weights_sha256}-{SIZE[0]}x{SIZE[1]}-{_RECIPE}"
+
+
+def _cached(path: Path) -> bytes | None:
+    try:
+        data = path.read_bytes()
+        return data if read_image(data).rgb.size == SIZE else None
+    except (OSError, ImageError):
+        return None
+
+
+def _example() -> Image.Image:
+    return read_image(example()).rgb.resize(SIZE, Image.Resampling.LANCZOS)
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

@@ -1,0 +1,113 @@
+"""The result: before and after side by side, the picture at full size to take home, and how to make it again."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from hub.images import FORMATS, encode_image, read_image, read_recipe, write_image
+from hub.provenance import command, python_line, save
+from space.errors import one_sentence
+from space.models import Painted
+
+DISPLAY = 1280  # long side in pixels on the page; the download has the photo's own size
+_OFFERED = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
+
+
+@dataclass(frozen=True)
+class ResultPanel:
+    """The components of a result. ``outputs`` is what painting fills in, in the order of ``filled``."""
+
+    slider: gr.ImageSlider
+    picture: gr.File
+    command: gr.Textbox
+    python: gr.Textbox
+    format: gr.Radio
+    download: gr.DownloadButton
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        return [self.slider, self.picture, self.command, self.python]
+
+
+def result_panel(elem_id: str) -> ResultPanel:
+    """Lay out an empty result and connect its download."""
+    slider = gr.ImageSlider(
+        type="filepath",
+        format="png",
+        interactive=False,
+        label="Before and after",
+        show_label=False,
+        buttons=["fullscreen"],
+        max_height=620,
+        elem_id=elem_id,
+        elem_classes=["result"],
+    )
+    with gr.Row(elem_classes=["take-home"]):
+        format = gr.Radio(list(_OFFERED), value="PNG", label="Format", show_label=False, container=False, scale=2)
+        download = gr.DownloadButton("Download", interactive=False, size="md", scale=3, elem_classes=["download"])
+    with gr.Accordion("Make it again", open=False):
+        shell = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
+        python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
+    picture = gr.File(label="Picture", visible="hidden", interactive=False)
+    panel = ResultPanel(slider, picture, shell, python, format, download)
+    gr.on(
+        [picture.change, format.change],
+        one_sentence(as_format),
+        inputs=[picture, format],
+        outputs=[download],
+        show_progress="minimal",
+        api_visibility="private",
+    )
+    return panel
+
+
+def filled(painted: Painted) -> tuple[Any, ...]:
+    """Values for ``ResultPanel.outputs``."""
+    stem = Path(painted.recipe.get("photo") or "photo").stem
+    path = save(painted.after, scratch() / f"{stem}-painted.png")
+    return shown(painted), str(path), command(painted.recipe), python_line(painted.recipe)
+
+
+def shown(painted: Painted, size: tuple[int, int] | None = None) -> tuple[str, str]:
+    """The two pictures for the slider, as large as the page shows a photo of ``size`` (their own by default)."""
+    width, height = size or painted.after.size
+    scale = min(1.0, DISPLAY / max(width, height))
+    target = max(1, round(width * scale)), max(1, round(height * scale))
+    folder = scratch()
+    paths = []
+    for name, image in (("before", painted.before), ("after", painted.after)):
+        fitted = image if image.size == target else image.resize(target, Image.Resampling.BICUBIC)
+        path = folder / f"{name}.jpg"
+        path.write_bytes(encode_image(fitted, "jpeg", quality=92))
+        paths.append(str(path))
+    return paths[0], paths[1]
+
+
+def as_format(picture: str | None, format: str) -> Any:
+    """The full picture in the format to download, its recipe kept."""
+    if picture is None:
+        return gr.update(value=None, label="Download", interactive=False)
+    source = Path(picture)
+    target = source
+    if FORMATS[_OFFERED[format]] != FORMATS[source.suffix]:
+        photo = read_image(source)
+        image = photo.rgb
+        if photo.alpha is not None:
+            image.putalpha(photo.alpha)
+        target = scratch() / f"{source.stem}{_OFFERED[format]}"
+        write_image(image, target, recipe=read_recipe(source))
+    size = target.stat().st_size
+    weight = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
+    return gr.update(value=str(target), label=f"Download {format}, {weight}", interactive=True)
+
+
+def scratch() -> Path:
+    """A new folder that nobody can guess, among the temporary files that Gradio serves and clears away."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    return folder

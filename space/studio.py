@@ -1,0 +1,146 @@
+"""What a visitor's click sets going: reading the photo, painting, reporting progress, stopping."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from hub.errors import ParameterError
+from hub.parameters import declared
+from hub.progress import Progress, ProgressCallback
+from hub.registry import Entry
+from space import previews, zero
+from space.controls import given
+from space.errors import one_sentence
+from space.models import Jobs, Models, Painted
+from space.photo import read, read_small
+from space.result import filled, shown
+
+Handler = Callable[..., Any]
+
+
+class Studio:
+    """The handlers that all tabs share. It knows sessions only while they have work going on."""
+
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self.jobs = Jobs()
+        # Another process runs these on ZeroGPU, so they take and return plain data and report nothing on the way.
+        self._paint_on_gpu = zero.on_gpu(
+            lambda name, content, parameters, photo: models.paint(name, content, parameters, _silent, photo)
+        )
+        self._styles_on_gpu = zero.on_gpu(lambda name: previews.styles(models.get(name)))
+
+    def paint(self, entry: Entry, *, quiet: bool = False) -> Handler:
+        """The handler that paints at full size and fills a result; ``quiet``: does nothing while a choice is missing."""
+
+        def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
+            path, parameters = _split(values)
+            if quiet and (path is None or self._missing(entry, parameters)):
+                return gr.skip()
+            content = read(path)
+            if missing := self._missing(entry, parameters):
+                raise ParameterError(f"Choose first: {missing.lower()}.")
+            photo = path.rpartition("/")[2] if path else None
+            with self.jobs.running(request.session_hash) as check:
+                painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
+            return *filled(painted), values
+
+        handler.__name__ = f"paint_{_slug(entry)}"
+        handler.__doc__ = _description(entry, self.parameters(entry))
+        handler.__signature__ = _with_names(handler, self.parameters(entry))  # type: ignore[attr-defined]
+        return one_sentence(handler)
+
+    def preview(self, entry: Entry) -> Handler:
+        """The handler that paints small and fast, for a control that is being dragged."""
+
+        def handler(painted: dict[str, Any] | None, /, **values: Any) -> Any:
+            path, parameters = _split(values)
+            # The last movement may be answered after the full picture of the same values: that one stays.
+            if path is None or self._missing(entry, parameters) or values == painted:
+                return gr.skip()
+            content, full = read_small(path)
+            if size := parameters.get("size"):  # strokes of the same size relative to the picture
+                parameters["size"] = max(32, round(size * min(content.size) / min(full)))
+            painted_small = self._run(entry.name, content, parameters, None, _silent)
+            return shown(painted_small, full if not parameters.get("center_crop") else None)
+
+        handler.__name__ = f"preview_{_slug(entry)}"
+        return one_sentence(handler)
+
+    def styles(self, entry: Entry) -> Handler:
+        """The handler that fills a control of styles with pictures, painting them first if they are new."""
+
+        def handler(progress: gr.Progress = gr.Progress()) -> Any:
+            if zero.AVAILABLE:
+                return gr.update(styles=self._styles_on_gpu(entry.name))
+            method = self.models.get(entry.name)
+            return gr.update(styles=previews.styles(method, lambda done, of: progress((done, of), desc="Hanging")))
+
+        handler.__name__ = f"fill_{_slug(entry)}"
+        return one_sentence(handler)
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop what this visitor has going on."""
+        self.jobs.stop(request.session_hash)
+
+    def parameters(self, entry: Entry) -> Any:
+        """The parameters class of ``entry``'s method, found without loading weights. Raises ``RegistryError``."""
+        from hub.loading import plugin_class
+
+        return plugin_class(entry).Parameters
+
+    def _run(
+        self, name: str, content: Any, parameters: Mapping[str, Any], photo: str | None, report: ProgressCallback
+    ) -> Painted:
+        if zero.AVAILABLE:
+            painted: Painted = self._paint_on_gpu(name, content, dict(parameters), photo)
+            return painted
+        return self.models.paint(name, content, parameters, report, photo)
+
+    def _missing(self, entry: Entry, parameters: Mapping[str, Any]) -> str | None:
+        for field in declared(self.parameters(entry)):
+            if field.required and field.name not in parameters:
+                return field.title
+        return None
+
+
+def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    return values.get("photo"), given({name: value for name, value in values.items() if name != "photo"})
+
+
+def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
+    def report(p: Progress) -> None:
+        check(p)
+        progress((p.step, p.of), desc="Painting")
+
+    return report
+
+
+def _silent(_: Progress) -> None:
+    pass
+
+
+def _slug(entry: Entry) -> str:
+    return entry.name.replace("-", "_")
+
+
+def _with_names(handler: Handler, parameters: Any) -> inspect.Signature:
+    """The signature of ``handler`` with its keywords spelt out: the API asks only for those without a default."""
+    own = [p for p in inspect.signature(handler).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    named = [inspect.Parameter("photo", keyword)] + [
+        inspect.Parameter(field.name, keyword, default=inspect.Parameter.empty if field.required else None)
+        for field in declared(parameters)
+    ]
+    return inspect.Signature(own + named)
+
+
+def _description(entry: Entry, parameters: Any) -> str:
+    """The text of an endpoint, for people and for agents, from the declarations alone."""
+    lines = [entry.model.summary, "", "Args:", "    photo: The picture to paint, of any size."]
+    lines += [f"    {field.name}: {field.description}" for field in declared(parameters)]
+    lines += ["", "Returns:", "    Before and after for the page; the picture as PNG at full size, with its recipe in"]
+    lines += ["    its metadata; the shell command and the line of Python that make it again."]
+    return "\n".join(lines)

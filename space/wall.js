@@ -1,0 +1,64 @@
+// The wall of styles. `props.styles` is filled by the server; `props.value` is the name of the chosen one.
+const wall = element.querySelector(".wall");
+
+function text(tag, className, content) {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = content;
+  return node;
+}
+
+function tile(style) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.name = style.name;
+  const picture = document.createElement("img");
+  picture.src = style.picture;
+  picture.alt = "";
+  picture.draggable = false;
+  button.append(picture, text("span", "title", style.title));
+  button.append(text("span", "artist", [style.artist, style.year].filter(Boolean).join(", ")));
+  button.addEventListener("click", () => {
+    props.value = style.name;
+    mark();
+    trigger("pick");
+    // On a phone the result is below the wall: take the eye there.
+    const result = document.getElementById(props.result);
+    if (result && window.innerWidth < 768) result.scrollIntoView({ behavior: "smooth", block: "center" });
+  });
+  return button;
+}
+
+function mark() {
+  const tiles = [...wall.querySelectorAll("button")];
+  const chosen = tiles.find((tile) => tile.dataset.name === props.value);
+  for (const tile of tiles) {
+    tile.setAttribute("aria-pressed", String(tile === chosen));
+    tile.tabIndex = tile === (chosen || tiles[0]) ? 0 : -1;
+  }
+}
+
+function draw() {
+  if (!props.styles || !props.styles.length) return;
+  wall.replaceChildren(...props.styles.map(tile));
+  mark();
+}
+
+// One stop for the Tab key; the arrows walk along the wall.
+wall.addEventListener("keydown", (event) => {
+  const tiles = [...wall.querySelectorAll("button")];
+  const here = tiles.indexOf(document.activeElement);
+  if (here < 0) return;
+  const perRow = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow, ArrowUp: -perRow }[event.key];
+  let target = step === undefined ? undefined : here + step;
+  if (event.key === "Home") target = 0;
+  if (event.key === "End") target = tiles.length - 1;
+  if (target === undefined) return;
+  event.preventDefault();
+  tiles[Math.min(tiles.length - 1, Math.max(0, target))].focus();
+});
+
+watch("styles", draw);
+watch("value", mark);
+draw();
