@@ -31,19 +31,26 @@ def control(field: Declared) -> Control | None:
 
 def _number(field: Declared, common: dict[str, Any]) -> Control:
     whole = field.kind == "integer"
-    if field.minimum is None or field.maximum is None or field.default is None:
-        # No default means "let the method choose", which a slider cannot say and an empty box can.
+    if field.default is None:
+        return _number_or_nothing(field, common)
+    if field.minimum is None or field.maximum is None:
+        precision = 0 if whole else None
         return gr.Number(
-            value=field.default,
-            minimum=field.minimum,
-            maximum=field.maximum,
-            precision=0 if whole else None,
-            placeholder="automatic" if field.default is None else None,
-            **common,
+            value=field.default, minimum=field.minimum, maximum=field.maximum, precision=precision, **common
         )
     span = field.maximum - field.minimum
     step = 1 if whole else span / 100
     return gr.Slider(field.minimum, field.maximum, value=field.default, step=step, **common)
+
+
+def _number_or_nothing(field: Declared, common: dict[str, Any]) -> Control:
+    """A box that may stay empty. Gradio's own for numbers sends 0 when it is, which is a number like any other."""
+    box = gr.Textbox(value=None, placeholder="automatic", max_lines=1, **common)
+    schema: dict[str, Any] = {"type": "integer" if field.kind == "integer" else "number"}
+    bounds = {"minimum": field.minimum, "maximum": field.maximum}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    box.api_info = lambda: schema  # type: ignore[method-assign]
+    return box
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

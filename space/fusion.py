@@ -1,7 +1,10 @@
 """The tab for blends: shares of any number of styles, by sliders or on the pad, kept as files and opened again."""
 
+from collections.abc import Callable
+
 import gradio as gr
 
+from hub.parameters import Declared
 from hub.registry import Entry
 from space import preset
 from space.blend import style_blend
@@ -12,7 +15,7 @@ from space.studio import Studio
 
 def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
     """One model's panel, with previews while dragging and presets."""
-    panel = build_panel(studio, entry, "fusion", lambda field, _: style_blend(field), api_name)
+    panel = build_panel(studio, entry, "fusion", _blend_with_presets(studio, entry), api_name)
     if panel.style is not None:
         panel.running.append(
             panel.style.drag(
@@ -27,18 +30,28 @@ def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
                 api_visibility="private",
             )
         )
+    finish(studio, panel)
+    return panel
+
+
+def _blend_with_presets(studio: Studio, entry: Entry) -> Callable[[Declared, str], gr.HTML]:
+    def control(field: Declared, _: str) -> gr.HTML:
+        blend = style_blend(field)
         with gr.Row(elem_classes=["presets"]):
-            keep = gr.DownloadButton("Keep this blend", size="sm", interactive=False)
-            reopen = gr.UploadButton("Open a blend", size="sm", file_types=[".json"])
-        blend = panel.style
-        blend.settle(
-            one_sentence(lambda style: preset.offer(entry, style)),
-            inputs=[blend],
-            outputs=[keep],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+            keep = gr.DownloadButton("Keep this blend", size="sm", interactive=False, min_width=120)
+            reopen = gr.UploadButton("Open a blend", size="sm", file_types=[".json"], min_width=120)
+
+        def offered(listen: Callable[..., object]) -> None:
+            listen(
+                one_sentence(lambda style: preset.offer(entry, style)),
+                inputs=[blend],
+                outputs=[keep],
+                queue=False,
+                show_progress="hidden",
+                api_visibility="private",
+            )
+
+        offered(blend.settle)
         opened = reopen.upload(
             one_sentence(lambda path: preset.read(studio.models.get(entry.name), path)),
             inputs=[reopen],
@@ -46,12 +59,7 @@ def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
             show_progress="minimal",
             api_visibility="private",
         )
-        opened.success(
-            one_sentence(lambda style: preset.offer(entry, style)),
-            inputs=[blend],
-            outputs=[keep],
-            show_progress="hidden",
-            api_visibility="private",
-        )
-    finish(studio, panel)
-    return panel
+        offered(opened.success)
+        return blend
+
+    return control

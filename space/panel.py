@@ -27,8 +27,6 @@ class Panel:
     style: gr.HTML | None
     result: ResultPanel
     painted: gr.State
-    paint: gr.Button
-    stop: gr.Button
     running: list[Any]
 
 
@@ -48,20 +46,21 @@ def build_panel(
             named = [f for f in fields if f.name == "style" and "style-names" in entry.method.inputs]
             for field in named:
                 inputs[field.name] = style = style_control(field, result_id)
-            with gr.Accordion("Fine tuning", open=True, elem_classes=["options"]):
-                for field in fields:
-                    if field not in named and (made := control(field)) is not None:
-                        inputs[field.name] = made
-                        plain.append(made)
+            # What may stay empty is seldom needed: it waits below the rest.
+            seldom = [f for f in fields if f.default is None and not f.required]
+            for field in fields:
+                if field not in named and field not in seldom:
+                    _add(field, inputs, plain)
+            if seldom:
+                with gr.Accordion("More", open=False):
+                    for field in seldom:
+                        _add(field, inputs, plain)
         with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
             result = result_panel(result_id)
-            with gr.Row(elem_classes=["act"]):
-                paint = gr.Button("Paint", variant="primary", scale=3)
-                stop = gr.Button("Stop", variant="secondary", scale=1, min_width=80)
     painted = gr.State(None)
-    panel = Panel(entry, inputs, style, result, painted, paint, stop, [])
+    panel = Panel(entry, inputs, style, result, painted, [])
     use_example.click(_example, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
-    connect(panel, paint.click, studio.paint(entry), api_name=api_name, api_visibility="public")
+    connect(panel, result.paint.click, studio.paint(entry), api_name=api_name, api_visibility="public")
     if style is not None and _fires(style, "pick"):
         connect(panel, style.pick, studio.paint(entry), api_visibility="private")
     if style is not None and _fires(style, "settle"):
@@ -89,7 +88,13 @@ def connect(panel: Panel, listen: Callable[..., Any], handler: Any, **options: A
 
 def finish(studio: Studio, panel: Panel) -> None:
     """Connect Stop, once everything that it stops is there."""
-    panel.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
+    panel.result.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
+
+
+def _add(field: Declared, inputs: dict[str, Any], plain: list[Control]) -> None:
+    if (made := control(field)) is not None:
+        inputs[field.name] = made
+        plain.append(made)
 
 
 def _example() -> str:

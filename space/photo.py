@@ -30,6 +30,7 @@ def photo_input(elem_id: str) -> gr.Image:
     photo = gr.Image(
         type="filepath",
         label="Photo",
+        show_label=False,
         sources=["upload", "webcam", "clipboard"],
         webcam_options=gr.WebcamOptions(mirror=False),
         buttons=["fullscreen"],

@@ -28,6 +28,8 @@ class ResultPanel:
     python: gr.Textbox
     format: gr.Radio
     download: gr.DownloadButton
+    paint: gr.Button
+    stop: gr.Button
 
     @property
     def outputs(self) -> list[gr.components.Component]:
@@ -47,14 +49,21 @@ def result_panel(elem_id: str) -> ResultPanel:
         elem_id=elem_id,
         elem_classes=["result"],
     )
+    with gr.Row():
+        paint = gr.Button("Paint", variant="primary", size="md", scale=3)
+        stop = gr.Button("Stop", size="md", scale=1, min_width=80)
     with gr.Row(elem_classes=["take-home"]):
-        format = gr.Radio(list(_OFFERED), value="PNG", label="Format", show_label=False, container=False, scale=2)
-        download = gr.DownloadButton("Download", interactive=False, size="md", scale=3, elem_classes=["download"])
+        format = gr.Radio(
+            list(_OFFERED), value="PNG", label="Format", show_label=False, container=False, scale=2, min_width=270
+        )
+        download = gr.DownloadButton(
+            "Download", interactive=False, size="md", scale=3, min_width=200, elem_classes=["download"]
+        )
     with gr.Accordion("Make it again", open=False):
         shell = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
         python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
     picture = gr.File(label="Picture", visible="hidden", interactive=False)
-    panel = ResultPanel(slider, picture, shell, python, format, download)
+    panel = ResultPanel(slider, picture, shell, python, format, download, paint, stop)
     gr.on(
         [picture.change, format.change],
         one_sentence(as_format),

@@ -61,8 +61,8 @@ class Studio:
             if path is None or self._missing(entry, parameters) or values == painted:
                 return gr.skip()
             content, full = read_small(path)
-            if size := parameters.get("size"):  # strokes of the same size relative to the picture
-                parameters["size"] = max(32, round(size * min(content.size) / min(full)))
+            if str(size := parameters.get("size", "")).isdecimal():  # strokes as large relative to the picture
+                parameters["size"] = max(32, round(int(size) * min(content.size) / min(full)))
             painted_small = self._run(entry.name, content, parameters, None, _silent)
             return shown(painted_small, full if not parameters.get("center_crop") else None)
 

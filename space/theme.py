@@ -24,7 +24,7 @@ class Gallery(Base):
             primary_hue=_vermilion,
             secondary_hue=_vermilion,
             neutral_hue=_plaster,
-            spacing_size=sizes.spacing_lg,
+            spacing_size=sizes.spacing_md,
             radius_size=sizes.radius_sm,
             text_size=sizes.text_md,
             font=["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "sans-serif"],

@@ -12,6 +12,7 @@ function tile(style) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.name = style.name;
+  button.title = style.title; // long ones are cut short below the picture
   const picture = document.createElement("img");
   picture.src = style.picture;
   picture.alt = "";

@@ -1,0 +1,200 @@
+"""The page in a real browser: what no client library sees. Skipped where playwright or chromium is missing."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hub.images import read_recipe
+from hub.registry import list_models
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT = 30_000
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    from space.app import serve
+
+    demo, address = serve(block=False)
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: STYLEHUB_SCREENSHOTS keeps them."""
+    folder = Path(os.environ.get("STYLEHUB_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def photo_path(tmp_path: Path) -> Path:
+    from space.photo import example
+
+    path = tmp_path / "holiday.jpg"
+    Image.open(example()).resize((360, 240)).save(path)
+    return path
+
+
+def visible(page: Any, selector: str) -> Any:
+    """The ones of ``selector`` that are on the tab in front."""
+    return page.locator(f"{selector}:visible")
+
+
+def upload(page: Any, task: str, photo: Path) -> None:
+    page.locator(f"#photo-{list_models(task)[0].name}-{task} input[type=file]").first.set_input_files(photo)
+    visible(page, ".photo img").first.wait_for()
+
+
+def sources(page: Any) -> list[str]:
+    return [image.get_attribute("src") for image in visible(page, ".result img").all()]
+
+
+def painted(page: Any, before: list[str]) -> list[str]:
+    """Wait until the result shows other pictures than ``before``."""
+    page.wait_for_function(
+        """before => {
+            const now = [...document.querySelectorAll('.result img')].filter(i => i.offsetParent).map(i => i.src);
+            return now.length >= 2 && now.every(Boolean) && now.join() !== before.join();
+        }""",
+        arg=[page.evaluate("src => new URL(src, document.baseURI).href", s) for s in before],
+        timeout=WAIT,
+    )
+    return sources(page)
+
+
+def open_page(chromium: Any, address: str, foreign: list[str], **options: Any) -> Any:
+    page = chromium.new_context(accept_downloads=True, **options).new_page()
+    page.set_default_timeout(WAIT)
+    page.on("request", lambda r: foreign.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+    page.goto(address)
+    visible(page, ".wall button").first.wait_for()
+    return page
+
+
+def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, tmp_path: Path) -> None:
+    """Upload, click a painting, drag the slider, download; then the pad, by pointer and by keyboard."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 1000}, color_scheme="light")
+    assert visible(page, ".wall button").count() >= 25
+    page.screenshot(path=pictures / "1280-light-start.png")
+
+    # Single style
+    upload(page, "single", photo_path)
+    visible(page, ".wall button[data-name=hokusai-great-wave]").click()
+    first = painted(page, [])
+    assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") == "hokusai-great-wave"
+
+    # The wall by keyboard: an arrow moves, Enter chooses.
+    visible(page, ".wall button[aria-pressed=true]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    painted(page, first)
+    assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") != "hokusai-great-wave"
+
+    # Before and after: the handle follows the pointer.
+    box = visible(page, ".result .slider-wrap, .result .image-container").first.bounding_box()
+    clip = "() => [...document.querySelectorAll('.result img')].filter(i => i.offsetParent).map(i => i.style.cssText).join()"
+    still = page.evaluate(clip)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.wait_for_function(f"still => ({clip})() !== still", arg=still)
+    page.screenshot(path=pictures / "1280-light-single.png")
+
+    with page.expect_download() as download:
+        visible(page, ".download").click()
+    target = tmp_path / download.value.suggested_filename
+    download.value.save_as(target)
+    assert target.name == "holiday-painted.png"
+    assert Image.open(target).size == (360, 240)
+    recipe = read_recipe(target)
+    assert recipe is not None
+    assert recipe["photo"] == "holiday.jpg"
+
+    # Fusion
+    page.get_by_role("tab", name="Fusion").click()
+    visible(page, ".pad").wait_for()
+    visible(page, ".shares li").first.wait_for()
+    assert visible(page, ".shares li").count() == 4
+    upload(page, "fusion", photo_path)
+    middle = painted(page, [])
+    pad = visible(page, ".pad").bounding_box()
+    page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(pad["x"] + pad["width"] * 0.3, pad["y"] + pad["height"] * 0.3, steps=3)
+    moving = painted(page, middle)  # the picture follows before the button is let go
+    page.mouse.move(pad["x"] + 1, pad["y"] + 1, steps=3)
+    page.mouse.up()
+    painted(page, moving)
+    assert visible(page, ".shares output").first.inner_text() == "100 %"
+    page.keyboard.press("Home")  # back to the middle
+    assert [share.inner_text() for share in visible(page, ".shares output").all()] == ["25 %"] * 4
+    page.screenshot(path=pictures / "1280-light-fusion.png", full_page=True)
+
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Keep this blend").or_(page.get_by_role("link", name="Keep this blend")).click()
+    blend = tmp_path / "blend.json"
+    kept.value.save_as(blend)
+    visible(page, ".shares button").first.click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 3"
+    )
+    page.locator(".presets input[type=file]").first.set_input_files(blend)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 4"
+    )
+
+    assert not foreign, f"the page asked for {foreign}"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (400, "dark"), (1280, "dark")])
+def test_it_fits(chromium: Any, address: str, photo_path: Path, pictures: Path, width: int, scheme: str) -> None:
+    """Nothing sticks out at any width, light or dark."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    upload(page, "single", photo_path)
+    visible(page, ".wall button[data-name=klee-senecio]").click()
+    painted(page, [])
+    page.wait_for_timeout(300)
+    page.screenshot(path=pictures / f"{width}-{scheme}-single.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("tab", name="Fusion").click()
+    visible(page, ".shares li").first.wait_for()
+    page.wait_for_timeout(300)
+    page.screenshot(path=pictures / f"{width}-{scheme}-fusion.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_there_is_something_to_show() -> None:
+    assert list_models("single")
+    assert list_models("fusion")
