@@ -1,0 +1,514 @@
+"""The app through its own client: every tab and endpoint, what it refuses, what it keeps apart."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+from PIL import Image
+
+gr = pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+
+from gradio_client import Client, handle_file  # noqa: E402
+from gradio_client.exceptions import AppError  # noqa: E402
+
+import hub  # noqa: E402
+from hub import registry  # noqa: E402
+from hub.errors import Cancelled, StylehubError  # noqa: E402
+from hub.images import read_recipe  # noqa: E402
+from hub.parameters import Declared, Parameters, declared  # noqa: E402
+from hub.progress import Progress  # noqa: E402
+from hub.registry import list_models  # noqa: E402
+from space import app, preset, previews  # noqa: E402
+from space.controls import control, given  # noqa: E402
+from space.models import Jobs, Models  # noqa: E402
+from space.photo import example, read  # noqa: E402
+from tests.test_documents import blocks  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "data" / "space_api.json"
+SINGLE, FUSION = "/cin_25styles_single", "/cin_25styles_fusion"
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[tuple[Any, str]]:
+    demo, address = app.serve(block=False)
+    yield demo, address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def client(page: tuple[Any, str], tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(page[1], verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+@pytest.fixture
+def photo_at(photo_file: Path) -> Any:
+    return handle_file(str(photo_file))
+
+
+# --- Every endpoint
+
+
+def test_single_style(client: Client, photo_at: Any, photo_file: Path) -> None:
+    (before, after), picture, command, python = client.predict(
+        photo=photo_at, style="starry-night", strength=0.8, api_name=SINGLE
+    )
+    assert Image.open(before).size == Image.open(after).size == Image.open(picture).size == Image.open(photo_file).size
+    assert read_recipe(Path(picture))["parameters"] == {"strength": 0.8, "style": "van-gogh-starry-night"}  # type: ignore[index]
+    assert command == "stylehub stylize cin-25styles photo.png --strength 0.8 --style van-gogh-starry-night"
+    namespace = {"hub": hub}
+    again = eval(python.replace("'photo.png'", repr(str(photo_file))), namespace)
+    assert again.tobytes() == Image.open(picture).tobytes(), "the Python line makes another picture"
+
+
+def test_fusion(client: Client, photo_at: Any) -> None:
+    shares = {"starry-night": 0.6, "great-wave": 0.4}
+    *_, picture, command, _ = client.predict(photo=photo_at, style=shares, api_name=FUSION)
+    assert "--style van-gogh-starry-night=0.6 --style hokusai-great-wave=0.4" in command
+    _, alone, _, _ = client.predict(photo=photo_at, style={"starry-night": 1}, api_name=FUSION)
+    assert Image.open(alone).tobytes() != Image.open(picture).tobytes(), "the shares make no difference"
+
+
+def test_the_styles_of_a_model(client: Client) -> None:
+    listed = client.predict(api_name="/cin_25styles_styles")
+    assert [style["name"] for style in listed] == list(hub.load("cin-25styles", device="cpu").styles)
+    assert all(style["artist"] and style["title"] for style in listed)
+
+
+def test_every_model_and_task_has_its_endpoint(page: tuple[Any, str]) -> None:
+    endpoints = page[0].get_api_info()["named_endpoints"]
+    for entry in list_models():
+        method = hub.load(entry.name, device="cpu")
+        for task in set(entry.tasks) & set(app.TABS):
+            parameters = endpoints[f"/{entry.name.replace('-', '_')}_{task}"]["parameters"]
+            wanted = {"photo"} | {f.name for f in declared(method.Parameters) if f.kind != "path"}
+            assert {p["parameter_name"] for p in parameters} == wanted
+
+
+def test_the_api_is_the_one_that_was_promised(page: tuple[Any, str]) -> None:
+    """Names, defaults and types of every endpoint. Written anew by `python -m tests.test_space`."""
+    assert promised(page[0]) == json.loads(GOLDEN.read_text()), "run `python -m tests.test_space` and look at the diff"
+
+
+def promised(demo: Any) -> dict[str, Any]:
+    def facts(parameter: dict[str, Any]) -> dict[str, Any]:
+        found = {"type": parameter["python_type"]["type"]}
+        if "parameter_name" in parameter:
+            found |= {"name": parameter["parameter_name"], "label": parameter["label"]}
+            if parameter["parameter_has_default"]:
+                found["default"] = parameter["parameter_default"]
+        return found
+
+    endpoints = demo.get_api_info()["named_endpoints"]
+    return {
+        name: {
+            "parameters": [facts(p) for p in endpoint["parameters"]],
+            "returns": [facts(r) for r in endpoint["returns"]],
+            "description": endpoint["description"],
+        }
+        for name, endpoint in endpoints.items()
+    }
+
+
+# --- What it refuses, in one sentence, and goes on
+
+
+def refused(client: Client, api_name: str = SINGLE, **arguments: Any) -> str:
+    with pytest.raises(AppError) as error:
+        client.predict(api_name=api_name, **arguments)
+    message = str(error.value)
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert "/tmp" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("empty.jpg", b"", "is empty"),
+        ("text.jpg", b"hello", "is not a picture of a known format"),
+        ("page.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture of a known format"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "damaged or cut off"),
+    ],
+)
+def test_files_that_are_no_pictures(client: Client, tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert sentence in refused(client, photo=handle_file(str(path)), style="starry-night")
+
+
+def test_a_picture_with_too_many_pixels(client: Client, tmp_path: Path) -> None:
+    Image.new("1", (8000, 5001)).save(tmp_path / "vast.png")
+    assert "40,000,000" in refused(client, photo=handle_file(str(tmp_path / "vast.png")), style="starry-night")
+
+
+def test_choices_that_are_missing_or_wrong(client: Client, photo_at: Any) -> None:
+    assert "Choose a photo first" in refused(client, photo=None, style="starry-night")
+    assert "Choose first: style" in refused(client, photo=photo_at, style=None)
+    assert "Choose first: style" in refused(client, FUSION, photo=photo_at, style={})
+    assert "There is no style 'moon'" in refused(client, photo=photo_at, style="moon")
+    assert "sum to zero" in refused(client, FUSION, photo=photo_at, style={"starry-night": 0})
+    assert "zero or more" in refused(client, FUSION, photo=photo_at, style={"starry-night": -1})
+    assert "'size' cannot be" in refused(client, photo=photo_at, style="starry-night", size="large")
+    assert "maximum" in refused(client, photo=photo_at, style="starry-night", strength=3)
+    client.predict(photo=photo_at, style="starry-night", api_name=SINGLE)  # and it goes on
+
+
+def test_a_file_over_the_limit(page: tuple[Any, str], tmp_path: Path) -> None:
+    import httpx
+
+    big = tmp_path / "big.jpg"
+    with big.open("wb") as file:
+        file.truncate(43_000_000)
+    with big.open("rb") as file:
+        answer = httpx.post(page[1] + "gradio_api/upload", files={"files": file}, timeout=60)
+    assert answer.status_code == 413
+
+
+def test_a_photo_that_has_vanished(tmp_path: Path) -> None:
+    with pytest.raises(StylehubError, match="no longer on the server; choose it again") as error:
+        read(str(tmp_path / "gone.jpg"))
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_surprises_are_logged_and_told_in_one_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    from space.errors import one_sentence
+
+    def broken() -> None:
+        raise RuntimeError("secret detail")
+
+    with pytest.raises(gr.Error, match="Something went wrong here") as error:
+        one_sentence(broken)()
+    assert "secret detail" not in str(error.value)
+    assert "secret detail" in caplog.text
+
+
+# --- Many users
+
+
+def test_two_first_users_load_a_model_once() -> None:
+    loads = []
+    both = threading.Barrier(2)
+
+    def load(name: str) -> Any:
+        loads.append(name)
+        threading.Event().wait(0.05)
+        return object()
+
+    models = Models(load)
+
+    def user() -> None:
+        both.wait()
+        models.get("m")
+
+    users = [threading.Thread(target=user) for _ in range(2)]
+    for thread in users:
+        thread.start()
+    for thread in users:
+        thread.join()
+    assert loads == ["m"]
+
+
+def test_users_get_their_own_pictures(page: tuple[Any, str], tmp_path: Path) -> None:
+    """Four at once, each with a photo of one colour, kept by strength 0."""
+    answers: dict[int, Any] = {}
+
+    def user(number: int) -> None:
+        path = tmp_path / f"user{number}.png"
+        Image.new("RGB", (64, 48), (60 * number, 0, 0)).save(path)
+        own = Client(page[1], verbose=False, download_files=str(tmp_path / f"downloads{number}"))
+        answers[number] = own.predict(photo=handle_file(str(path)), style="starry-night", strength=0, api_name=SINGLE)
+
+    users = [threading.Thread(target=user, args=(n,)) for n in range(4)]
+    for thread in users:
+        thread.start()
+    for thread in users:
+        thread.join()
+    for number in range(4):
+        _, picture, command, _ = answers[number]
+        assert Image.open(picture).getpixel((5, 5)) == (60 * number, 0, 0)
+        assert f"user{number}.png" in command
+
+
+def test_a_session_stops_its_own_work_only() -> None:
+    jobs = Jobs()
+    with jobs.running("a") as a, jobs.running("b") as b:
+        jobs.stop("a")
+        jobs.stop("nobody")
+        b(Progress(1, 2))
+        with pytest.raises(Cancelled):
+            a(Progress(1, 2))
+    with jobs.running("a") as again:
+        again(Progress(1, 2))  # the next job of the same session is not stopped
+
+
+def test_stopping_ends_the_computation(photo: Image.Image) -> None:
+    jobs = Jobs()
+    with jobs.running("a") as check:
+        jobs.stop("a")
+        with pytest.raises(Cancelled):
+            Models().paint("cin-25styles", photo, {"style": "starry-night"}, check)
+
+
+# --- Built from declarations
+
+
+class Everything(Parameters):
+    word: str = "a"
+    many: list[str] = ["x", "y"]
+    secret: Path | None = None
+    count: int = 3
+
+
+@pytest.mark.parametrize("field", list(declared(Everything)), ids=lambda f: f.name)
+def test_every_kind_of_parameter_has_a_control(field: Declared) -> None:
+    made = control(field)
+    if field.kind == "path":
+        assert made is None, "a visitor could name files of the server"
+        return
+    assert made is not None
+    assert made.label == field.title
+    assert made.value == field.default
+
+
+def test_what_is_left_empty_is_not_passed_on() -> None:
+    assert given({"size": "", "style": None, "shares": {}, "strength": 0.0, "keep_color": False}) == {
+        "strength": 0.0,
+        "keep_color": False,
+    }
+
+
+def test_a_new_method_appears_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo_file: Path) -> None:
+    """The method that CONTRIBUTING shows, in a package with an entry point: no file of the app knows it."""
+    folder = tmp_path / "stranger"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "method.py").write_text(blocks("CONTRIBUTING.md", "python")[0])
+    catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", "stranger.method:Posterize", 1)
+    (folder / "registry.yaml").write_text(catalogue)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("stranger", "stranger", group)])
+    registry._catalogue.cache_clear()
+    demo = None
+    try:
+        demo, address = app.serve(block=False)
+        endpoints = demo.get_api_info()["named_endpoints"]
+        names = {p["parameter_name"] for p in endpoints["/posterize_single"]["parameters"]}
+        assert names == {"photo", "strength", "keep_color", "size", "levels"}
+        assert SINGLE in endpoints
+        assert "/posterize_fusion" not in endpoints
+        own = Client(address, verbose=False, download_files=str(tmp_path))
+        _, picture, command, _ = own.predict(photo=handle_file(str(photo_file)), levels=2, api_name="/posterize_single")
+        assert set(Image.open(picture).tobytes()) == {0, 255}
+        assert command == "stylehub stylize posterize photo.png --levels 2"
+    finally:
+        if demo:
+            demo.close()
+        registry._catalogue.cache_clear()
+        sys.modules.pop("stranger.method", None)
+
+
+def test_a_plugin_that_does_not_load_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", "broken.nowhere:Posterize", 1)
+    (folder / "registry.yaml").write_text(catalogue)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("broken", "broken", group)])
+    registry._catalogue.cache_clear()
+    try:
+        demo = app.build()
+        assert SINGLE in demo.get_api_info()["named_endpoints"]
+        assert "broken.nowhere:Posterize, which does not load" in json.dumps(demo.get_config_file(), default=str)
+    finally:
+        registry._catalogue.cache_clear()
+
+
+def test_no_file_of_the_app_names_a_model() -> None:
+    names = {entry.name for entry in list_models()} | {entry.method_id for entry in list_models()}
+    word = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+    for path in [*(ROOT / "space").glob("*.py"), *(ROOT / "space").glob("*.js"), *(ROOT / "space").glob("*.css")]:
+        assert not word.search(path.read_text()), path
+
+
+# --- Previews and presets
+
+
+def test_previews_are_painted_once_a_set_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    method = hub.load("cin-25styles", device="cpu")
+    first = previews.styles(method)
+    assert len({style["picture"] for style in first}) == len(first) == len(method.styles)
+    files = sorted(tmp_path.rglob("*.jpg"))
+    assert len(files) == len(first)
+    files[0].write_bytes(b"damaged")
+    with pytest.MonkeyPatch.context() as patch:
+        calls = []
+        whole = type(method).__call__
+        patch.setattr(type(method), "__call__", lambda self, *a, **k: calls.append(k["style"]) or whole(self, *a, **k))
+        assert previews.styles(method) == first
+    assert calls == [files[0].stem], "only the damaged one is painted again"
+
+
+def test_a_blend_is_kept_and_opened_again() -> None:
+    method = hub.load("cin-25styles", device="cpu")
+    offered = preset.offer(method.entry, {"starry-night": 0.25, "great-wave": 0.75})
+    assert preset.read(method, offered["value"]) == {"van-gogh-starry-night": 0.25, "hokusai-great-wave": 0.75}
+    assert preset.offer(method.entry, {})["interactive"] is False
+
+
+GOOD = {"stylehub_preset": 1, "model": "cin-25styles", "style": {"udnie": 1}}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "holds no blend"),
+        ("[" * 50_000, "holds no blend"),
+        ("x" * 70_000, "too long"),
+        (json.dumps(GOOD | {"stylehub_preset": 2}), "holds no blend"),
+        (json.dumps(GOOD | {"more": 1}), "holds no blend"),
+        (json.dumps(GOOD | {"style": {}}), "holds no blend"),
+        (json.dumps(GOOD | {"style": {"udnie": float("nan")}}), "holds no blend"),
+        (json.dumps(GOOD | {"style": {"udnie": -1}}), "holds no blend"),
+        (json.dumps(GOOD | {"style": {"udnie": 0}}), "sum to zero"),
+        (json.dumps(GOOD | {"style": {"<script>": 1}}), "There is no style"),
+        (json.dumps(GOOD | {"model": "other"}), "for 'other'"),
+    ],
+)
+def test_files_that_are_no_blend(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "blend.json"
+    path.write_text(content)
+    with pytest.raises(StylehubError, match=sentence):
+        preset.read(hub.load("cin-25styles", device="cpu"), str(path))
+
+
+def test_the_other_formats_keep_the_recipe(client: Client, photo_at: Any) -> None:
+    from space.result import as_format
+
+    _, picture, _, _ = client.predict(photo=photo_at, style="starry-night", api_name=SINGLE)
+    for format, suffix in (("PNG", ".png"), ("JPEG", ".jpg"), ("WebP", ".webp")):
+        path = Path(as_format(picture, format)["value"])
+        assert path.suffix == suffix
+        assert read_recipe(path) == read_recipe(Path(picture))
+    assert as_format(None, "PNG")["interactive"] is False
+
+
+# --- Nothing leaves the machine
+
+
+def test_the_page_asks_nobody_else(page: tuple[Any, str]) -> None:
+    """What a browser really asks for is in test_space_browser.py; this needs none."""
+    from space.theme import Gallery
+
+    assert page[0].analytics_enabled is False
+    assert Gallery()._stylesheets == [], "a font from somewhere else"
+    for path in [*(ROOT / "space").glob("*.js"), ROOT / "space" / "style.css"]:
+        assert not re.search(r"https?:|@import|//[a-z]+\.", path.read_text()), path
+
+
+def test_the_example_photo_is_found_installed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from space import photo
+
+    assert example().is_file()
+    (tmp_path / photo.EXAMPLE_NAME).write_bytes(b"x")
+    monkeypatch.setattr(photo, "__file__", str(tmp_path / "photo.py"))
+    assert example() == tmp_path / photo.EXAMPLE_NAME
+
+
+# --- As a Hugging Face Space
+
+
+def test_the_space_card_says_what_is_true() -> None:
+    from huggingface_hub import SpaceCard
+
+    text = (ROOT / "space" / "README.md").read_text()
+    front = yaml.safe_load(text.split("---")[1])
+    assert SpaceCard(text).data.sdk == front["sdk"] == "gradio"
+    assert (ROOT / front["app_file"]).is_file()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert front["python_version"] in SpecifierSet(project["requires-python"])
+    assert gr.__version__.split(".")[0] == front["sdk_version"].split(".")[0]
+    repositories = {e.model.weights.repo_id for e in list_models() if e.model.weights and e.model.weights.revision}
+    assert set(front.get("models", [])) == repositories
+    requirements = (ROOT / "space" / "requirements.txt").read_text().splitlines()
+    assert [line for line in requirements if not line.startswith("#")] == project["dependencies"]
+
+
+@pytest.mark.slow
+def test_it_starts_in_the_layout_of_a_space(tmp_path: Path) -> None:
+    """The files that space/README.md says to copy, started as a Space starts them, answer."""
+    copies = blocks("space/README.md", "sh")[0].split("hf upload")[0]
+    subprocess.run(["bash", "-euc", copies.replace("my-space", str(tmp_path / "my-space"))], cwd=ROOT, check=True)
+    copy = tmp_path / "my-space"
+    front = yaml.safe_load((copy / "README.md").read_text().split("---")[1])
+    process = subprocess.Popen(
+        [sys.executable, front["app_file"]],
+        cwd=copy,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = line.split()[3]
+        own = Client(address, verbose=False, download_files=str(tmp_path))
+        picture = own.predict(photo=handle_file(str(example())), style="udnie", size=64, api_name=SINGLE)[1]
+        assert Image.open(picture).size == Image.open(example()).size
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_it_uses_zero_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, photo: Image.Image) -> None:
+    """With a stand-in for the `spaces` package, every painting goes through its decorator."""
+    import importlib
+    import types
+
+    from space import studio, zero
+
+    lent: list[Any] = []
+
+    def lend(duration: int) -> Any:
+        return lambda function: lambda *args: lent.append(args) or function(*args)
+
+    monkeypatch.setitem(sys.modules, "spaces", types.SimpleNamespace(GPU=lend))
+    try:
+        importlib.reload(zero)
+        entry = hub.info("cin-25styles")
+        painted = studio.Studio(Models())._run(entry.name, photo, {"style": "udnie"}, None, lambda p: None)
+        assert painted.after.size == photo.size
+        assert len(lent) == 1
+    finally:
+        monkeypatch.undo()
+        importlib.reload(zero)
+
+
+def test_without_gradio_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hub import cli
+
+    for name in [n for n in sys.modules if n == "space.app"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(StylehubError, match=r"stylehub\[space\]"):
+        cli.space()
+
+
+if __name__ == "__main__":
+    demo = app.build()
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(json.dumps(promised(demo), indent=2) + "\n")
