@@ -103,9 +103,9 @@ def test_the_api_is_the_one_that_was_promised(page: tuple[Any, str]) -> None:
 
 def promised(demo: Any) -> dict[str, Any]:
     def facts(parameter: dict[str, Any]) -> dict[str, Any]:
-        found = {"type": parameter["python_type"]["type"]}
+        found = {"label": parameter["label"], "type": parameter["python_type"]["type"]}
         if "parameter_name" in parameter:
-            found |= {"name": parameter["parameter_name"], "label": parameter["label"]}
+            found["name"] = parameter["parameter_name"]
             if parameter["parameter_has_default"]:
                 found["default"] = parameter["parameter_default"]
         return found

@@ -81,8 +81,9 @@ def painted(page: Any, before: list[str]) -> list[str]:
     """Wait until the result shows other pictures than ``before``."""
     page.wait_for_function(
         """before => {
-            const now = [...document.querySelectorAll('.result img')].filter(i => i.offsetParent).map(i => i.src);
-            return now.length >= 2 && now.every(Boolean) && now.join() !== before.join();
+            const now = [...document.querySelectorAll('.result img')].filter(i => i.offsetParent);
+            const loaded = now.length >= 2 && now.every(i => i.src && i.complete && i.naturalWidth);
+            return loaded && now.map(i => i.src).join() !== before.join();
         }""",
         arg=[page.evaluate("src => new URL(src, document.baseURI).href", s) for s in before],
         timeout=WAIT,
