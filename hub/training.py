@@ -92,6 +92,8 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
     optimizer = Optimizer(recipe.parameter_groups(), settings)
     out.mkdir(parents=True, exist_ok=True)
+    for leftover in out.glob(f".{CHECKPOINT}.*.partial"):  # of a run killed while it wrote
+        leftover.unlink()
     start = _resume(out / CHECKPOINT, network, average, optimizer)
     autocast = torch.autocast(device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
     losses = torch.compile(recipe.losses) if settings.compile else recipe.losses
