@@ -140,10 +140,19 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
                 _save(out / CHECKPOINT, done, network, average, optimizer)
             if progress:
                 progress(Progress(done, settings.steps, numbers, preview))
-    recipe.export(
-        average.module, out / "weights", {"steps": settings.steps, "settings": settings.model_dump(mode="json")}
-    )
+    recipe.export(average.module, out / "weights", facts(settings))
     return out / "weights"
+
+
+def facts(settings: TrainingSettings) -> dict[str, Any]:
+    """What the exported weights say of their training: every setting, of files and folders only the names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value.name if isinstance(value, Path) else value
+
+    return {name: plain(value) for name, value in settings.model_dump().items()}
 
 
 def decay(settings: TrainingSettings, step: int) -> float:

@@ -87,6 +87,8 @@ def test_what_a_run_leaves_behind(material: Path, tmp_path: Path) -> None:
     config = json.loads((out / "weights" / "config.json").read_text())
     assert config["styles"][0]["name"] == "blue-dots"
     assert config["training"]["steps"] == 6
+    assert config["training"]["content"] == ["photos.tar"]
+    assert str(material) not in json.dumps(config), "a path of this machine was published"
     photo = Image.new("RGB", (40, 30), "teal")
     assert hub.load(out / "weights", device="cpu")(photo, style="red-stripes").size == (40, 30)
 
