@@ -14,6 +14,7 @@ from methods.parts.normalisation import ConditionalInstanceNorm
 from tests.conftest import STYLES, random_network
 
 GOLDEN = Path(__file__).parent / "data"
+GOLDEN_STYLES = ["van-gogh-starry-night", "dore-little-red-riding-hood", "mondrian-composition-no-vii"]
 
 
 def test_the_papers_architecture() -> None:
@@ -136,9 +137,7 @@ def test_bfloat16_is_close_to_float32(photo: Image.Image) -> None:
         assert np.abs(a - b).mean() < 0.01
 
 
-@pytest.mark.parametrize(
-    "name", ["van-gogh-starry-night", "dore-little-red-riding-hood", "mondrian-composition-no-vii"]
-)
+@pytest.mark.parametrize("name", GOLDEN_STYLES)
 def test_golden_outputs(photo: Image.Image, name: str) -> None:
     """The bundled weights make the picture they made when they were released, within 2 of 255 on every pixel."""
     style = hub.load("cin-25styles", device="cpu", dtype="float32")

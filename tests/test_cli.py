@@ -129,7 +129,7 @@ def test_folders_and_globs(tiny_model: Path, photo: Image.Image, tmp_path: Path)
     assert (
         call("stylize", tiny_model, photos / "*.bmp", "--style", "senecio", "-o", tmp_path / "one.webp").exit_code == 0
     )
-    assert "nothing" in call("stylize", tiny_model, photos / "*.gif", "--style", "senecio").sentence.lower()
+    assert "matches no picture" in call("stylize", tiny_model, photos / "*.gif", "--style", "senecio").sentence
 
 
 def test_fuse(tiny_model: Path, photo_file: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_registry_entry_with_a_repository(
         server.add("someone/tiny", COMMIT, {"model.safetensors": weights.read_bytes()})
         method = hub.load("tiny", endpoint=server.url, cache_dir=tmp_path / "good", device="cpu")
         assert method(photo, style="senecio").size == photo.size
-        server.corrupt = True
+        server.corrupt = 2
         with pytest.raises(WeightsError, match="sha256"):
             hub.load("tiny", endpoint=server.url, cache_dir=tmp_path / "bad", device="cpu")
 
