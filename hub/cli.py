@@ -6,7 +6,7 @@ the commands, so that ``stylehub list`` answers at once.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -134,62 +134,53 @@ def info(model: ModelName, as_json: Json = False, trust: Trust = False) -> None:
     console.print(table)
 
 
-@app.command(context_settings=FREE, epilog=FLAGS_HELP)
-def stylize(
-    model: ModelName,
-    words: Words,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
-    ] = None,
-    overwrite: Overwrite = False,
-    quality: Quality = 95,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    offline: Offline = False,
-    endpoint: Endpoint = None,
-    trust: Trust = False,
-    strength_map: StrengthMap = None,
-    as_json: Json = False,
-) -> None:
-    """Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png."""
-    from hub.loading import load
+def _stylize_command(blending: bool) -> Callable[..., None]:
+    """The body of ``stylize`` and ``fuse``: they differ in what they expect, not in their options."""
 
-    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
-    parameters, photos = _split(method, words)
-    _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+    def command(
+        model: ModelName,
+        words: Words,
+        output: Annotated[
+            str | None,
+            typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
+        ] = None,
+        overwrite: Overwrite = False,
+        quality: Quality = 95,
+        device: Device = "auto",
+        dtype: Dtype = None,
+        offline: Offline = False,
+        endpoint: Endpoint = None,
+        trust: Trust = False,
+        strength_map: StrengthMap = None,
+        as_json: Json = False,
+    ) -> None:
+        from hub.loading import load
+
+        method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+        if blending and "fusion" not in method.entry.tasks:
+            raise ParameterError(
+                f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
+            )
+        parameters, photos = _split(method, words)
+        if blending and isinstance(parameters.get("style"), str):
+            parameters["style"] = {parameters["style"]: 1.0}
+        _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+
+    return command
 
 
-@app.command(context_settings=FREE, epilog=FLAGS_HELP)
-def fuse(
-    model: ModelName,
-    words: Words,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
-    ] = None,
-    overwrite: Overwrite = False,
-    quality: Quality = 95,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    offline: Offline = False,
-    endpoint: Endpoint = None,
-    trust: Trust = False,
-    strength_map: StrengthMap = None,
-    as_json: Json = False,
-) -> None:
-    """Blend several styles: stylehub fuse cin-25styles photo.jpg --style starry-night=0.6 --style great-wave=0.4."""
-    from hub.loading import load
-
-    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
-    if "fusion" not in method.entry.tasks:
-        raise ParameterError(
-            f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
-        )
-    parameters, photos = _split(method, words)
-    if isinstance(parameters.get("style"), str):
-        parameters["style"] = {parameters["style"]: 1.0}
-    _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+app.command(
+    "stylize",
+    help="Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png.",
+    context_settings=FREE,
+    epilog=FLAGS_HELP,
+)(_stylize_command(blending=False))
+app.command(
+    "fuse",
+    help="Blend styles: stylehub fuse cin-25styles photo.jpg --style starry-night=0.6 --style great-wave=0.4.",
+    context_settings=FREE,
+    epilog=FLAGS_HELP,
+)(_stylize_command(blending=True))
 
 
 @app.command(context_settings=FREE, epilog=FLAGS_HELP)
