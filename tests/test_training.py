@@ -93,6 +93,15 @@ def test_what_a_run_leaves_behind(material: Path, tmp_path: Path) -> None:
     assert hub.load(out / "weights", device="cpu")(photo, style="red-stripes").size == (40, 30)
 
 
+def test_training_starts_from_given_weights(material: Path, tmp_path: Path) -> None:
+    run(material, tmp_path / "first", steps=4)
+    weights = tmp_path / "first" / "weights" / "model.safetensors"
+    recipe = CinRecipe(settings(material, initial=weights), CPU)
+    assert all(torch.equal(v.half(), read_safetensors(weights)[k]) for k, v in recipe.network.state_dict().items())
+    with pytest.raises(StylehubError, match="does not fit"):
+        CinRecipe(settings(material, initial=weights, width=3), CPU)
+
+
 def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:
     losses = run(material, tmp_path / "run", steps=40, warmup=4, sheet_every=100)
     assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:8])
