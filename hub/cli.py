@@ -5,8 +5,9 @@ the commands, so that ``stylehub list`` answers at once.
 """
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -17,6 +18,7 @@ from hub.errors import ImageError, ParameterError, StylehubError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
     from hub.method import Method
     from hub.progress import Progress, ProgressCallback
@@ -26,7 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 # A method's flags are unknown to typer: they arrive among the words and are parsed against the method's parameters.
 FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
@@ -54,6 +55,7 @@ StrengthMap = Annotated[
 
 def main() -> NoReturn:
     """Run the command line; every expected error is one sentence on standard error and exit status 1."""
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the client's own retries are not the user's business
     try:
         app()
     except StylehubError as error:
@@ -63,6 +65,11 @@ def main() -> NoReturn:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
+    except Exception as error:
+        if os.environ.get("STYLEHUB_TRACEBACK"):
+            raise
+        what = " ".join(str(error).split()) or "no reason given"
+        print(f"stylehub: {type(error).__name__}: {what}; STYLEHUB_TRACEBACK=1 shows where.", file=sys.stderr)
     sys.exit(1)
 
 
@@ -78,7 +85,9 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command("list")
 def list_(
-    task: Annotated[str | None, typer.Option(help="Only models for this task: single, fusion, ...")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Only models for this task: single, fusion, arbitrary, depth or photo.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Every model there is."""
@@ -123,79 +132,72 @@ def info(model: ModelName, as_json: Json = False, trust: Trust = False) -> None:
         print(f"weights   {weights.bytes / 1e6:.2f} MB, sha256 {weights.sha256}, {where}")
     if method.styles:
         print()
-        table = Table("style", "title", "artist", "year", box=None, pad_edge=False)
+        table = Table(_whole("style"), "title", "artist", "year", box=None, pad_edge=False)
         for style in method.styles.values():
             table.add_row(style.name, style.title, style.artist, style.year)
         console.print(table)
     print()
-    table = Table("flag", "range", "default", "what it does", box=None, pad_edge=False)
+    table = Table(_whole("flag"), "range", "default", "what it does", box=None, pad_edge=False)
     for flag in flags:
         table.add_row(*flag.values())
     console.print(table)
 
 
-@app.command(context_settings=FREE, epilog=FLAGS_HELP)
-def stylize(
-    model: ModelName,
-    words: Words,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
-    ] = None,
-    overwrite: Overwrite = False,
-    quality: Quality = 95,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    offline: Offline = False,
-    endpoint: Endpoint = None,
-    trust: Trust = False,
-    strength_map: StrengthMap = None,
-    as_json: Json = False,
-) -> None:
-    """Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png."""
-    from hub.loading import load
+def _stylize_command(blending: bool) -> Callable[..., None]:
+    """The body of ``stylize`` and ``fuse``: they differ in what they expect, not in their options."""
 
-    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
-    parameters, photos = _split(method, words)
-    _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+    def command(
+        model: ModelName,
+        words: Words,
+        output: Annotated[
+            str | None,
+            typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
+        ] = None,
+        overwrite: Overwrite = False,
+        quality: Quality = 95,
+        device: Device = "auto",
+        dtype: Dtype = None,
+        offline: Offline = False,
+        endpoint: Endpoint = None,
+        trust: Trust = False,
+        strength_map: StrengthMap = None,
+        as_json: Json = False,
+    ) -> None:
+        from hub.loading import load
+
+        method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+        if blending and "fusion" not in method.entry.tasks:
+            raise ParameterError(
+                f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
+            )
+        parameters, photos = _split(method, words)
+        if blending and isinstance(parameters.get("style"), str):
+            parameters["style"] = {parameters["style"]: 1.0}
+        _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+
+    return command
 
 
-@app.command(context_settings=FREE, epilog=FLAGS_HELP)
-def fuse(
-    model: ModelName,
-    words: Words,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
-    ] = None,
-    overwrite: Overwrite = False,
-    quality: Quality = 95,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    offline: Offline = False,
-    endpoint: Endpoint = None,
-    trust: Trust = False,
-    strength_map: StrengthMap = None,
-    as_json: Json = False,
-) -> None:
-    """Blend several styles: stylehub fuse cin-25styles photo.jpg --style starry-night=0.6 --style great-wave=0.4."""
-    from hub.loading import load
-
-    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
-    if "fusion" not in method.entry.tasks:
-        raise ParameterError(
-            f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
-        )
-    parameters, photos = _split(method, words)
-    if isinstance(parameters.get("style"), str):
-        parameters["style"] = {parameters["style"]: 1.0}
-    _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+app.command(
+    "stylize",
+    help="Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png.",
+    context_settings=FREE,
+    epilog=FLAGS_HELP,
+)(_stylize_command(blending=False))
+app.command(
+    "fuse",
+    help="Blend styles: stylehub fuse cin-25styles photo.jpg --style starry-night=0.6 --style great-wave=0.4.",
+    context_settings=FREE,
+    epilog=FLAGS_HELP,
+)(_stylize_command(blending=True))
 
 
 @app.command(context_settings=FREE, epilog=FLAGS_HELP)
 def batch(
     model: ModelName,
-    words: Words,
+    words: Annotated[
+        list[str], typer.Argument(metavar="PHOTOS...", help="Pictures, folders or glob patterns; and flags.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for the results, which keep the photos' names.")
     ],
@@ -206,6 +208,7 @@ def batch(
     offline: Offline = False,
     endpoint: Endpoint = None,
     trust: Trust = False,
+    strength_map: StrengthMap = None,
     as_json: Json = False,
 ) -> None:
     """Stylise whole folders; run it again to go on where it stopped."""
@@ -222,7 +225,14 @@ def batch(
 
         try:
             report = run_folder(
-                method, photos, output, overwrite=overwrite, quality=quality, progress=advance, **parameters
+                method,
+                photos,
+                output,
+                overwrite=overwrite,
+                quality=quality,
+                strength_map=strength_map,
+                progress=advance,
+                **parameters,
             )
         except KeyboardInterrupt:
             print(f"stylehub: stopped; what is finished is in {output}, the same command goes on.", file=sys.stderr)
@@ -253,7 +263,7 @@ def train(
         "runs/train"
     ),
     device: Device = "auto",
-    help_: Annotated[bool, typer.Option("--help", "-h", help="Show this method's settings.")] = False,
+    help_: Annotated[bool, typer.Option("--help", help="Show this method's settings.")] = False,
 ) -> None:
     """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
     from hub.flags import parse, rows
@@ -274,7 +284,7 @@ def train(
     if help_:
         from rich.table import Table
 
-        table = Table("flag", "range", "default", "what it does", box=None, pad_edge=False)
+        table = Table(_whole("flag"), "range", "default", "what it does", box=None, pad_edge=False)
         for row in [
             ("--out", "path", "runs/train", "The folder of this run; a run that stopped goes on."),
             ("--device", "", "auto", "auto, cpu, cuda, mps."),
@@ -373,7 +383,7 @@ def evaluate(
         return
     from rich.table import Table
 
-    table = Table("style name", "style", "content", "edges", "untouched", box=None, pad_edge=False)
+    table = Table(_whole("style name"), "style", "content", "edges", "untouched", box=None, pad_edge=False)
     for name, s in [*scores.items(), ("average", average(scores))]:
         table.add_row(name, *(f"{v:.3f}" for v in (s.style, s.content, s.edges, s.untouched_style)))
     _console().print(table)
@@ -485,7 +495,9 @@ def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> 
     from hub.images import FORMATS
 
     folder = Path(output or ".")
-    if len(paths) == 1 and output and not folder.is_dir() and not output.endswith("/"):
+    if output and folder.suffix and not folder.is_dir() and not output.endswith("/"):
+        if len(paths) > 1:
+            raise ImageError(f"{output} names one file, and there are {len(paths)} photos; give a folder with -o.")
         return {paths[0]: folder}
     style = parameters.get("style") or "stylised"
     label = style if isinstance(style, str) else "+".join(style)
@@ -527,7 +539,14 @@ def _updating(bar: "Bars", task: Any) -> "ProgressCallback":
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty())
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def _whole(title: str) -> "Column":
+    """A column of names, which are of no use when they are cut."""
+    from rich.table import Column
+
+    return Column(title, no_wrap=True)
 
 
 def _print_json(value: Any) -> None:

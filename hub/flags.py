@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hub.errors import ParameterError
+from hub.errors import ParameterError, UnknownName
 from hub.names import resolve
 from hub.parameters import Declared, declared
 
@@ -32,7 +32,10 @@ def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any],
             flags[negatives[option].name] = False
             continue
         if option not in options:
-            option = "--" + resolve(option.lstrip("-"), {o[2:] for o in options}, "option")
+            try:
+                option = "--" + resolve(option.lstrip("-"), {o[2:] for o in options}, "option")
+            except UnknownName as error:
+                raise UnknownName(f"{error} For a file of that name write ./{word}.") from None
         field = options[option]
         if field.kind == "flag" and not equals:
             flags[field.name] = True
@@ -60,8 +63,8 @@ def _value(field: Declared, values: list[str]) -> Any:
             return pairs[0][0]
         try:
             shares: dict[str, float] = {}
-            for name, _, share in pairs:
-                shares[name] = shares.get(name, 0.0) + (float(share) if share else 1.0)
+            for name, equals, share in pairs:
+                shares[name] = shares.get(name, 0.0) + (float(share) if equals else 1.0)
             return shares
         except ValueError:
             raise ParameterError(f"{field.option} takes names with shares, such as {field.option} name=0.6.") from None

@@ -77,7 +77,7 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
             _folder_module(entry.root, module_name) if entry.external and entry.root else import_module(module_name)
         )
         return getattr(module, class_name)
-    except (ImportError, AttributeError, SyntaxError, FileNotFoundError) as error:
+    except Exception as error:  # a stranger's module may raise anything while it is imported
         raise RegistryError(
             f"The method {entry.method_id!r} of {entry.source} points to {module_name}:{class_name}, which does not load: {error}."
         ) from error
@@ -91,14 +91,17 @@ def _from_entry(entry: Entry, device: Any, dtype: Any, **options: Any) -> "Metho
 
 
 def _from_path(path: Path, device: Any, dtype: Any, trust: bool) -> "Method":
+    source = str(path) if path.is_absolute() or str(path).startswith(".") else f"./{path}"
     if path.suffix == ".safetensors":
-        return _from_weights(path, device, dtype, source=str(path))
+        return _from_weights(path, device, dtype, source=source)
+    if path.is_file():
+        raise UnknownName(f"{path} is not .safetensors; weights are read in no other format.")
     if not path.is_dir():
         raise UnknownName(
             f"There is no folder {path}; give a name of `stylehub list`, a folder, or hf://owner/repo@commit."
         )
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
-        return _from_weights(path / FILE_NAME, device, dtype, source=str(path))
+        return _from_weights(path / FILE_NAME, device, dtype, source=source)
     entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
     if not trust:
         raise StylehubError(
@@ -115,6 +118,7 @@ def _from_weights(path: Path, device: Any, dtype: Any, source: str) -> "Method":
 
 
 def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method":
+    from hub.method import Method
     from hub.runtime import choose_device, choose_dtype
 
     config: dict[str, Any] = {}
@@ -126,7 +130,10 @@ def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method"
                 f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
             )
     place = choose_device(device)
-    method: Method = plugin_class(entry)(
+    plugin = plugin_class(entry)
+    if not (isinstance(plugin, type) and issubclass(plugin, Method)):
+        raise RegistryError(f"{entry.method.plugin} of {entry.source} is not a hub.Method; derive the class from it.")
+    method: Method = plugin(
         entry, place, choose_dtype(dtype, place, entry.method.half), sha256_of(path) if path else None
     )
     method.setup(config, tensors)

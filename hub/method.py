@@ -115,22 +115,24 @@ class Method(ABC):
         if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
             alpha = images.to_image(self.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
         image = images.to_image(result, alpha)
-        image.info["stylehub"] = self.describe(
-            values, photo=Path(content).name if isinstance(content, str | Path) else None
-        )
+        image.info["stylehub"] = self.describe(values, content, strength_map)
         return image
 
-    def describe(self, values: BaseModel, photo: str | None = None) -> dict[str, Any]:
-        """How a picture was made, as plain data: enough to make it again."""
+    def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
+        """How a picture was made, as plain data: enough to make it again. Of files the name is told, not the folder."""
         from hub import __version__
 
-        return {
+        def name(source: Any) -> str | None:
+            return Path(source).name if isinstance(source, str | Path) else None
+
+        recipe = {
             "stylehub": __version__,
             "model": self.entry.name,
             "weights": self.weights_sha256,
             "parameters": values.model_dump(mode="json", exclude_defaults=True),
-            "photo": photo,
+            "photo": name(photo),
         }
+        return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
 
     @torch.inference_mode()
     def _run(

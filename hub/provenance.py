@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from hub.errors import ImageError
 from hub.images import write_image
 
 
@@ -16,23 +17,31 @@ def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quali
     Raises ``ImageError`` when ``path`` exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
+    if path.exists() and not overwrite:
+        raise ImageError(f"{path} exists; choose another name, or pass overwrite=True (--overwrite).")
     write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
     return path
 
 
 def command(recipe: Mapping[str, Any]) -> str:
     """The shell command that makes the picture of ``recipe`` again."""
-    words = ["stylehub", "stylize", str(recipe.get("model", "?")), str(recipe.get("photo") or "PHOTO")]
+    words = ["stylehub", "stylize", str(recipe.get("model", "?")), _file(recipe.get("photo"), "PHOTO")]
+    if "strength_map" in recipe:
+        words += ["--strength-map", _file(recipe["strength_map"], "MAP")]
     return shlex.join(words + flags(recipe.get("parameters") or {}))
 
 
 def python_line(recipe: Mapping[str, Any]) -> str:
     """The same as Python."""
-    arguments = [
-        repr(recipe.get("photo") or "PHOTO"),
-        *(f"{k}={v!r}" for k, v in (recipe.get("parameters") or {}).items()),
-    ]
-    return f"hub.load({recipe.get('model', '?')!r})({', '.join(arguments)})"
+    arguments = {"strength_map": _file(recipe["strength_map"], "MAP")} if "strength_map" in recipe else {}
+    arguments |= recipe.get("parameters") or {}
+    words = [repr(_file(recipe.get("photo"), "PHOTO")), *(f"{name}={value!r}" for name, value in arguments.items())]
+    return f"hub.load({recipe.get('model', '?')!r})({', '.join(words)})"
+
+
+def _file(name: str | None, unknown: str) -> str:
+    """A file name that no command takes for a flag; ``unknown`` stands for a picture that had no name."""
+    return f"./{name}" if name and name.startswith("-") else name or unknown
 
 
 def flags(parameters: Mapping[str, Any]) -> list[str]:

@@ -18,9 +18,10 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError):
-        raise ParameterError(f"There is no device {str(device)!r} here; use 'auto', 'cpu', 'cuda' or 'mps'.") from None
+        torch.ones(1, device=chosen).item()
+    except (RuntimeError, AssertionError, NotImplementedError):
+        there = ["auto", "cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
+        raise ParameterError(f"There is no device {str(device)!r} here; use {' or '.join(there)}.") from None
     return chosen
 
 

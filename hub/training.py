@@ -92,6 +92,8 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
     optimizer = Optimizer(recipe.parameter_groups(), settings)
     out.mkdir(parents=True, exist_ok=True)
+    for leftover in out.glob(f".{CHECKPOINT}.*.partial"):  # of a run killed while it wrote
+        leftover.unlink()
     start = _resume(out / CHECKPOINT, network, average, optimizer)
     autocast = torch.autocast(device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
     losses = torch.compile(recipe.losses) if settings.compile else recipe.losses
@@ -138,10 +140,19 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
                 _save(out / CHECKPOINT, done, network, average, optimizer)
             if progress:
                 progress(Progress(done, settings.steps, numbers, preview))
-    recipe.export(
-        average.module, out / "weights", {"steps": settings.steps, "settings": settings.model_dump(mode="json")}
-    )
+    recipe.export(average.module, out / "weights", facts(settings))
     return out / "weights"
+
+
+def facts(settings: TrainingSettings) -> dict[str, Any]:
+    """What the exported weights say of their training: every setting, of files and folders only the names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value.name if isinstance(value, Path) else value
+
+    return {name: plain(value) for name, value in settings.model_dump().items()}
 
 
 def decay(settings: TrainingSettings, step: int) -> float:

@@ -1,6 +1,8 @@
 """What several tests share: a tiny trained-looking model, a photo, a catalogue that knows them."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 
 from hub.weights import write_safetensors
 from methods.cin.network import ConditionalStyleNetwork
+from methods.parts.vgg import _plan
 
 torch.set_num_threads(2)
 STYLES = ["van-gogh-starry-night", "hokusai-great-wave", "klee-senecio"]
@@ -42,8 +45,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def photo() -> Image.Image:
+def make_photo() -> Image.Image:
     """A picture with edges, a gradient and texture, 96 x 80."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:80, 0:96]
@@ -52,8 +54,41 @@ def photo() -> Image.Image:
     return Image.fromarray(np.clip(pixels + rng.normal(0, 8, pixels.shape), 0, 255).astype(np.uint8))
 
 
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    return make_photo()
+
+
 @pytest.fixture
 def photo_file(tmp_path: Path, photo: Image.Image) -> Path:
     path = tmp_path / "photo.png"
     photo.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shard of noisy photos, two paintings, a VGG-16 of random weights."""
+    folder = tmp_path_factory.mktemp("material")
+    rng = np.random.default_rng(0)
+    with tarfile.open(folder / "photos.tar", "w") as tar:
+        for index in range(6):
+            pixels = np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((8, 8, 1))) + rng.normal(0, 9, (96, 128, 3))
+            data = io.BytesIO()
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(data, "JPEG")
+            for name, content in ((f"{index:06}.jpg", data.getvalue()), (f"{index:06}.json", b"{}")):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    (folder / "paintings").mkdir()
+    for name in ("red-stripes", "blue-dots"):
+        Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8)).save(folder / "paintings" / f"{name}.png")
+    torch.manual_seed(0)
+    state, channels = {}, 3
+    for _, width, index in _plan("relu4_3"):
+        if index is not None:
+            state[f"{index}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
+            state[f"{index}.bias"] = torch.zeros(width)
+            channels = width
+    write_safetensors(folder / "vgg.safetensors", {k: v.half() for k, v in state.items()}, {})
+    return folder

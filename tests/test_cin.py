@@ -14,6 +14,7 @@ from methods.parts.normalisation import ConditionalInstanceNorm
 from tests.conftest import STYLES, random_network
 
 GOLDEN = Path(__file__).parent / "data"
+GOLDEN_STYLES = ["van-gogh-starry-night", "dore-little-red-riding-hood", "mondrian-composition-no-vii"]
 
 
 def test_the_papers_architecture() -> None:
@@ -58,6 +59,7 @@ def test_fusion_lies_between_its_styles(tiny_model: Path) -> None:
     style = hub.load(tiny_model, device="cpu")
     assert torch.allclose(style.mix({STYLES[0]: 1, STYLES[2]: 3}), torch.tensor([[0.25, 0, 0.75]]))
     assert torch.equal(style.mix({STYLES[0]: 1, STYLES[2]: 3}), style.mix({STYLES[0]: 2, STYLES[2]: 6}))
+    assert torch.allclose(style.mix({STYLES[0]: 1e308, STYLES[2]: 1e308}), torch.tensor([[0.5, 0, 0.5]]))
     layer = style.network.layers[0].norm
     rows = style.mix({STYLES[0]: 1, STYLES[1]: 1}) @ layer.scale.float()
     assert torch.allclose(rows[0], layer.scale.float()[:2].mean(0))
@@ -136,9 +138,7 @@ def test_bfloat16_is_close_to_float32(photo: Image.Image) -> None:
         assert np.abs(a - b).mean() < 0.01
 
 
-@pytest.mark.parametrize(
-    "name", ["van-gogh-starry-night", "dore-little-red-riding-hood", "mondrian-composition-no-vii"]
-)
+@pytest.mark.parametrize("name", GOLDEN_STYLES)
 def test_golden_outputs(photo: Image.Image, name: str) -> None:
     """The bundled weights make the picture they made when they were released, within 2 of 255 on every pixel."""
     style = hub.load("cin-25styles", device="cpu", dtype="float32")

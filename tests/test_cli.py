@@ -97,6 +97,70 @@ def _named(name: str, folder: Path) -> object:
     return load
 
 
+def test_a_strength_map_is_part_of_the_command(
+    tiny_model: Path, photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.linear_gradient("L").save("map.png")
+    monkeypatch.setattr("hub.loading._from_path", _named("tiny", tiny_model))
+    words = ["--style", "senecio", "--strength-map", "map.png", "-o", "a.png"]
+    assert call("stylize", "./tiny", photo_file.name, *words).exit_code == 0
+    command = json.loads(call("show", "a.png", "--json").stdout)["command"]
+    assert call(*command.split()[1:], "-o", "b.png").exit_code == 0
+    assert np.array_equal(Image.open("a.png"), Image.open("b.png"))
+    assert call("stylize", "./tiny", photo_file.name, "--style", "senecio", "-o", "c.png").exit_code == 0
+    assert not np.array_equal(Image.open("a.png"), Image.open("c.png"))
+
+
+def test_batch_keeps_and_names_results_that_were_made_otherwise(
+    tiny_model: Path, photo_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert call("batch", tiny_model, photo_file, "--style", "senecio", "-o", out).exit_code == 0
+    before = (out / "photo.png").read_bytes()
+    result = call("batch", tiny_model, photo_file, "--style", "great-wave", "-o", out, "--json")
+    assert result.exit_code == 1
+    assert "made otherwise" in json.loads(result.stdout)["failed"][str(photo_file)]
+    assert (out / "photo.png").read_bytes() == before
+    assert call("batch", tiny_model, photo_file, "--style", "great-wave", "-o", out, "--overwrite").exit_code == 0
+    assert (out / "photo.png").read_bytes() != before
+
+
+def test_a_folder_is_told_from_a_file(tiny_model: Path, photo_file: Path, tmp_path: Path) -> None:
+    assert call("stylize", tiny_model, photo_file, "--style", "senecio", "-o", tmp_path / "folder").exit_code == 0
+    assert (tmp_path / "folder" / "photo-klee-senecio.png").is_file()
+    Image.open(photo_file).save(tmp_path / "other.png")
+    several = call("stylize", tiny_model, photo_file, tmp_path / "other.png", "--style", "senecio", "-o", "x.jpg")
+    assert "names one file" in several.sentence
+    (tmp_path / "file").write_text("")
+    batch = call("batch", tiny_model, photo_file, "--style", "senecio", "-o", tmp_path / "file")
+    assert "is a file" in batch.sentence
+
+
+def test_names_of_styles_are_never_cut() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "hub", "info", "cin-25styles"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "mondrian-composition-red-blue-yellow" in listed
+    assert "\u2026" not in listed
+
+
+def test_whatever_a_strangers_code_raises_is_one_sentence(photo_file: Path, tmp_path: Path) -> None:
+    from tests.test_registry import CODE, GOOD
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "registry.yaml").write_text(GOOD)
+    (tmp_path / "mine" / "parts.py").write_text("def turn(x):\n    raise ValueError('no turning')\n")
+    (tmp_path / "mine" / "method.py").write_text(CODE)
+    words = [sys.executable, "-m", "hub", "stylize", "./mine", str(photo_file), "--trust"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    result = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert result.returncode == 1
+    assert result.stderr == "stylehub: ValueError: no turning; STYLEHUB_TRACEBACK=1 shows where.\n"
+    report = call("batch", tmp_path / "mine", photo_file, "--trust", "-o", tmp_path / "out", "--json")
+    assert "no turning" in json.loads(report.stdout)["failed"][str(photo_file)]
+
+
 def test_nothing_is_overwritten_silently(tiny_model: Path, photo_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     out.write_bytes(b"precious")
@@ -129,7 +193,7 @@ def test_folders_and_globs(tiny_model: Path, photo: Image.Image, tmp_path: Path)
     assert (
         call("stylize", tiny_model, photos / "*.bmp", "--style", "senecio", "-o", tmp_path / "one.webp").exit_code == 0
     )
-    assert "nothing" in call("stylize", tiny_model, photos / "*.gif", "--style", "senecio").sentence.lower()
+    assert "matches no picture" in call("stylize", tiny_model, photos / "*.gif", "--style", "senecio").sentence
 
 
 def test_fuse(tiny_model: Path, photo_file: Path, tmp_path: Path) -> None:

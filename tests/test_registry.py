@@ -132,12 +132,19 @@ def test_a_folder_with_a_method_loads(folder: Path) -> None:
         ("method.py", "class Other: ..."),
         ("method.py", "import nothing_of_that_name"),
         ("method.py", "def broken(:"),
+        ("method.py", "raise RuntimeError('on import')"),
         ("parts.py", ""),
     ],
 )
 def test_an_entry_that_points_nowhere(folder: Path, file: str, text: str) -> None:
     (folder / file).write_text(text)
     with pytest.raises(RegistryError, match="does not load"):
+        hub.load(folder, trust=True)
+
+
+def test_a_class_that_is_no_method(folder: Path) -> None:
+    (folder / "method.py").write_text("class Mirror: ...")
+    with pytest.raises(RegistryError, match=r"is not a hub\.Method"):
         hub.load(folder, trust=True)
 
 

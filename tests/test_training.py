@@ -23,37 +23,9 @@ from hub.training import CHECKPOINT, decay, train
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.cin.training import CinRecipe, CinSettings
 from methods.parts.losses import gram_matrix, relative_error, style_distances, total_variation
-from methods.parts.vgg import VGG16, _plan
+from methods.parts.vgg import VGG16
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="session")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard of noisy photos, two paintings, a VGG-16 of random weights."""
-    folder = tmp_path_factory.mktemp("material")
-    rng = np.random.default_rng(0)
-    with tarfile.open(folder / "photos.tar", "w") as tar:
-        for index in range(6):
-            pixels = np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((8, 8, 1))) + rng.normal(0, 9, (96, 128, 3))
-            data = io.BytesIO()
-            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(data, "JPEG")
-            for name, content in ((f"{index:06}.jpg", data.getvalue()), (f"{index:06}.json", b"{}")):
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-    (folder / "paintings").mkdir()
-    for name in ("red-stripes", "blue-dots"):
-        Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8)).save(folder / "paintings" / f"{name}.png")
-    torch.manual_seed(0)
-    state, channels = {}, 3
-    for _, width, index in _plan("relu4_3"):
-        if index is not None:
-            state[f"{index}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
-            state[f"{index}.bias"] = torch.zeros(width)
-            channels = width
-    write_safetensors(folder / "vgg.safetensors", {k: v.half() for k, v in state.items()}, {})
-    return folder
 
 
 def settings(material: Path, **changes: object) -> CinSettings:
@@ -115,8 +87,19 @@ def test_what_a_run_leaves_behind(material: Path, tmp_path: Path) -> None:
     config = json.loads((out / "weights" / "config.json").read_text())
     assert config["styles"][0]["name"] == "blue-dots"
     assert config["training"]["steps"] == 6
+    assert config["training"]["content"] == ["photos.tar"]
+    assert str(material) not in json.dumps(config), "a path of this machine was published"
     photo = Image.new("RGB", (40, 30), "teal")
     assert hub.load(out / "weights", device="cpu")(photo, style="red-stripes").size == (40, 30)
+
+
+def test_training_starts_from_given_weights(material: Path, tmp_path: Path) -> None:
+    run(material, tmp_path / "first", steps=4)
+    weights = tmp_path / "first" / "weights" / "model.safetensors"
+    recipe = CinRecipe(settings(material, initial=weights), CPU)
+    assert all(torch.equal(v.half(), read_safetensors(weights)[k]) for k, v in recipe.network.state_dict().items())
+    with pytest.raises(StylehubError, match="does not fit"):
+        CinRecipe(settings(material, initial=weights, width=3), CPU)
 
 
 def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 import huggingface_hub.constants
 import huggingface_hub.file_download
 import huggingface_hub.utils._http as client_http
-import loopback_hub as lh
 import pytest
 import torch
 from hypothesis import given, settings
@@ -26,6 +25,7 @@ from torch import nn
 import hub.weights
 from hub.errors import DownloadError, WeightsError
 from hub.weights import WeightsSpec
+from tests import loopback_hub as lh
 
 REPOSITORY, COMMIT, OTHER = "owner/name", "1" * 40, "2" * 40
 DATA = save({"weight": torch.arange(5000, dtype=torch.float32)}, {"format": "pt"})

@@ -45,7 +45,7 @@ def card(photos: list[Path], name: str = "cin-25styles") -> None:
 def save(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, quality=88, optimize=True, progressive=True)
+    sheet.save(path, quality=82, optimize=True, progressive=True)
     print(f"{path.relative_to(ROOT)}: {sheet.width}x{sheet.height}, {path.stat().st_size // 1000} kB")
 
 

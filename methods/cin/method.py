@@ -55,8 +55,10 @@ class Cin(Method):
         try:
             checked = CinConfig.model_validate(config)
         except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
             raise WeightsError(
-                f"The weights' configuration is wrong: {error.errors()[0]['msg']}; get them again."
+                f"{self.entry.name}: the weights' configuration is wrong at {where} ({first['msg']}); get them again."
             ) from None
         self._styles = {style.name: style for style in checked.styles}
         network = ConditionalStyleNetwork(len(checked.styles), checked.width)
@@ -109,6 +111,7 @@ class Cin(Method):
         """The share of every style, summing to 1: ``(1, styles)``."""
         shares = {style: 1.0} if isinstance(style, str) else style
         mix = torch.tensor([[shares.get(name, 0.0) for name in self._styles]], dtype=torch.float64)
+        mix = mix / mix.max()  # shares near the largest number would sum to infinity
         return (mix / mix.sum()).to(self.device, torch.float32)
 
 

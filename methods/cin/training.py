@@ -22,7 +22,7 @@ from hub.method import Style
 from hub.shards import Rounds, Shards
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
-from hub.weights import write_safetensors
+from hub.weights import load_strict, read_safetensors, write_safetensors
 from methods.cin.network import ConditionalStyleNetwork
 from methods.parts.losses import (
     CONTENT_LAYER,
@@ -51,13 +51,19 @@ class CinSettings(TrainingSettings):
     crop_starts: list[float] = Field([0.0, 0.4, 0.8], description="Where each part begins, as a share of all steps.")
     style_size: int = Field(512, ge=64, description="Short side of the paintings: the scale of the strokes.")
     content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu3_3 error.")
-    style_weight: float = Field(1.5, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
+    content_floor: float = Field(
+        0.2,
+        ge=0,
+        description="Least energy that a photo's features count as, as a share of the usual: empty crops weigh less.",
+    )
+    style_weight: float = Field(1.0, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
     variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
     rows_factor: float = Field(
         8.0,
         gt=0,
         description="Learning rate of scale and shift rows, as a multiple: a row sees one update in `styles`.",
     )
+    initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
     style_weights: Path | None = Field(None, description="JSON file of factors on single styles' weight, by name.")
 
 
@@ -114,11 +120,13 @@ class CinRecipe(Recipe):
         self.styles = read_styles(settings.styles)
         self.names = [style.name for style in self.styles]
         self.network = ConditionalStyleNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)
+        if settings.initial:
+            load_strict(self.network, read_safetensors(settings.initial), settings.initial)
         self.rounds = Rounds(len(self.names), settings.seed + 1)
         factors = json.loads(settings.style_weights.read_text()) if settings.style_weights else {}
         self.factors = torch.tensor([float(factors.get(name, 1.0)) for name in self.names], device=device)
         self.crops = PhotoCrops(settings)
-        self.energy = self.typical_energy()
+        self.energy = settings.content_floor * self.typical_energy()
         per_style = [self.style_grams(read_painting(settings.styles, style)) for style in self.styles]
         self.grams = {layer: torch.cat([grams[layer] for grams in per_style]) for layer in STYLE_LAYERS}
 
