@@ -30,7 +30,7 @@ def render(name: str) -> str:
         "parameters": parameters(method),
     }
     text = (folder / "README.md").read_text(encoding="utf-8")
-    text = re.sub(r"\A---\n.*?\n---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
+    text = re.sub(r"\A---\n(.*?\n)?---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
     return fill(text, parts)
 
 
