@@ -103,8 +103,9 @@ def test_training_starts_from_given_weights(material: Path, tmp_path: Path) -> N
 
 
 def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:
-    losses = run(material, tmp_path / "run", steps=40, warmup=4, sheet_every=100)
-    assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:8])
+    """Asked for the style alone, it gets nearer to the paintings."""
+    losses = run(material, tmp_path / "run", steps=60, warmup=4, sheet_every=100, content_weight=0)
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
 
 
 def test_killed_and_resumed_through_the_command_line(material: Path, tmp_path: Path) -> None:

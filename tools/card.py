@@ -30,7 +30,7 @@ def render(name: str) -> str:
         "parameters": parameters(method),
     }
     text = (folder / "README.md").read_text(encoding="utf-8")
-    text = re.sub(r"\A---\n.*?\n---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
+    text = re.sub(r"\A---\n(.*?\n)?---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
     return fill(text, parts)
 
 
@@ -46,9 +46,9 @@ def render_readme() -> str:
         f"| {peer['edges']:.2f} |",
         f"| the photo itself | {ours['untouched_style']:.3f} | 0 | 1 |",
         "",
-        f"Lower distances are better. Measured by `python -m benchmarks.quality` on {result['limit'] or 'all'} photos that "
-        f"were not trained on, at {result['size']} pixels; better than the peer on both distances for "
-        f"{result['better_on_both']} of {len(result['ours'])} paintings.",
+        f"Lower distances are better. Measured as by `stylehub eval` at {result['size']} pixels on photos that were not "
+        f"trained on ({result['photos']}); better than the peer on both distances for {result['better_on_both']} of "
+        f"{len(result['ours'])} paintings.",
     ]
     return fill((PACKAGE_ROOT / "README.md").read_text(encoding="utf-8"), {"quality": "\n".join(lines)})
 
