@@ -25,6 +25,7 @@ FLAGS = [
     "--disable-sync",
 ]
 WAIT = 30_000
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
