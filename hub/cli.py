@@ -9,12 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from hub.errors import ImageError, ParameterError, StylehubError
+from hub.files import already_exists, write_whole
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -51,6 +54,35 @@ Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder
 StrengthMap = Annotated[
     Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")
 ]
+
+
+def _loads_model(command: Callable[..., None]) -> Callable[..., None]:
+    """``command(method, ...)`` as a command that takes a model's name and, after its own options, how to load it."""
+
+    def load(
+        model: ModelName,
+        device: Device = "auto",
+        dtype: Dtype = None,
+        offline: Offline = False,
+        endpoint: Endpoint = None,
+        trust: Trust = False,
+    ) -> "Method":
+        from hub.loading import load
+
+        return load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+
+    loading, own = signature(load).parameters, signature(command).parameters
+    model, *options = loading.values()
+    _, *rest = own.values()
+
+    @wraps(command)
+    def with_model(**values: Any) -> None:
+        command(load(**{name: values.pop(name) for name in loading}), **values)
+
+    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (model, *rest, *options)]
+    with_model.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    with_model.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_model
 
 
 def main() -> NoReturn:
@@ -105,12 +137,11 @@ def list_(
 
 
 @app.command()
-def info(model: ModelName, as_json: Json = False, trust: Trust = False) -> None:
+@_loads_model
+def info(method: "Method", as_json: Json = False) -> None:
     """One model: its styles, its flags, its paper and its licences."""
     from hub.flags import rows
-    from hub.loading import load
 
-    method = load(model, device="cpu", trust=trust)
     entry, weights = method.entry, method.entry.model.weights
     flags = [
         dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)
@@ -146,8 +177,9 @@ def info(model: ModelName, as_json: Json = False, trust: Trust = False) -> None:
 def _stylize_command(blending: bool) -> Callable[..., None]:
     """The body of ``stylize`` and ``fuse``: they differ in what they expect, not in their options."""
 
+    @_loads_model
     def command(
-        model: ModelName,
+        method: "Method",
         words: Words,
         output: Annotated[
             str | None,
@@ -155,17 +187,9 @@ def _stylize_command(blending: bool) -> Callable[..., None]:
         ] = None,
         overwrite: Overwrite = False,
         quality: Quality = 95,
-        device: Device = "auto",
-        dtype: Dtype = None,
-        offline: Offline = False,
-        endpoint: Endpoint = None,
-        trust: Trust = False,
         strength_map: StrengthMap = None,
         as_json: Json = False,
     ) -> None:
-        from hub.loading import load
-
-        method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
         if blending and "fusion" not in method.entry.tasks:
             raise ParameterError(
                 f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
@@ -193,8 +217,9 @@ app.command(
 
 
 @app.command(context_settings=FREE, epilog=FLAGS_HELP)
+@_loads_model
 def batch(
-    model: ModelName,
+    method: "Method",
     words: Annotated[
         list[str], typer.Argument(metavar="PHOTOS...", help="Pictures, folders or glob patterns; and flags.")
     ],
@@ -203,19 +228,12 @@ def batch(
     ],
     overwrite: Overwrite = False,
     quality: Quality = 95,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    offline: Offline = False,
-    endpoint: Endpoint = None,
-    trust: Trust = False,
     strength_map: StrengthMap = None,
     as_json: Json = False,
 ) -> None:
     """Stylise whole folders; run it again to go on where it stopped."""
     from hub.batch import run_folder
-    from hub.loading import load
 
-    method = load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
     parameters, photos = _split(method, words)
     with _bar(as_json) as bar:
         task = bar.add_task("batch", total=None)
@@ -317,14 +335,14 @@ def train(
         except KeyboardInterrupt:
             print(f"stylehub: stopped; the same command goes on from the checkpoint in {out}.", file=sys.stderr)
             raise typer.Exit(130) from None
-    print(
-        f"trained: {weights}; try it with `stylehub stylize ./{weights} PHOTO ...`; losses: `tensorboard --logdir {out}`"
-    )
+    shown = weights if weights.is_absolute() else f"./{weights}"
+    print(f"trained: {weights}; try it with `stylehub stylize {shown} PHOTO ...`; losses: `tensorboard --logdir {out}`")
 
 
 @app.command("eval")
+@_loads_model
 def evaluate(
-    model: ModelName,
+    method: "Method",
     photos: Annotated[str, typer.Option(help="A tar shard, a folder or a pattern of photos that were not trained on.")],
     paintings: Annotated[Path, typer.Option(help="The folder of the paintings, named by the model's styles.")],
     vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, keys as torchvision's vgg16().features.")],
@@ -333,27 +351,22 @@ def evaluate(
     style: Annotated[list[str] | None, typer.Option(help="Only these styles; may be repeated.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the JSON to this file too.")] = None,
     overwrite: Overwrite = False,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Measure a model: distance to the painting, distance to the photo, edges kept."""
     from dataclasses import asdict
 
     from hub.evaluation import average, evaluate, read_photos
-    from hub.images import read_image
-    from hub.loading import load
+    from hub.images import find_named, read_image
     from hub.names import resolve
     from methods.parts.vgg import VGG16
 
-    method = load(model, device=device, dtype=dtype, trust=trust)
     if output and output.exists() and not overwrite:
-        raise ImageError(f"{output} exists; pass --overwrite or choose another name.")
+        raise ImageError(already_exists(output))
     names = [resolve(s, method.styles, "style") for s in style] if style else list(method.styles)
     if not names:
         raise ParameterError(f"{method.entry.name} has no styles of its own to measure.")
-    pictures = {name: read_image(_picture_named(paintings, name)).rgb for name in names}
+    pictures = {name: read_image(find_named(paintings, name)).rgb for name in names}
     network = VGG16(vgg).to(method.device)
     with _bar(as_json) as bar:
         task = bar.add_task("eval", total=None)
@@ -377,7 +390,7 @@ def evaluate(
     }
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_whole(output, (json.dumps(result, indent=2) + "\n").encode())
     if as_json:
         _print_json(result)
         return
@@ -465,7 +478,7 @@ def _stylize(
     if not to_stdout and not overwrite:
         for target in jobs.values():
             if target.exists():
-                raise ImageError(f"{target} exists; pass --overwrite or choose another name with -o.")
+                raise ImageError(already_exists(target))
     written = []
     with _bar(as_json or to_stdout) as bar:
         for photo, target in jobs.items():
@@ -509,13 +522,6 @@ def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> 
             raise ImageError(f"Two photos would become {target}; stylise them into two folders.")
         jobs[path] = target
     return jobs
-
-
-def _picture_named(folder: Path, name: str) -> Path:
-    for suffix in (".jpg", ".jpeg", ".png", ".webp"):
-        if (path := folder / f"{name}{suffix}").is_file():
-            return path
-    raise ImageError(f"There is no painting {name}.jpg (or .png, .webp) in {folder}; --paintings needs one a style.")
 
 
 @contextmanager

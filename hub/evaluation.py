@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from hub.images import find_images, read_image, to_tensor
+from hub.images import at_short_side, find_images, read_image, to_tensor
 from hub.shards import Shards
 from methods.parts.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
 from methods.parts.vgg import VGG16
@@ -48,7 +48,7 @@ def evaluate(
     VGG-16 runs in float32 on the device it is on. ``progress`` counts pictures.
     """
     device = vgg.mean.device
-    resized = [_at_short_side(photo, size) for photo in photos]
+    resized = [at_short_side(photo, size) for photo in photos]
     pixels = [to_tensor(photo).to(device) for photo in resized]
     photo_features = [vgg(p, STYLE_LAYERS) for p in pixels]
     photo_grams = [{layer: gram_matrix(f[layer]) for layer in STYLE_LAYERS} for f in photo_features]
@@ -58,8 +58,7 @@ def evaluate(
     scores = {}
     for number, (name, painting) in enumerate(paintings.items()):
         target = {
-            k: gram_matrix(f)
-            for k, f in vgg(to_tensor(_at_short_side(painting, size)).to(device), STYLE_LAYERS).items()
+            k: gram_matrix(f) for k, f in vgg(to_tensor(at_short_side(painting, size)).to(device), STYLE_LAYERS).items()
         }
         rows = []
         for index, photo in enumerate(resized):
@@ -124,10 +123,3 @@ def read_photos(source: str | Path, limit: int | None = None) -> Iterator[Image.
     else:
         for path in find_images([source])[:limit]:
             yield read_image(path).rgb
-
-
-def _at_short_side(image: Image.Image, size: int) -> Image.Image:
-    scale = size / min(image.size)
-    if scale == 1:
-        return image
-    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)

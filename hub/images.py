@@ -9,7 +9,6 @@ import importlib
 import io
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from hub.errors import ImageError
+from hub.files import already_exists, write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -179,22 +179,37 @@ def write_image(
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ImageError(f"{path} has no known extension to write; choose one of {', '.join(FORMATS)}.")
-    exists = f"{path} exists; pass --overwrite or choose another name."
     try:
         if path.is_dir():
             raise ImageError(f"{path} is a folder; name a file to write.")
         if os.path.lexists(path) and not overwrite:
-            raise ImageError(exists)  # before the work of encoding; _publish makes sure
+            raise ImageError(already_exists(path))  # before the work of encoding; write_whole makes sure
         data = encode_image(image, FORMATS[path.suffix.lower()], recipe=recipe, quality=quality)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
             raise ImageError(f"{path.parent} is a file, not a folder; choose another place for {path.name}.") from error
-        _publish(data, path, overwrite)
+        write_whole(path, data, overwrite=overwrite)
     except FileExistsError as error:
-        raise ImageError(exists) from error
+        raise ImageError(already_exists(path)) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise _not_written(str(path), error) from error
+
+
+def find_named(folder: Path, name: str) -> Path:
+    """The picture ``name`` of ``folder``, whatever its format. Raises ``ImageError`` when there is none."""
+    for suffix in FORMATS:
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise ImageError(f"There is no picture {name} ({', '.join(FORMATS)}) in {folder}; put it there or name its folder.")
+
+
+def at_short_side(image: Image.Image, size: int) -> Image.Image:
+    """``image`` with a short side of ``size`` pixels; the very same object when it has that already."""
+    scale = size / min(image.size)
+    if scale == 1:
+        return image
+    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
 
 
 def find_images(patterns: Sequence[str | Path]) -> list[Path]:
@@ -368,33 +383,6 @@ def _recipe_exif(recipe: Mapping[str, Any], format: str) -> bytes:
     if len(text) > MAX_RECIPE or (format == "jpeg" and len(data) > 65_533):  # one JPEG segment
         raise ImageError(f"The recipe is too long for {format.upper()} ({len(text):,} bytes); shorten it.")
     return data
-
-
-def _publish(data: bytes, path: Path, overwrite: bool) -> None:
-    """Write to a hidden file beside `path`, then give it its name. Raises FileExistsError rather than clobber."""
-    temporary = path.parent / f".stylehub-{secrets.token_hex(8)}.tmp"
-    try:
-        with temporary.open("xb") as stream:  # open, unlike mkstemp, gives the permissions the umask asks for
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if not overwrite:
-            try:
-                os.link(temporary, path)  # unlike a rename, it fails when another writer was first
-                return
-            except FileExistsError:
-                raise
-            except OSError:  # no hard links here (FAT, some network folders): take the name, then replace it
-                path.open("xb").close()
-        try:
-            os.replace(temporary, path)  # noqa: PTH105 - one name for the call, beside os.link
-        except BaseException:
-            if not overwrite:
-                path.unlink()  # our empty placeholder
-            raise
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _not_written(name: str, error: Exception) -> ImageError:

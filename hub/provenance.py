@@ -7,7 +7,6 @@ from typing import Any
 
 from PIL import Image
 
-from hub.errors import ImageError
 from hub.images import write_image
 
 
@@ -17,8 +16,6 @@ def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quali
     Raises ``ImageError`` when ``path`` exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise ImageError(f"{path} exists; choose another name, or pass overwrite=True (--overwrite).")
     write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
     return path
 

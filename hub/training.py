@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from hub.errors import TrainingError
+from hub.files import remove_leftovers
 from hub.progress import Progress, ProgressCallback
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 
@@ -92,8 +93,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
     optimizer = Optimizer(recipe.parameter_groups(), settings)
     out.mkdir(parents=True, exist_ok=True)
-    for leftover in out.glob(f".{CHECKPOINT}.*.partial"):  # of a run killed while it wrote
-        leftover.unlink()
+    remove_leftovers(out)
     start = _resume(out / CHECKPOINT, network, average, optimizer)
     autocast = torch.autocast(device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
     losses = torch.compile(recipe.losses) if settings.compile else recipe.losses

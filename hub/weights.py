@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hub import __version__
 from hub.errors import DownloadError, WeightsError
+from hub.files import user_cache, write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -173,8 +173,7 @@ def _fault(path: Path, spec: WeightsSpec, cache_dir: Path | str | None) -> str |
     """Say what is wrong with a file. One found right leaves an empty stamp file, so that it is hashed only once."""
     facts = path.stat()
     identity = f"{path.resolve()}\n{facts.st_size}\n{facts.st_mtime_ns}\n{spec.sha256}"
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    folder = Path(cache_dir) / ".stylehub-verified" if cache_dir else user_cache / "stylehub" / "verified"
+    folder = Path(cache_dir) / ".stylehub-verified" if cache_dir else user_cache() / "verified"
     stamp = folder / hashlib.sha256(os.fsencode(identity)).hexdigest()
     with suppress(OSError):
         if facts.st_size == spec.bytes and stamp.exists():
@@ -328,22 +327,15 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
             own[name] = own[name].clone()
         storages.add(own[name].untyped_storage().data_ptr())
 
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:  # not save_file: it leaves files that only their owner can read
-            file.write(save(own, dict(metadata) | {"format": "pt"}))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        # not save_file: it leaves files that only their owner can read
+        write_whole(path, save(own, dict(metadata) | {"format": "pt"}))
     except OSError as error:
         raise WeightsError(
             f"{path} could not be written ({error.strerror}): free some space or choose another folder; "
             "a file that was there before is unchanged."
         ) from error
-    finally:
-        with suppress(OSError):  # on success there is nothing left to remove
-            temporary.unlink()
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path | str) -> None:

@@ -5,7 +5,6 @@ pictures. They travel as data URIs: no path of the server, no second request, no
 """
 
 import base64
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from hub.errors import ImageError
+from hub.files import user_cache
 from hub.images import encode_image, read_image, write_image
 from hub.method import Method
 from space.photo import example
@@ -45,8 +45,7 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
 def _folder(method: Method) -> Path | None:
     if method.weights_sha256 is None:
         return None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return cache / "stylehub" / "previews" / f"{method.weights_sha256}-{SIZE[0]}x{SIZE[1]}-{_RECIPE}"
+    return user_cache() / "previews" / f"{method.weights_sha256}-{SIZE[0]}x{SIZE[1]}-{_RECIPE}"
 
 
 def _cached(path: Path) -> bytes | None:

@@ -692,7 +692,7 @@ def test_unknown_formats(tmp_path):
 def test_existing_files(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
-    with pytest.raises(ImageError, match=r"exists; pass --overwrite or choose another name\."):
+    with pytest.raises(ImageError, match=r"exists; choose another name, or overwrite it with --overwrite"):
         write_image(Image.new("RGB", (4, 4)), path)
     assert path.read_bytes() == b"old"
     write_image(Image.new("RGB", (4, 4)), path, overwrite=True)
@@ -784,7 +784,7 @@ def test_racing_writers_do_not_clobber(tmp_path, monkeypatch, links):
         path.write_bytes(b"theirs")
 
     monkeypatch.setattr(os, "fsync", other_writer_comes_first)
-    with pytest.raises(ImageError, match="exists; pass --overwrite"):
+    with pytest.raises(ImageError, match="exists; choose another name, or overwrite"):
         write_image(Image.new("RGB", (4, 4)), path)
     assert path.read_bytes() == b"theirs" and list(tmp_path.iterdir()) == [path]
 

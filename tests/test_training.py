@@ -131,7 +131,7 @@ def test_killed_and_resumed_through_the_command_line(material: Path, tmp_path: P
     subprocess.run([*words, str(tmp_path / "whole")], env=environment, check=True, capture_output=True)
     a, b = (read_safetensors(folder / "weights" / "model.safetensors") for folder in (out, tmp_path / "whole"))
     assert all(torch.equal(a[key], b[key]) for key in a)
-    assert not list(out.rglob("*.partial"))
+    assert not list(out.rglob(".stylehub-*.tmp"))
 
 
 def test_a_checkpoint_of_other_settings_is_refused(material: Path, tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hub.errors import TrainingError
-from hub.images import read_image, to_image, to_tensor
+from hub.images import FORMATS, at_short_side, find_named, read_image, to_image, to_tensor
 from hub.method import Style
 from hub.shards import Rounds, Shards
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
-from hub.weights import load_strict, read_safetensors, write_safetensors
+from hub.weights import load_strict, read_metadata, read_safetensors, write_safetensors
 from methods.cin.network import ConditionalStyleNetwork
 from methods.parts.losses import (
     CONTENT_LAYER,
@@ -33,8 +33,6 @@ from methods.parts.losses import (
     total_variation,
 )
 from methods.parts.vgg import VGG16
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class CinSettings(TrainingSettings):
@@ -65,6 +63,8 @@ class CinSettings(TrainingSettings):
     )
     initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
     style_weights: Path | None = Field(None, description="JSON file of factors on single styles' weight, by name.")
+    teacher: Path | None = Field(None, description="Weights of a larger model of the same styles, to be imitated.")
+    imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
 
 
 class PhotoCrops(Dataset[Tensor]):
@@ -122,6 +122,7 @@ class CinRecipe(Recipe):
         self.network = ConditionalStyleNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)
         if settings.initial:
             load_strict(self.network, read_safetensors(settings.initial), settings.initial)
+        self.teacher = read_network(settings.teacher, self.names).to(device) if settings.teacher else None
         self.rounds = Rounds(len(self.names), settings.seed + 1)
         factors = json.loads(settings.style_weights.read_text()) if settings.style_weights else {}
         self.factors = torch.tensor([float(factors.get(name, 1.0)) for name in self.names], device=device)
@@ -138,11 +139,7 @@ class CinRecipe(Recipe):
         return float(features.float().square().mean())
 
     def style_grams(self, painting: Image.Image) -> dict[str, Tensor]:
-        scale = self.settings.style_size / min(painting.size)
-        painting = painting.resize(
-            (round(painting.width * scale), round(painting.height * scale)), Image.Resampling.LANCZOS
-        )
-        pixels = to_tensor(painting).to(self.device)
+        pixels = to_tensor(at_short_side(painting, self.settings.style_size)).to(self.device)
         with torch.no_grad():
             return {layer: gram_matrix(f) for layer, f in self.vgg(pixels, STYLE_LAYERS).items()}
 
@@ -159,26 +156,32 @@ class CinRecipe(Recipe):
         photos = batch.contiguous(memory_format=torch.channels_last)
         chosen = torch.tensor([self.rounds[step * s.batch + slot] for slot in range(len(photos))], device=self.device)
         mix = torch.nn.functional.one_hot(chosen, len(self.names)).float()
+        result = self.network(photos, mix).float()
+        variation = total_variation(result)
+        loss = s.variation_weight * variation
+        parts = {"variation": variation.mean()}
+        if s.content_weight or s.style_weight:
+            content, style = self.perceptual(photos, result, chosen)
+            loss = loss + s.content_weight * content + s.style_weight * self.factors[chosen] * style
+            parts |= {"content": content.mean(), "style": style.mean() / len(STYLE_LAYERS)}
+            for i, style_index in enumerate(chosen.tolist()):
+                parts[f"content/{self.names[style_index]}"] = content[i].detach()
+                parts[f"style/{self.names[style_index]}"] = style[i].detach() / len(STYLE_LAYERS)
+        if self.teacher:
+            with torch.no_grad():
+                shown = self.teacher(photos, mix).float()
+            imitation = (result - shown).abs().mean((1, 2, 3))
+            loss = loss + s.imitation_weight * imitation
+            parts["imitation"] = imitation.mean()
+        return {"loss": loss.mean(), **parts}
+
+    def perceptual(self, photos: Tensor, result: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative relu3_3 error to the photos, and relative Gram errors summed over the layers: each ``(N,)``."""
         with torch.no_grad():
             target = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
-        result = self.network(photos, mix).float()
         features = self.vgg(result, STYLE_LAYERS)
-        content = relative_error(features[CONTENT_LAYER], target, self.energy)
-        style = style_distances(features, {layer: grams[chosen] for layer, grams in self.grams.items()}).sum(0)
-        variation = total_variation(result)
-        loss = (
-            s.content_weight * content + s.style_weight * self.factors[chosen] * style + s.variation_weight * variation
-        )
-        parts = {
-            "loss": loss.mean(),
-            "content": content.mean(),
-            "style": style.mean() / len(STYLE_LAYERS),
-            "variation": variation.mean(),
-        }
-        for i, style_index in enumerate(chosen.tolist()):
-            parts[f"content/{self.names[style_index]}"] = content[i].detach()
-            parts[f"style/{self.names[style_index]}"] = style[i].detach() / len(STYLE_LAYERS)
-        return parts
+        grams = {layer: grams[chosen] for layer, grams in self.grams.items()}
+        return relative_error(features[CONTENT_LAYER], target, self.energy), style_distances(features, grams).sum(0)
 
     @torch.no_grad()
     def sheet(self, network: ConditionalStyleNetwork) -> Image.Image:
@@ -191,6 +194,16 @@ class CinRecipe(Recipe):
 
     def export(self, network: ConditionalStyleNetwork, folder: Path, facts: dict[str, object]) -> None:
         write_model(folder, network, self.styles, facts)
+
+
+def read_network(path: Path, names: list[str]) -> ConditionalStyleNetwork:
+    """The network that ``write_model`` wrote to ``path``, for inference; raises ``TrainingError`` on other styles."""
+    config = json.loads(read_metadata(path).get("config", "{}"))
+    if [style["name"] for style in config.get("styles", [])] != names:
+        raise TrainingError(f"The teacher {path} has other styles than --styles; train it on the same paintings.")
+    network = ConditionalStyleNetwork(len(names), config["width"])
+    load_strict(network, read_safetensors(path), path)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def write_model(folder: Path, network: ConditionalStyleNetwork, styles: list[Style], facts: dict[str, object]) -> None:
@@ -212,7 +225,7 @@ def read_styles(folder: Path) -> list[Style]:
             rows = [row for row in csv.DictReader(file) if row.get("pick", "1") == "1"]
         styles = [Style(name=r["slug"], title=r["title"], artist=r["artist"], year=r["year"]) for r in rows]
     else:
-        styles = [Style(name=p.stem) for p in sorted(folder.glob("*")) if p.suffix.lower() in PICTURES]
+        styles = [Style(name=p.stem) for p in sorted(folder.glob("*")) if p.suffix.lower() in FORMATS]
     if not styles:
         raise TrainingError(f"No painting in {folder}; give a folder of pictures with --styles.")
     return styles
@@ -220,7 +233,4 @@ def read_styles(folder: Path) -> list[Style]:
 
 def read_painting(folder: Path, style: Style) -> Image.Image:
     """The painting of ``style`` as RGB."""
-    for suffix in PICTURES:
-        if (path := folder / f"{style.name}{suffix}").is_file():
-            return read_image(path).rgb
-    raise TrainingError(f"There is no picture {style.name}.jpg (or .png, .webp) in {folder}.")
+    return read_image(find_named(folder, style.name)).rgb

@@ -1,0 +1,55 @@
+"""Files that are whole or not there at all, and the user's cache folder."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+_TEMPORARY = ".stylehub-*.tmp"
+
+
+def write_whole(path: Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Write to a hidden file beside ``path``, then give it its name: ``path`` is the old file or the whole new one.
+
+    Raises ``FileExistsError`` rather than clobber when ``overwrite`` is off, and ``OSError`` for what the disk
+    refuses; nothing is left behind either way.
+    """
+    temporary = path.parent / _TEMPORARY.replace("*", secrets.token_hex(8))
+    try:
+        with temporary.open("xb") as stream:  # open, unlike mkstemp, gives the permissions the umask asks for
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if not overwrite:
+            try:
+                os.link(temporary, path)  # unlike a rename, it fails when another writer was first
+                return
+            except FileExistsError:
+                raise
+            except OSError:  # no hard links here (FAT, some network folders): take the name, then replace it
+                path.open("xb").close()
+        try:
+            os.replace(temporary, path)  # noqa: PTH105 - one name for the call, beside os.link
+        except BaseException:
+            if not overwrite:
+                path.unlink()  # our empty placeholder
+            raise
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what a writer that was killed left in ``folder``. Nobody else may be writing there."""
+    for leftover in folder.glob(_TEMPORARY):
+        leftover.unlink(missing_ok=True)
+
+
+def already_exists(path: Path) -> str:
+    """The sentence for a file that is not to be overwritten."""
+    return f"{path} exists; choose another name, or overwrite it with --overwrite (overwrite=True in Python)."
+
+
+def user_cache() -> Path:
+    """The folder for what can be made again; ``XDG_CACHE_HOME`` moves it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "stylehub"
