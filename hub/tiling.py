@@ -6,7 +6,7 @@ are small are kept; large ones (at the picture's own resolution) are computed ag
 they are needed, which costs about half as much arithmetic again and bounds the memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, cast
 
 import torch
@@ -49,13 +49,20 @@ def run_tiled(
     """What the layers make of ``content`` (``(1, 3, H, W)``): the same as running them whole, up to rounding.
 
     ``mix`` goes to every normalisation. ``tile`` is the side of the pieces in each layer's own pixels. The result
-    has the dtype of ``content``. ``progress`` counts layers.
+    has the dtype of ``content``. ``progress`` counts tiles, those of all layers.
     """
     network = _Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile)
-    for index in range(len(network.layers)):
-        network.complete(index)
+    tiles = sum(1 for index in range(len(network.layers)) for _ in network.pieces(index))
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
         if progress:
-            progress(Progress(index + 1, len(network.layers)))
+            progress(Progress(done, tiles))
+
+    for index in range(len(network.layers)):
+        network.complete(index, advance)
     return network.kept[len(network.layers) - 1]
 
 
@@ -78,7 +85,7 @@ class _Tiled:
         self.sample = content.new_empty(0)
         self.statistics: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def complete(self, index: int) -> None:
+    def complete(self, index: int, advance: Callable[[], None]) -> None:
         """Sum the statistics of layer ``index`` over all tiles; keep its activated map when it is a small one."""
         height, width = self.sizes[index]
         channels = self.layers[index].convolution.out_channels
@@ -104,6 +111,7 @@ class _Tiled:
             total += torch.stack([flat.sum((0, 2, 3)), flat.square().sum((0, 2, 3))]).double().cpu()
             if raw is not None:
                 raw[:, :, slice(*rows), slice(*columns)] = piece
+            advance()
         offset, square = total / (height * width)
         variance = (square - offset.square()).clamp_min(0)
         mean = offset + centre.flatten().double().cpu()

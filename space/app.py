@@ -127,6 +127,7 @@ def _list_styles(studio: Studio, entry: Entry) -> Callable[[], list[dict[str, st
     def styles() -> list[dict[str, str]]:
         return [style.model_dump() for style in studio.models.get(entry.name).styles.values()]
 
+    styles.__name__ = f"{_slug(entry)}_styles"
     styles.__doc__ = f"The styles of {entry.name}: name, title, artist and year of each."
     return one_sentence(styles)
 

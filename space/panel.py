@@ -60,13 +60,22 @@ def build_panel(
     painted = gr.State(None)
     panel = Panel(entry, inputs, style, result, painted, [])
     use_example.click(_example, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
-    connect(panel, result.paint.click, studio.paint(entry), api_name=api_name, api_visibility="public")
+    connect(panel, result.paint.click, studio.paint(entry, task), api_visibility="private")
+    # The API has an event of its own, without the page's state: Gradio's MCP server fails on an output that is one.
+    gr.Button(visible=False).click(
+        studio.paint(entry, task, remember=False),
+        inputs_kwargs=inputs,
+        outputs=result.outputs,
+        concurrency_id=ACCELERATOR,
+        concurrency_limit=1,
+        api_name=api_name,
+    )
     if style is not None and _fires(style, "pick"):
-        connect(panel, style.pick, studio.paint(entry), api_visibility="private")
+        connect(panel, style.pick, studio.paint(entry, task), api_visibility="private")
     if style is not None and _fires(style, "settle"):
-        connect(panel, style.settle, studio.paint(entry, quiet=True), api_visibility="private")
+        connect(panel, style.settle, studio.paint(entry, task, quiet=True), api_visibility="private")
     settled = partial(gr.on, [photo.change, *(_settled(made) for made in plain)])
-    connect(panel, settled, studio.paint(entry, quiet=True), api_visibility="private")
+    connect(panel, settled, studio.paint(entry, task, quiet=True), api_visibility="private")
     return panel
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from hub.errors import ParameterError
+from hub.errors import Cancelled, ParameterError
 from hub.parameters import declared
 from hub.progress import Progress, ProgressCallback
 from hub.registry import Entry
@@ -32,8 +32,11 @@ class Studio:
         )
         self._styles_on_gpu = zero.on_gpu(lambda name: previews.styles(models.get(name)))
 
-    def paint(self, entry: Entry, *, quiet: bool = False) -> Handler:
-        """The handler that paints at full size and fills a result; ``quiet``: does nothing while a choice is missing."""
+    def paint(self, entry: Entry, task: str, *, quiet: bool = False, remember: bool = True) -> Handler:
+        """The handler that paints at full size and fills a result.
+
+        ``quiet``: it does nothing while a choice is missing; ``remember``: it returns its inputs too, for a state.
+        """
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
             path, parameters = _split(values)
@@ -43,11 +46,14 @@ class Studio:
             if missing := self._missing(entry, parameters):
                 raise ParameterError(f"Choose first: {missing.lower()}.")
             photo = path.rpartition("/")[2] if path else None
-            with self.jobs.running(request.session_hash) as check:
-                painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
-            return *filled(painted), values
+            try:
+                with self.jobs.running(request.session_hash) as check:
+                    painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
+            except Cancelled:
+                return gr.skip()  # what was there before stays
+            return *filled(painted), *([values] if remember else [])
 
-        handler.__name__ = f"paint_{_slug(entry)}"
+        handler.__name__ = ("paint_" if remember else "") + f"{_slug(entry)}_{task}"  # agents are shown this name
         handler.__doc__ = _description(entry, self.parameters(entry))
         handler.__signature__ = _with_names(handler, self.parameters(entry))  # type: ignore[attr-defined]
         return one_sentence(handler)
@@ -113,7 +119,7 @@ def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
 def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
     def report(p: Progress) -> None:
         check(p)
-        progress((p.step, p.of), desc="Painting")
+        progress((p.step, p.of), desc="Painting", unit="parts")
 
     return report
 

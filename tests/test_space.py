@@ -1,5 +1,7 @@
 """The app through its own client: every tab and endpoint, what it refuses, what it keeps apart."""
 
+import asyncio
+import base64
 import json
 import os
 import re
@@ -472,6 +474,29 @@ def test_it_starts_in_the_layout_of_a_space(tmp_path: Path) -> None:
     finally:
         process.terminate()
         process.wait()
+
+
+def test_agents_find_the_models_and_can_use_them(photo_file: Path) -> None:
+    """Through a real MCP client: every endpoint is a tool by its own name, and painting answers with pictures."""
+    mcp = pytest.importorskip("mcp", reason="needs the extra stylehub[mcp]")
+    http = pytest.importorskip("mcp.client.streamable_http")
+    demo, address = app.serve(mcp=True, block=False)
+
+    async def visit() -> tuple[set[str], Any]:
+        async with http.streamable_http_client(address + "gradio_api/mcp/") as streams:
+            async with mcp.ClientSession(streams[0], streams[1]) as session:
+                await session.initialize()
+                tools = {tool.name for tool in (await session.list_tools()).tools}
+                photo = "data:image/png;base64," + base64.b64encode(photo_file.read_bytes()).decode("ascii")
+                return tools, await session.call_tool(SINGLE[1:], {"photo": photo, "style": "udnie"})
+
+    try:
+        tools, answer = asyncio.run(visit())
+        assert {SINGLE[1:], FUSION[1:], "cin_25styles_styles"} <= tools
+        assert not answer.isError, answer
+        assert "--style picabia-udnie" in answer.content[0].text
+    finally:
+        demo.close()
 
 
 def test_it_uses_zero_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, photo: Image.Image) -> None:

@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that films a test picture
+    "--use-fake-ui-for-media-stream",
 ]
 WAIT = 30_000
 pytestmark = pytest.mark.slow
@@ -176,6 +178,31 @@ def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, 
     )
 
     assert not foreign, f"the page asked for {foreign}"
+
+
+def test_a_photo_by_paste_and_by_webcam(chromium: Any, address: str) -> None:
+    """The two other ways in, each with a picture that only the browser has."""
+    page = open_page(chromium, address, [], permissions=["camera", "clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async () => {
+            const canvas = Object.assign(document.createElement('canvas'), {width: 300, height: 200});
+            canvas.getContext('2d').fillRect(100, 50, 100, 100);
+            const blob = await new Promise(done => canvas.toBlob(done, 'image/png'));
+            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }"""
+    )
+    visible(page, ".photo").get_by_label("Paste from clipboard").click()
+    visible(page, ".photo img").first.wait_for()
+    visible(page, ".wall button[data-name=klee-senecio]").click()
+    pasted = painted(page, [])
+
+    visible(page, ".photo").get_by_label("Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    visible(page, ".photo video").wait_for()
+    page.wait_for_function("() => document.querySelector('.photo video').readyState >= 2")
+    visible(page, ".photo").get_by_role("button", name="capture photo").click()
+    painted(page, pasted)
+    page.context.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (400, "dark"), (1280, "dark")])

@@ -55,11 +55,13 @@ def test_only_small_maps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < largest <= 4 * 256 * 256
 
 
-def test_progress_counts_layers() -> None:
+def test_progress_counts_the_tiles_of_all_layers() -> None:
     seen: list[Progress] = []
     network = random_network()
-    run_tiled(network.layers, torch.rand(1, 3, 32, 32), torch.tensor([[1.0, 0.0, 0.0]]), progress=seen.append)
-    assert [(p.step, p.of) for p in seen] == [(i + 1, 16) for i in range(16)]
+    content = torch.rand(1, 3, 32, 64)
+    run_tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), tile=32, progress=seen.append)
+    # Two tiles in each of the three layers of the picture's own size, one in the 13 smaller ones.
+    assert [(p.step, p.of) for p in seen] == [(i + 1, 19) for i in range(19)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 500), (15, 17), (16, 20), (21, 22)])

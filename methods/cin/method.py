@@ -97,7 +97,7 @@ class Cin(Method):
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content).to(self.dtype)
         if height * width <= self.whole_pixels:
-            result = self.network(padded.contiguous(memory_format=torch.channels_last), mix)
+            result = self.network(padded.contiguous(memory_format=torch.channels_last), mix, progress)
         else:
             result = torch.cat(
                 [

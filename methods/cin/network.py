@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hub.progress import Progress, ProgressCallback
 from methods.parts.normalisation import ConditionalInstanceNorm
 
 
@@ -81,12 +82,17 @@ class ConditionalStyleNetwork(nn.Module):
         ]
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, content: Tensor, mix: Tensor) -> Tensor:
-        """``mix`` is ``(N, styles)``: the share of every style, rows summing to 1; one-hot is a single style."""
+    def forward(self, content: Tensor, mix: Tensor, progress: ProgressCallback | None = None) -> Tensor:
+        """``mix`` is ``(N, styles)``: the share of every style, rows summing to 1; one-hot is a single style.
+
+        ``progress`` counts layers.
+        """
         outputs = [content]
-        for layer in cast(Sequence[Layer], self.layers):
+        for number, layer in enumerate(cast(Sequence[Layer], self.layers), start=1):
             x = layer.norm(layer.convolve(outputs[-1]), mix)
             if layer.skip:
                 x = x + outputs[-layer.skip]
             outputs = [*outputs[-1:], layer.activate(x)]
+            if progress:
+                progress(Progress(number, len(self.layers)))
         return outputs[-1]
