@@ -483,12 +483,14 @@ def test_agents_find_the_models_and_can_use_them(photo_file: Path) -> None:
     demo, address = app.serve(mcp=True, block=False)
 
     async def visit() -> tuple[set[str], Any]:
-        async with http.streamable_http_client(address + "gradio_api/mcp/") as streams:
-            async with mcp.ClientSession(streams[0], streams[1]) as session:
-                await session.initialize()
-                tools = {tool.name for tool in (await session.list_tools()).tools}
-                photo = "data:image/png;base64," + base64.b64encode(photo_file.read_bytes()).decode("ascii")
-                return tools, await session.call_tool(SINGLE[1:], {"photo": photo, "style": "udnie"})
+        async with (
+            http.streamable_http_client(address + "gradio_api/mcp/") as streams,
+            mcp.ClientSession(streams[0], streams[1]) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name for tool in (await session.list_tools()).tools}
+            photo = "data:image/png;base64," + base64.b64encode(photo_file.read_bytes()).decode("ascii")
+            return tools, await session.call_tool(SINGLE[1:], {"photo": photo, "style": "udnie"})
 
     try:
         tools, answer = asyncio.run(visit())
