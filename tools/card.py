@@ -4,7 +4,7 @@
 
 The prose stays as it is; what lies between ``<!-- name -->`` and ``<!-- /name -->`` is replaced. A card's
 scores come from ``eval.json`` beside it, which ``stylehub eval MODEL -o eval.json`` writes; the README's comparison from
-``benchmarks/results/quality.json``, which ``python -m benchmarks.quality`` writes.
+``benchmarks/results/quality.json``, which ``python -m benchmarks quality`` writes.
 """
 
 import json

