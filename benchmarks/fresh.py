@@ -1,7 +1,6 @@
 """A function in a process of its own: its memory is what that one call needed, its start is a real start."""
 
 import re
-import resource
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -36,5 +35,7 @@ def peak_memory() -> int:
         own = None
     if own:
         return int(own[1]) * 1024
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
