@@ -73,6 +73,12 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:
         return _photo(image)
 
 
+def read_size(source: Source) -> tuple[int, int]:
+    """Width and height as the file's header says, before the EXIF orientation; raises ImageError as read_image does."""
+    with _opened(source) as (image, _):
+        return image.size
+
+
 def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
     """Return the recipe that write_image or encode_image stored, or None when the picture has none of ours.
 
@@ -313,7 +319,7 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
                 return factory(stream, "")
     if recognised:
         raise ImageError(f"{name} is damaged or cut off; fetch it again or export it anew.")
-    raise ImageError(f"{name} is not a picture of a known format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
+    raise ImageError(f"{name} is of no known format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
 
 
 def _photo(image: Image.Image) -> Photo:

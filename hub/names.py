@@ -19,4 +19,4 @@ def resolve(name: str, known: Collection[str], kind: str) -> str:
         return endings[0]
     near = endings or get_close_matches(plain, known, n=3, cutoff=0.5) or [k for k in known if plain and plain in k][:3]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(known)) or 'none'}."
-    raise UnknownName(f"There is no {kind} {name!r}; {hint}")
+    raise UnknownName(f"There is no {kind} {str(name)[:80]!r}; {hint}")

@@ -29,11 +29,11 @@ def command(recipe: Mapping[str, Any]) -> str:
 
 
 def python_line(recipe: Mapping[str, Any]) -> str:
-    """The same as Python."""
+    """The same in one line of Python, which can be pasted as it is."""
     arguments = {"strength_map": _file(recipe["strength_map"], "MAP")} if "strength_map" in recipe else {}
     arguments |= recipe.get("parameters") or {}
     words = [repr(_file(recipe.get("photo"), "PHOTO")), *(f"{name}={value!r}" for name, value in arguments.items())]
-    return f"hub.load({recipe.get('model', '?')!r})({', '.join(words)})"
+    return f"import hub; hub.save(hub.load({recipe.get('model', '?')!r})({', '.join(words)}), 'painted.png')"
 
 
 def _file(name: str | None, unknown: str) -> str:

@@ -8,6 +8,7 @@ const add = element.querySelector(".add");
 const spoken = element.querySelector(".spoken");
 let at = { x: 0.5, y: 0.5 };
 let lastDrag = 0;
+let sent = ""; // the value that was set here, so that one from a file can be told from it
 
 const known = () => new Map((props.styles || []).map((style) => [style.name, style]));
 
@@ -18,18 +19,38 @@ function option(value, label) {
   return node;
 }
 
-// Bilinear: the share of a corner is the area of the rectangle opposite to it.
+// Bilinear: the share of a corner is the area of the rectangle opposite to it. Styles that were added beside the
+// corners keep theirs, and the pad divides the rest.
 function padShares() {
   const areas = [(1 - at.x) * (1 - at.y), at.x * (1 - at.y), (1 - at.x) * at.y, at.x * at.y];
+  const names = corners.map((corner) => corner.value);
+  const beside = Object.fromEntries(Object.entries(props.value || {}).filter(([name]) => !names.includes(name)));
+  const rest = Math.max(0, 1 - Object.values(beside).reduce((sum, share) => sum + share, 0));
   const shares = {};
-  corners.forEach((corner, i) => {
-    const share = (shares[corner.value] || 0) + areas[i];
-    if (share >= 0.005) shares[corner.value] = Math.round(share * 100) / 100;
+  names.forEach((name, i) => {
+    const share = (shares[name] || 0) + areas[i] * rest;
+    if (share >= 0.005) shares[name] = Math.round(share * 100) / 100;
   });
-  return shares;
+  return { ...shares, ...beside };
+}
+
+// A blend that came from a file: up to four styles go to the corners, the point to where it divides them so.
+function follow() {
+  const shares = Object.entries(props.value || {}).filter(([, share]) => share > 0);
+  if (sent === JSON.stringify(props.value) || !shares.length) return;
+  if (shares.length <= corners.length) {
+    const free = corners.map((corner) => corner.value).filter((name) => !shares.some(([own]) => own === name));
+    const names = [...shares.map(([name]) => name), ...free].slice(0, corners.length);
+    corners.forEach((corner, i) => { corner.value = names[i]; });
+  }
+  const sum = shares.reduce((total, [, share]) => total + share, 0);
+  const part = (i) => (props.value[corners[i].value] || 0) / sum;
+  at = { x: Math.min(1, part(1) + part(3)), y: Math.min(1, part(2) + part(3)) };
+  drawPad();
 }
 
 function setShares(shares, event) {
+  sent = JSON.stringify(shares);
   props.value = shares;
   drawShares();
   if (event === "drag" && performance.now() - lastDrag < 80) return;
@@ -143,7 +164,15 @@ pad.addEventListener("keyup", (event) => {
   if (event.key.startsWith("Arrow") || event.key === "Home") setShares(props.value, "settle");
 });
 for (const corner of corners) {
-  corner.addEventListener("change", () => { drawPad(); setShares(padShares(), "settle"); });
+  let before = corner.value;
+  corner.addEventListener("focus", () => { before = corner.value; });
+  corner.addEventListener("change", () => {
+    const { [before]: _, ...others } = props.value || {}; // the style that hung there leaves the blend
+    before = corner.value;
+    props.value = others;
+    drawPad();
+    setShares(padShares(), "settle");
+  });
 }
 add.addEventListener("change", () => {
   if (add.value) setShares({ ...props.value, [add.value]: 0.25 }, "settle");
@@ -166,5 +195,5 @@ function draw() {
 }
 
 watch("styles", draw);
-watch("value", drawShares);
+watch("value", () => { drawShares(); follow(); });
 draw();

@@ -1,6 +1,7 @@
 """What a visitor sees when something goes wrong: one sentence, never a traceback."""
 
 import functools
+import html
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,8 @@ def one_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return handler(*args, **kwargs)
         except StylehubError as error:
-            raise gr.Error(str(error), duration=8, print_exception=False) from None
+            # The page shows messages as HTML, and this one may quote a stranger's file.
+            raise gr.Error(html.escape(str(error), quote=False), duration=8, print_exception=False) from None
         except gr.Error:
             raise
         except Exception:

@@ -1,6 +1,7 @@
 """The tab for blends: shares of any number of styles, by sliders or on the pad, kept as files and opened again."""
 
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
@@ -9,13 +10,16 @@ from hub.registry import Entry
 from space import preset
 from space.blend import style_blend
 from space.errors import one_sentence
-from space.panel import ACCELERATOR, Panel, build_panel, finish
+from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
 from space.studio import Studio
 
 
 def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
     """One model's panel, with previews while dragging and presets."""
-    panel = build_panel(studio, entry, "fusion", _blend_with_presets(studio, entry), api_name)
+    opened: list[Any] = []
+    panel = build_panel(studio, entry, "fusion", _blend_with_presets(studio, entry, opened), api_name)
+    for event in opened:
+        connect(panel, event, studio.paint(entry, "fusion", quiet=True), api_visibility="private")
     if panel.style is not None:
         panel.running.append(
             panel.style.drag(
@@ -34,7 +38,9 @@ def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
     return panel
 
 
-def _blend_with_presets(studio: Studio, entry: Entry) -> Callable[[Declared, str], gr.HTML]:
+def _blend_with_presets(studio: Studio, entry: Entry, opened: list[Any]) -> Callable[[Declared, str], gr.HTML]:
+    """What makes the control; the event that a blend was opened goes into ``opened``."""
+
     def control(field: Declared, _: str) -> gr.HTML:
         blend = style_blend(field)
         with gr.Row(elem_classes=["presets"]):
@@ -52,14 +58,15 @@ def _blend_with_presets(studio: Studio, entry: Entry) -> Callable[[Declared, str
             )
 
         offered(blend.settle)
-        opened = reopen.upload(
+        read = reopen.upload(
             one_sentence(lambda path: preset.read(studio.models.get(entry.name), path)),
             inputs=[reopen],
             outputs=[blend],
             show_progress="minimal",
             api_visibility="private",
         )
-        offered(opened.success)
+        offered(read.success)
+        opened.append(read.success)
         return blend
 
     return control

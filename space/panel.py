@@ -10,7 +10,7 @@ import gradio as gr
 from hub.parameters import Declared, declared
 from hub.registry import Entry
 from space.controls import Control, control
-from space.photo import example, photo_input
+from space.photo import example_upload, photo_input
 from space.result import ResultPanel, result_panel
 from space.studio import Studio
 
@@ -59,7 +59,7 @@ def build_panel(
             result = result_panel(result_id)
     painted = gr.State(None)
     panel = Panel(entry, inputs, style, result, painted, [])
-    use_example.click(_example, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
+    use_example.click(example_upload, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
     connect(panel, result.paint.click, studio.paint(entry, task), api_visibility="private")
     # The API has an event of its own, without the page's state: Gradio's MCP server fails on an output that is one.
     gr.Button(visible=False).click(
@@ -104,10 +104,6 @@ def _add(field: Declared, inputs: dict[str, Any], plain: list[Control]) -> None:
     if (made := control(field)) is not None:
         inputs[field.name] = made
         plain.append(made)
-
-
-def _example() -> str:
-    return str(example())
 
 
 def _fires(html: gr.HTML, event: str) -> bool:

@@ -1,14 +1,17 @@
 """The photo: the control that takes it, the reader that refuses what is no picture, and the example."""
 
+import shutil
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from hub.errors import ImageError
 from hub.images import read_image
+from space.scratch import scratch
 
 # What one visitor may ask of a shared machine; the command line and Python have no such limit.
 MAX_PIXELS = 40_000_000
@@ -62,6 +65,11 @@ def read(path: str | None) -> Image.Image:
     return image
 
 
+def example_upload() -> str:
+    """A copy of the example among the uploads: Gradio serves no file of wherever the package is installed."""
+    return str(shutil.copy(example(), scratch()))
+
+
 @lru_cache(maxsize=32)
 def read_small(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
     """The photo reduced for previews, and its full size. Kept for a while: dragging asks for the same one again."""
@@ -77,8 +85,12 @@ def _api_example() -> dict[str, Any]:
 
 
 def _path_of(payload: Any) -> str | None:
+    """The uploaded file; nothing else of this machine, whatever a caller of the API names."""
     if payload is None:
         return None
     if payload.path is None:
         raise gr.Error("The photo did not arrive; choose it again.", print_exception=False)
+    path = Path(payload.path).resolve()
+    if not (path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()):
+        raise gr.Error("The photo was not uploaded here; upload it first.", print_exception=False)
     return str(payload.path)

@@ -12,7 +12,7 @@ from hub.errors import ParameterError
 from hub.method import Method
 from hub.parameters import validate
 from hub.registry import Entry
-from space.result import scratch
+from space.scratch import scratch
 
 _LONGEST = 64_000  # bytes; four thousand styles fit
 _Share = Annotated[float, Field(ge=0, le=1000)]

@@ -1,18 +1,17 @@
 """The result: before and after side by side, the picture at full size to take home, and how to make it again."""
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from hub.images import FORMATS, encode_image, read_image, read_recipe, write_image
 from hub.provenance import command, python_line, save
 from space.errors import one_sentence
 from space.models import Painted
+from space.scratch import scratch
 
 DISPLAY = 1280  # long side in pixels on the page; the download has the photo's own size
 _OFFERED = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
@@ -113,10 +112,3 @@ def as_format(picture: str | None, format: str) -> Any:
     size = target.stat().st_size
     weight = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
     return gr.update(value=str(target), label=f"Download {format}, {weight}", interactive=True)
-
-
-def scratch() -> Path:
-    """A new folder that nobody can guess, among the temporary files that Gradio serves and clears away."""
-    folder = Path(get_upload_folder()) / secrets.token_hex(16)
-    folder.mkdir(parents=True)
-    return folder

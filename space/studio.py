@@ -119,7 +119,10 @@ def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
 def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
     def report(p: Progress) -> None:
         check(p)
-        progress((p.step, p.of), desc="Painting", unit="parts")
+        if p.of > 1:
+            progress((p.step, p.of), desc="Painting", unit="parts")
+        else:
+            progress(float(p.step), desc="Painting")
 
     return report
 

@@ -357,7 +357,7 @@ def test_unreadable_sources(tmp_path, monkeypatch):
     (tmp_path / "empty.jpg").touch()
     assert "empty" in fails(tmp_path / "empty.jpg")
     (tmp_path / "notes.jpg").write_text("not a picture at all, only text")
-    assert "not a picture" in fails(tmp_path / "notes.jpg")
+    assert "of no known format" in fails(tmp_path / "notes.jpg")
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     assert "damaged" in fails(tmp_path / "cut.png")
     assert "P" in fails(b"P") and fails(b"BM") and fails(b"\x89PNG\r\n\x1a\n") and fails(whole[:33])

@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
@@ -62,16 +63,16 @@ def photo_at(photo_file: Path) -> Any:
 # --- Every endpoint
 
 
-def test_single_style(client: Client, photo_at: Any, photo_file: Path) -> None:
+def test_single_style(client: Client, photo_at: Any, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (before, after), picture, command, python = client.predict(
         photo=photo_at, style="starry-night", strength=0.8, api_name=SINGLE
     )
     assert Image.open(before).size == Image.open(after).size == Image.open(picture).size == Image.open(photo_file).size
     assert read_recipe(Path(picture))["parameters"] == {"strength": 0.8, "style": "van-gogh-starry-night"}  # type: ignore[index]
     assert command == "stylehub stylize cin-25styles photo.png --strength 0.8 --style van-gogh-starry-night"
-    namespace = {"hub": hub}
-    again = eval(python.replace("'photo.png'", repr(str(photo_file))), namespace)
-    assert again.tobytes() == Image.open(picture).tobytes(), "the Python line makes another picture"
+    monkeypatch.chdir(photo_file.parent)
+    exec(python)
+    assert Image.open("painted.png").tobytes() == Image.open(picture).tobytes(), "the Python line makes another picture"
 
 
 def test_fusion(client: Client, photo_at: Any) -> None:
@@ -140,8 +141,8 @@ def refused(client: Client, api_name: str = SINGLE, **arguments: Any) -> str:
     ("name", "content", "sentence"),
     [
         ("empty.jpg", b"", "is empty"),
-        ("text.jpg", b"hello", "is not a picture of a known format"),
-        ("page.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture of a known format"),
+        ("text.jpg", b"hello", "is of no known format"),
+        ("page.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is of no known format"),
         ("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "damaged or cut off"),
     ],
 )
@@ -149,6 +150,18 @@ def test_files_that_are_no_pictures(client: Client, tmp_path: Path, name: str, c
     path = tmp_path / name
     path.write_bytes(content)
     assert sentence in refused(client, photo=handle_file(str(path)), style="starry-night")
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}, {"meta": {"_type": "other"}}])
+def test_no_file_of_the_server_is_a_photo(page: tuple[Any, str], meta: dict[str, Any]) -> None:
+    """Whatever path a caller of the API names, only what was uploaded is opened; not even its absence is told."""
+    outside = ROOT / "examples" / "valley.jpg"
+    for path in (outside, Path("/etc/hostname"), Path("/dev/zero"), Path("/nowhere.jpg")):
+        data = [{"path": str(path), **meta}, "udnie", 0, False, False, None]
+        call = httpx.post(f"{page[1]}gradio_api/call{SINGLE}", json={"data": data}, timeout=30)
+        answer = httpx.get(f"{page[1]}gradio_api/call{SINGLE}/{call.json()['event_id']}", timeout=30).text
+        assert "event: error" in answer, f"{path} was opened"
+        assert "complete" not in answer
 
 
 def test_a_picture_with_too_many_pixels(client: Client, tmp_path: Path) -> None:
@@ -420,6 +433,20 @@ def test_the_page_asks_nobody_else(page: tuple[Any, str]) -> None:
     assert Gallery()._stylesheets == [], "a font from somewhere else"
     for path in [*(ROOT / "space").glob("*.js"), ROOT / "space" / "style.css"]:
         assert not re.search(r"https?:|@import|//[a-z]+\.", path.read_text()), path
+
+
+def test_the_example_photo_is_served_wherever_the_package_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo_file: Path
+) -> None:
+    """Gradio serves files of the working folder and of its own uploads only."""
+    from gradio.utils import get_upload_folder
+
+    from space import photo as module
+
+    monkeypatch.setattr(module, "example", lambda: photo_file)
+    copy = Path(module.example_upload())
+    assert copy.is_relative_to(get_upload_folder())
+    assert copy.read_bytes() == photo_file.read_bytes()
 
 
 def test_the_example_photo_is_found_installed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

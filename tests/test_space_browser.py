@@ -168,14 +168,32 @@ def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, 
         page.get_by_role("button", name="Keep this blend").or_(page.get_by_role("link", name="Keep this blend")).click()
     blend = tmp_path / "blend.json"
     kept.value.save_as(blend)
+    shown = sources(page)
     visible(page, ".shares button").first.click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 3"
     )
+    shown = painted(page, shown)
     page.locator(".presets input[type=file]").first.set_input_files(blend)
     page.wait_for_function(
         "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 4"
     )
+    painted(page, shown)  # an opened blend is painted at once
+
+    # A style beside the corners keeps its share while the point moves.
+    visible(page, ".add").select_option("munch-the-scream")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 5"
+    )
+    visible(page, ".pad").focus()
+    page.keyboard.press("ArrowRight")
+    assert visible(page, ".shares li[data-name=munch-the-scream] output").inner_text() == "25 %"
+
+    # What a stranger's file says is shown as text.
+    foreign_blend = tmp_path / "foreign.json"
+    foreign_blend.write_text('{"stylehub_preset": 1, "model": "<img src=x>", "style": {"udnie": 1}}')
+    page.locator(".presets input[type=file]").first.set_input_files(foreign_blend)
+    page.get_by_text("<img src=x>").wait_for()
 
     assert not foreign, f"the page asked for {foreign}"
 
