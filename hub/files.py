@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, and the user's cache folder."""
+"""Files that are whole or not there at all, and the user's own folders."""
 
 import os
 import secrets
@@ -48,6 +48,12 @@ def remove_leftovers(folder: Path) -> None:
 def already_exists(path: Path) -> str:
     """The sentence for a file that is not to be overwritten."""
     return f"{path} exists; choose another name, or overwrite it with --overwrite (overwrite=True in Python)."
+
+
+def user_styles(model: str) -> Path:
+    """The folder of the styles that the user has added to ``model``; ``XDG_DATA_HOME`` moves it."""
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
+    return data / "stylehub" / "styles" / model
 
 
 def user_cache() -> Path:

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,7 @@ def load(
     offline: bool | None = None,
     endpoint: str | None = None,
     trust: bool = False,
+    styles: Sequence[str | Path] | None = None,
 ) -> "Method":
     """A method, ready to be called.
 
@@ -44,11 +46,29 @@ def load(
         cache_dir, token, endpoint: passed to the hub client; ``endpoint`` is a mirror.
         offline: True never touches the network.
         trust: run the code in a folder that is not installed. Code is never taken from a hub repository.
+        styles: added styles (see ``stylehub add-style``) by name or file; None: all that this user has added.
 
     Raises:
         UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.
     """
-    options: dict[str, Any] = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
+    from hub.adding import adopt_styles
+
+    method = _load(
+        name,
+        device,
+        dtype,
+        trust,
+        revision=revision,
+        cache_dir=cache_dir,
+        token=token,
+        offline=offline,
+        endpoint=endpoint,
+    )
+    adopt_styles(method, styles)
+    return method
+
+
+def _load(name: str | Path, device: Any, dtype: Any, trust: bool, *, revision: str | None, **options: Any) -> "Method":
     text = str(name)
     if text.startswith("hf://"):
         match = REPOSITORY.fullmatch(text)
@@ -124,7 +144,13 @@ def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method"
     config: dict[str, Any] = {}
     tensors: dict[str, torch.Tensor] = {}
     if path is not None:
-        config, tensors = _config(path), read_safetensors(path)
+        config = _config(path)
+        if "adds_to" in config:
+            base = config.get("model")
+            raise WeightsError(
+                f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}])."
+            )
+        tensors = read_safetensors(path)
         if config.pop("method", None) != entry.method_id:
             raise WeightsError(
                 f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."

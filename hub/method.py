@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from hub import images
-from hub.errors import ParameterError
+from hub.errors import ParameterError, StylehubError
 from hub.parameters import Parameters, validate
 from hub.progress import Progress, ProgressCallback
 from hub.registry import Entry
@@ -48,6 +48,7 @@ class Method(ABC):
         self, entry: Entry, device: torch.device, dtype: torch.dtype, weights_sha256: str | None = None
     ) -> None:
         self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
+        self.added: dict[str, str] = {}  # styles learnt later: their names and the sha256 of their files
 
     @abstractmethod
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -59,6 +60,10 @@ class Method(ABC):
 
         ``parameters`` is a ``self.Parameters``; strength, size and colours are not this function's business.
         """
+
+    def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
+        """Take one more ``style``, which ``stylehub add-style`` learnt on these very weights (``tensors``: untrusted)."""
+        raise StylehubError(f"{self.entry.name} cannot be taught further styles.")
 
     @property
     def styles(self) -> Mapping[str, Style]:
@@ -132,6 +137,10 @@ class Method(ABC):
             "parameters": values.model_dump(mode="json", exclude_defaults=True),
             "photo": name(photo),
         }
+        used = getattr(values, "style", None) or ()
+        added = {style: sha for style, sha in self.added.items() if style == used or style in {*used}}
+        if added:
+            recipe["added_styles"] = added
         return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
 
     @torch.inference_mode()

@@ -50,6 +50,7 @@ class MethodEntry(_Data):
 
     plugin: DottedPath = Field(description="module:Class of the hub.Method")
     training: DottedPath | None = Field(None, description="module:Class of the hub.training.Recipe")
+    adding: DottedPath | None = Field(None, description="module:Class of the recipe that learns one more style")
     tasks: tuple[Task, ...] = Field(min_length=1)
     inputs: tuple[Input, ...] = Field(min_length=1)
     tiling: Literal["exact", "approximate", "none"]

@@ -1,4 +1,7 @@
-"""WebDataset-style tar shards, read by index so that what training sees is a function of the seed and the step alone."""
+"""Photos to train on, read by index so that what training sees is a function of the seed and the step alone.
+
+They come as WebDataset-style tar shards, or as ordinary picture files.
+"""
 
 import io
 import tarfile
@@ -10,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from hub.errors import TrainingError
+from hub.images import find_images, read_image
 
 
 class Shards:
@@ -59,6 +63,27 @@ class Shards:
         except OSError as error:
             path, offset, _ = self.samples[index]
             raise TrainingError(f"Sample {index} of {path} (byte {offset}) is not an image: {error}.") from error
+
+
+class Pictures:
+    """Picture files in the same shape as ``Shards``: ``len`` and ``image``."""
+
+    def __init__(self, paths: Sequence[Path | str]) -> None:
+        self.paths = find_images(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, index: int) -> Image.Image:
+        """Picture ``index`` as RGB. Raises ``ImageError``."""
+        return read_image(self.paths[index]).rgb
+
+
+def open_photos(paths: Sequence[Path | str]) -> Shards | Pictures:
+    """``paths`` as tar shards when there is a tar among what they name, otherwise as pictures."""
+    named = [Path(path) for path in paths]
+    tars = any(str(path).endswith(".tar") or (path.is_dir() and any(path.glob("*.tar"))) for path in named)
+    return Shards(paths) if tars else Pictures(paths)
 
 
 class Rounds:

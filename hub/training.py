@@ -7,6 +7,7 @@ batches as one that never stopped, and reaches the same losses.
 import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -79,6 +80,50 @@ class Recipe(ABC):
         """Write ``model.safetensors`` and ``config.json`` that ``hub.load(folder)`` reads; ``facts`` go into the config."""
 
 
+class Run:
+    """One optimisation: the network that learns, the moving average of it that ships, the optimiser between them."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.recipe, self.settings, self.device = recipe, recipe.settings, device
+        self.network = recipe.network.to(device)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.settings.average))  # type: ignore[no-untyped-call]
+        self.optimizer = Optimizer(recipe.parameter_groups(), self.settings)
+
+    def steps(self, start: int = 0) -> Iterator[tuple[int, dict[str, float]]]:
+        """Go on from step ``start`` to the end; after each step: how many are done, and its losses.
+
+        Raises ``TrainingError`` when no gradient is finite any more.
+        """
+        settings = self.settings
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
+        losses = torch.compile(self.recipe.losses) if settings.compile else self.recipe.losses
+        loader = DataLoader(
+            self.recipe.batches(),
+            batch_size=None,
+            sampler=range(start, settings.steps),
+            num_workers=settings.workers,
+            pin_memory=self.device.type == "cuda",
+            prefetch_factor=4 if settings.workers else None,
+        )
+        skipped = 0  # a picture of one colour can send a gradient through 16 normalisations to infinity: leave it out
+        for step, batch in enumerate(loader, start=start):
+            with autocast:
+                parts = losses(_to(batch, self.device), step)
+            self.network.zero_grad(set_to_none=True)
+            parts["loss"].backward()  # type: ignore[no-untyped-call]
+            norm = nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+            if torch.isfinite(norm):
+                skipped = 0
+                self.optimizer.step(decay(settings, step))
+                self.average.update_parameters(self.network)
+            elif (skipped := skipped + 1) == MOST_SKIPPED:
+                raise TrainingError(
+                    f"No finite gradient in {skipped} steps up to step {step}; go on from the last checkpoint, if there "
+                    "is one, with smaller --learning-rate and --muon-rate."
+                )
+            yield step + 1, {name: value.item() for name, value in parts.items()}
+
+
 def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCallback | None = None) -> Path:
     """Train ``recipe`` in the folder ``out``, going on from the checkpoint in it; return the exported weights' folder.
 
@@ -89,58 +134,28 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
     from torch.utils.tensorboard import SummaryWriter
 
     settings = recipe.settings
-    network = recipe.network.to(device)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
-    optimizer = Optimizer(recipe.parameter_groups(), settings)
+    run = Run(recipe, device)
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    start = _resume(out / CHECKPOINT, network, average, optimizer)
-    autocast = torch.autocast(device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
-    losses = torch.compile(recipe.losses) if settings.compile else recipe.losses
-
-    loader = DataLoader(
-        recipe.batches(),
-        batch_size=None,
-        sampler=range(start, settings.steps),
-        num_workers=settings.workers,
-        pin_memory=device.type == "cuda",
-        prefetch_factor=4 if settings.workers else None,
-    )
+    start = _resume(out / CHECKPOINT, run)
     sums: defaultdict[str, list[float]] = defaultdict(list)
-    skipped = 0  # a picture of one colour can send a gradient through 16 normalisations to infinity: leave it out
     with SummaryWriter(str(out / "logs"), purge_step=start) as log:
-        for step, batch in enumerate(loader, start=start):
-            with autocast:
-                parts = losses(_to(batch, device), step)
-            network.zero_grad(set_to_none=True)
-            parts["loss"].backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-            if torch.isfinite(norm):
-                skipped = 0
-                optimizer.step(decay(settings, step))
-                average.update_parameters(network)
-            elif (skipped := skipped + 1) == MOST_SKIPPED:
-                raise TrainingError(
-                    f"No finite gradient in {skipped} steps up to step {step}; go on from the checkpoint in {out} with "
-                    "smaller --learning-rate and --muon-rate."
-                )
-            done = step + 1
-            numbers = {name: value.item() for name, value in parts.items()}
+        for done, numbers in run.steps(start):
             for name, value in numbers.items():
                 sums[name].append(value)
             preview = None
             if done % 50 == 0:
                 for name, values in sums.items():
                     log.add_scalar(name, sum(values) / len(values), done)
-                log.add_scalar("decay", decay(settings, step), done)
+                log.add_scalar("decay", decay(settings, done - 1), done)
                 sums.clear()
             if done % settings.sheet_every == 0 or done == settings.steps:
-                preview = _save_sheet(recipe.sheet(average.module), out / "sheets" / f"step-{done:06d}.png")
+                preview = _save_sheet(recipe.sheet(run.average.module), out / "sheets" / f"step-{done:06d}.png")
             if done % settings.checkpoint_every == 0 or done == settings.steps:
-                _save(out / CHECKPOINT, done, network, average, optimizer)
+                _save(out / CHECKPOINT, done, run)
             if progress:
                 progress(Progress(done, settings.steps, numbers, preview))
-    recipe.export(average.module, out / "weights", facts(settings))
+    recipe.export(run.average.module, out / "weights", facts(settings))
     return out / "weights"
 
 
@@ -229,13 +244,17 @@ def _save_sheet(sheet: Image.Image, path: Path) -> Image.Image:
     return sheet
 
 
-def _save(path: Path, step: int, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> None:
-    parts = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state()}
+def _save(path: Path, step: int, run: Run) -> None:
+    parts = {
+        "network": run.network.state_dict(),
+        "average": run.average.state_dict(),
+        "optimizer": run.optimizer.state(),
+    }
     tensors = {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
     write_safetensors(path, tensors, {"step": str(step)})
 
 
-def _resume(path: Path, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> int:
+def _resume(path: Path, run: Run) -> int:
     if not path.exists():
         return 0
     parts: defaultdict[str, dict[str, Tensor]] = defaultdict(dict)
@@ -243,9 +262,9 @@ def _resume(path: Path, network: nn.Module, average: nn.Module, optimizer: Optim
         part, _, rest = name.partition(".")
         parts[part][rest] = tensor
     try:
-        network.load_state_dict(parts["network"])
-        average.load_state_dict(parts["average"])
-        optimizer.load_state(parts["optimizer"])
+        run.network.load_state_dict(parts["network"])
+        run.average.load_state_dict(parts["average"])
+        run.optimizer.load_state(parts["optimizer"])
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
             f"{path} was made with other settings (styles or width); choose another folder with --out."

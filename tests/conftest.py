@@ -20,8 +20,10 @@ STYLES = ["van-gogh-starry-night", "hokusai-great-wave", "klee-senecio"]
 
 @pytest.fixture(autouse=True)
 def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test depends on, or writes into, the user's own caches."""
+    """No test depends on, or writes into, the user's own folders."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.delenv("STYLEHUB_VGG", raising=False)
     monkeypatch.delenv("STYLEHUB_PLUGINS", raising=False)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from hub.errors import ParameterError, WeightsError
 from hub.method import Method, Style
@@ -65,6 +65,18 @@ class Cin(Method):
         load_strict(network, tensors, self.entry.name)
         self.place(network)
         self.network = network
+
+    def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
+        row = ConditionalStyleNetwork(1, self.network.width)
+        norms = {name: tensor for name, tensor in row.state_dict().items() if ".norm." in name}
+        load_strict(row, {**row.state_dict(), **tensors}, style.name)
+        state = self.network.state_dict()
+        for name in norms:
+            module, _, parameter = name.rpartition(".")
+            rows = torch.cat([state[name], row.state_dict()[name].to(state[name])])
+            setattr(self.network.get_submodule(module), parameter, nn.Parameter(rows, requires_grad=False))
+        self.network.styles += 1
+        self._styles[style.name] = style
 
     @property
     def styles(self) -> Mapping[str, Style]:

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from hub.errors import TrainingError
 from hub.images import FORMATS, at_short_side, find_named, read_image, to_image, to_tensor
 from hub.method import Style
-from hub.shards import Rounds, Shards
+from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
 from hub.weights import load_strict, read_metadata, read_safetensors, write_safetensors
@@ -35,13 +35,11 @@ from methods.parts.losses import (
 from methods.parts.vgg import VGG16
 
 
-class CinSettings(TrainingSettings):
-    """Settings of ``stylehub train cin``."""
+class PerceptualSettings(TrainingSettings):
+    """What every training by VGG features has in common."""
 
-    content: list[Path] = Field(description="Tar shards of photos (WebDataset layout), folders of them, or patterns.")
-    styles: Path = Field(description="A folder of paintings; the file names become the styles' names.")
+    content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
     vgg: Path = Field(description="VGG-16 as safetensors, keys as torchvision's vgg16().features.")
-    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; 32 is the paper's.")
     crops: list[int] = Field(
         [128, 192, 256],
         description="Sides of the photo crops, part by part: small ones are cheap, large ones teach strokes.",
@@ -56,6 +54,13 @@ class CinSettings(TrainingSettings):
     )
     style_weight: float = Field(1.0, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
     variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
+
+
+class CinSettings(PerceptualSettings):
+    """Settings of ``stylehub train cin``."""
+
+    styles: Path = Field(description="A folder of paintings; the file names become the styles' names.")
+    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; 32 is the paper's.")
     rows_factor: float = Field(
         8.0,
         gt=0,
@@ -70,10 +75,10 @@ class CinSettings(TrainingSettings):
 class PhotoCrops(Dataset[Tensor]):
     """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos scaled to 288 to 512 pixels on their short side."""
 
-    def __init__(self, settings: CinSettings) -> None:
+    def __init__(self, settings: PerceptualSettings) -> None:
         self.settings = settings
-        self.shards = Shards(settings.content)
-        self.rounds = Rounds(len(self.shards), settings.seed)
+        self.photos = open_photos(settings.content)
+        self.rounds = Rounds(len(self.photos), settings.seed)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -86,7 +91,7 @@ class PhotoCrops(Dataset[Tensor]):
     def crop(self, index: int, side: int) -> Tensor:
         """One crop; an empty one is drawn again, since instance norm blows its rounding errors up at every layer."""
         rng = np.random.default_rng([self.settings.seed, 1, index])
-        photo = self.shards.image(self.rounds[index])
+        photo = self.photos.image(self.rounds[index])
         for _ in range(8):
             crop = self.draw(photo, side, rng)
             if crop.std() > 0.03:
@@ -106,29 +111,19 @@ class PhotoCrops(Dataset[Tensor]):
         return to_tensor(photo)[0]
 
 
-class CinRecipe(Recipe):
-    """The losses of the paper over shuffled rounds of all styles."""
+class PerceptualRecipe(Recipe):
+    """The losses of the paper: a photo's content and a painting's Gram matrices, both by VGG-16."""
 
-    Settings = CinSettings
-    settings: CinSettings
+    settings: PerceptualSettings
     network: ConditionalStyleNetwork
 
-    def __init__(self, settings: CinSettings, device: torch.device) -> None:
+    def __init__(self, settings: PerceptualSettings, device: torch.device, paintings: list[Image.Image]) -> None:
         self.settings, self.device = settings, device
         torch.manual_seed(settings.seed)
         self.vgg = VGG16(settings.vgg, padding="reflect").to(device, torch.bfloat16 if settings.bf16 else torch.float32)
-        self.styles = read_styles(settings.styles)
-        self.names = [style.name for style in self.styles]
-        self.network = ConditionalStyleNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)
-        if settings.initial:
-            load_strict(self.network, read_safetensors(settings.initial), settings.initial)
-        self.teacher = read_network(settings.teacher, self.names).to(device) if settings.teacher else None
-        self.rounds = Rounds(len(self.names), settings.seed + 1)
-        factors = json.loads(settings.style_weights.read_text()) if settings.style_weights else {}
-        self.factors = torch.tensor([float(factors.get(name, 1.0)) for name in self.names], device=device)
         self.crops = PhotoCrops(settings)
         self.energy = settings.content_floor * self.typical_energy()
-        per_style = [self.style_grams(read_painting(settings.styles, style)) for style in self.styles]
+        per_style = [self.style_grams(painting) for painting in paintings]
         self.grams = {layer: torch.cat([grams[layer] for grams in per_style]) for layer in STYLE_LAYERS}
 
     def typical_energy(self) -> float:
@@ -143,13 +138,44 @@ class CinRecipe(Recipe):
         with torch.no_grad():
             return {layer: gram_matrix(f) for layer, f in self.vgg(pixels, STYLE_LAYERS).items()}
 
+    def batches(self) -> Dataset[Tensor]:
+        return self.crops
+
+    def perceptual(self, photos: Tensor, result: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative relu3_3 error to the photos, and relative Gram errors summed over the layers: each ``(N,)``.
+
+        ``chosen`` is the painting of every picture, ``(N,)``.
+        """
+        with torch.no_grad():
+            target = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
+        features = self.vgg(result, STYLE_LAYERS)
+        grams = {layer: grams[chosen] for layer, grams in self.grams.items()}
+        return relative_error(features[CONTENT_LAYER], target, self.energy), style_distances(features, grams).sum(0)
+
+
+class CinRecipe(PerceptualRecipe):
+    """Shuffled rounds of all styles, each with its rows; the filters learn from every one of them."""
+
+    Settings = CinSettings
+    settings: CinSettings
+
+    def __init__(self, settings: CinSettings, device: torch.device) -> None:
+        self.styles = read_styles(settings.styles)
+        self.names = [style.name for style in self.styles]
+        super().__init__(settings, device, [read_painting(settings.styles, style) for style in self.styles])
+        torch.manual_seed(settings.seed)
+        self.network = ConditionalStyleNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)
+        if settings.initial:
+            load_strict(self.network, read_safetensors(settings.initial), settings.initial)
+        self.teacher = read_network(settings.teacher, self.names).to(device) if settings.teacher else None
+        self.rounds = Rounds(len(self.names), settings.seed + 1)
+        factors = json.loads(settings.style_weights.read_text()) if settings.style_weights else {}
+        self.factors = torch.tensor([float(factors.get(name, 1.0)) for name in self.names], device=device)
+
     def parameter_groups(self) -> list[dict[str, object]]:
         rows = [p for name, p in self.network.named_parameters() if ".norm." in name]
         filters = [p for name, p in self.network.named_parameters() if ".norm." not in name]
         return [{"params": filters, "muon": True}, {"params": rows, "factor": self.settings.rows_factor}]
-
-    def batches(self) -> Dataset[Tensor]:
-        return self.crops
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         s = self.settings
@@ -174,14 +200,6 @@ class CinRecipe(Recipe):
             loss = loss + s.imitation_weight * imitation
             parts["imitation"] = imitation.mean()
         return {"loss": loss.mean(), **parts}
-
-    def perceptual(self, photos: Tensor, result: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Relative relu3_3 error to the photos, and relative Gram errors summed over the layers: each ``(N,)``."""
-        with torch.no_grad():
-            target = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
-        features = self.vgg(result, STYLE_LAYERS)
-        grams = {layer: grams[chosen] for layer, grams in self.grams.items()}
-        return relative_error(features[CONTENT_LAYER], target, self.energy), style_distances(features, grams).sum(0)
 
     @torch.no_grad()
     def sheet(self, network: ConditionalStyleNetwork) -> Image.Image:

@@ -1,0 +1,92 @@
+"""One more painting for a trained network: the filters stay as they are, a new row of scales and shifts is learnt.
+
+Dumoulin et al. 2017 (arXiv 1610.07629) do the same to show that the filters are shared by all styles. A row is
+``2 x 803`` numbers at width 16, so a few hundred steps are enough, and the styles that were there keep every bit.
+"""
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from hub.images import to_image
+from methods.cin.method import Cin
+from methods.cin.network import ConditionalStyleNetwork
+from methods.cin.training import PerceptualRecipe, PerceptualSettings
+from methods.parts.losses import total_variation
+from methods.parts.normalisation import ConditionalInstanceNorm
+
+
+class AddStyleSettings(PerceptualSettings):
+    """Settings of ``stylehub add-style`` for the conditional network."""
+
+    steps: int = Field(240, ge=1, description="Optimiser steps.")
+    learning_rate: float = Field(0.03, gt=0, description="Adam's peak learning rate; cosine decay to zero.")
+    warmup: int = Field(10, ge=0, description="Steps of linear warm-up.")
+    average: float = Field(0.95, ge=0, lt=1, description="Decay of the moving average of the row, which is what ships.")
+    workers: int = Field(0, ge=0, description="Loader processes.")
+    crops: list[int] = Field([128, 192], description="Sides of the photo crops, part by part.")
+    crop_starts: list[float] = Field([0.0, 0.6], description="Where each part begins, as a share of all steps.")
+
+
+class AddStyleRecipe(PerceptualRecipe):
+    """The row that comes nearest to the painting, and from there downhill."""
+
+    Settings = AddStyleSettings
+    settings: AddStyleSettings
+
+    def __init__(self, settings: AddStyleSettings, device: torch.device, base: Cin, painting: Image.Image) -> None:
+        super().__init__(settings, device, [painting])
+        self.network = with_one_row(base.network, self.nearest(base.network)).to(device)
+
+    @torch.no_grad()
+    def nearest(self, network: ConditionalStyleNetwork) -> int:
+        """The trained style with the least loss on a few crops: half of the way is behind it."""
+        photos = torch.stack([self.crops.crop(index, 128) for index in range(2)]).to(self.device)
+        losses = []
+        for mix in torch.eye(network.styles, device=self.device):
+            result = network(photos, mix.expand(len(photos), -1)).float()
+            losses.append(self.loss(photos, result)["loss"])
+        return int(torch.stack(losses).argmin())
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        return [{"params": [p for p in self.network.parameters() if p.requires_grad]}]
+
+    def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+        photos = batch.contiguous(memory_format=torch.channels_last)
+        return self.loss(photos, self.network(photos, photos.new_ones(len(photos), 1)).float())
+
+    def loss(self, photos: Tensor, result: Tensor) -> dict[str, Tensor]:
+        """The loss of ``result`` and its parts, each a mean over the batch."""
+        s = self.settings
+        content, style = self.perceptual(photos, result, torch.zeros(len(photos), dtype=torch.long))
+        loss = s.content_weight * content + s.style_weight * style + s.variation_weight * total_variation(result)
+        return {"loss": loss.mean(), "content": content.mean(), "style": style.mean() / len(self.grams)}
+
+    @torch.no_grad()
+    def sheet(self, network: ConditionalStyleNetwork) -> Image.Image:
+        """One crop in the style as far as it is learnt."""
+        photo = self.crops.crop(0, 256)[None].to(self.device)
+        return to_image(network(photo, photo.new_ones(1, 1)).float())
+
+    def export(self, network: ConditionalStyleNetwork, folder: Path, facts: dict[str, object]) -> None:
+        raise NotImplementedError("a row is no model; `row` gives its tensors")
+
+    def row(self, network: ConditionalStyleNetwork) -> dict[str, Tensor]:
+        """What ``Cin.adopt`` takes: scale and shift of every layer, ``(1, channels)``."""
+        return {name: tensor for name, tensor in network.state_dict().items() if ".norm." in name}
+
+
+def with_one_row(network: ConditionalStyleNetwork, style: int) -> ConditionalStyleNetwork:
+    """A network with the filters of ``network``, frozen, and a single row to learn that starts as a copy of ``style``'s."""
+    one = ConditionalStyleNetwork(1, network.width)
+    for name, tensor in network.state_dict().items():
+        one.state_dict()[name].copy_(tensor[style : style + 1] if ".norm." in name else tensor)
+    one.requires_grad_(False)
+    for module in one.modules():
+        if isinstance(module, ConditionalInstanceNorm):
+            cast(torch.nn.Module, module).requires_grad_(True)
+    return one.to(memory_format=torch.channels_last)
