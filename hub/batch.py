@@ -1,23 +1,46 @@
-"""Many pictures: one after another, finished files kept whatever happens, existing ones never touched."""
+"""Many pictures: finished files kept whatever happens, existing ones never touched, the rest made as fast as it goes."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hub.errors import ImageError, StylehubError
-from hub.images import FORMATS, find_images, read_recipe
+from hub.errors import ImageError, ParameterError, StylehubError
+from hub.images import FORMATS, find_images, read_image, to_tensor
+from hub.manifest import Manifest
 from hub.method import Method
-from hub.provenance import save
+from hub.names import resolve
+from hub.parameters import validate
+
+if TYPE_CHECKING:
+    from hub.pipeline import Job, Outcome, Task
+
+    Engine = Callable[[Job, Sequence[Task], int | None], Generator[Outcome, None, None]]
+
+STAGES = ("decode", "stylise", "encode")
+ENGINES = ("local", "ray")
 
 
 @dataclass
 class Report:
-    """What became of every picture of a run."""
+    """What became of every picture of a run, in the order of the photos.
+
+    ``seconds`` says how long reading (``decode``), stylising (``stylise``), encoding and writing (``encode``) and the
+    whole run (``elapsed``) took. Stages overlap, and threads of one stage too: together they may exceed ``elapsed``.
+    """
 
     written: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*STAGES, "elapsed"), 0.0))
+
+    @property
+    def shares(self) -> str:
+        """What each stage took of the work, such as ``decode 5 %, stylise 90 %, encode 5 %``."""
+        work = sum(self.seconds[stage] for stage in STAGES) or 1.0
+        return ", ".join(f"{stage} {self.seconds[stage] / work:.0%}".replace("%", " %") for stage in STAGES)
 
 
 def run_folder(
@@ -28,56 +51,90 @@ def run_folder(
     overwrite: bool = False,
     quality: int = 95,
     strength_map: str | Path | None = None,
-    progress: Callable[[int, int, Path], None] | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    batch_size: int | None = None,
+    progress: Callable[[int, int, Path | None], None] | None = None,
     **parameters: Any,
 ) -> Report:
     """Stylise every picture of ``photos`` (files, folders, glob patterns) into the folder ``out``.
 
     A result has the name of its photo. One that was made before with the same model and parameters is skipped, so an
     interrupted run goes on where it stopped; one that was made otherwise is kept and reported as failed, as is a picture
-    that cannot be read, and the others go on. Files appear whole or not at all.
+    that cannot be read, and the others go on. Files appear whole or not at all; ``out/manifest.jsonl`` gets a line for
+    every picture that was finished or failed (see ``hub.manifest``).
 
     Args:
-        progress: called with (pictures done, pictures in all, the picture that comes next).
+        engine: "local" computes in this process; "ray" in several, here or on the machines of a Ray cluster, all of
+            which see the same folders.
+        workers: local: threads that read, and as many that write. ray: processes, each with the whole model.
+        batch_size: photos of one size that go through the method together; None for what suits the device.
+        progress: called with (pictures done, pictures in all, the picture just done); at first with None, when those
+            that need not be made again are counted.
 
     Raises:
-        ImageError: a pattern that matches nothing, or two photos of one name.
+        ImageError: a pattern that matches nothing, two photos of one name, a strength map that cannot be read, or a
+            folder that cannot be written.
         ParameterError, UnknownName: before anything is written.
+        StylehubError: an engine that is not installed or does not start.
     """
-    from hub.parameters import validate
+    from hub.pipeline import Job, Outcome, Task
 
+    started = time.perf_counter()
+    run = _engine(engine)
     if Path(out).exists() and not Path(out).is_dir():
         raise ImageError(f"{out} is a file; give a folder for the results.")
-    paths = find_images(photos)
-    targets = _targets(paths, Path(out))
-    values = method.resolve(validate(method.Parameters, parameters))
+    for name, number in (("workers", workers), ("batch_size", batch_size)):
+        if number is not None and number < 1:
+            raise ParameterError(f"The parameter {name!r} cannot be {number}; it is at least 1.")
+    tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
+    recipe = method.describe(method.resolve(validate(method.Parameters, parameters)), None, strength_map)
+    plane = None if strength_map is None else to_tensor(read_image(strength_map).rgb)[0].mean(0)
+    job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
     report = Report()
-    for done, (photo, target) in enumerate(targets.items()):
+    with Manifest(Path(out)) as manifest:
+        old = {task for task in tasks if not overwrite and task.target.exists()}
+        known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo))}
+        outcomes = {task: Outcome(task, "there") for task in known}
         if progress:
-            progress(done, len(targets), photo)
-        if target.exists() and not overwrite:
-            if _same(target, method.describe(values, photo, strength_map)):
-                report.skipped.append(target)
-            else:
-                report.failed[photo] = f"{target} exists and was made otherwise; choose another folder or --overwrite."
-            continue
-        try:
-            image = method(photo, strength_map=strength_map, **parameters)
-            report.written.append(save(image, target, overwrite=overwrite, quality=quality))
-        except StylehubError as error:
-            report.failed[photo] = str(error)
-        except Exception as error:  # a stranger's method may raise anything; the other pictures go on
-            report.failed[photo] = f"{method.entry.name} failed with {type(error).__name__}: {error}"
+            progress(len(known), len(tasks), None)
+        with closing(run(job, [task for task in tasks if task not in known], workers)) as coming:
+            for outcome in coming:
+                task = outcome.task
+                outcomes[task] = outcome
+                if outcome.error is None:
+                    manifest.done(task.photo, task.target, job.recipe_of(task.photo))
+                elif task not in old:  # a result that was made otherwise stays, and so does what is known of it
+                    manifest.failed(task.photo, task.target, job.recipe_of(task.photo), outcome.error)
+                for stage in STAGES:
+                    report.seconds[stage] += getattr(outcome, stage)
+                if progress:
+                    progress(len(outcomes), len(tasks), task.photo)
+    for task in tasks:
+        outcome = outcomes[task]
+        if outcome.error is not None:
+            report.failed[task.photo] = outcome.error
+        elif outcome.status == "there" and task in old:
+            report.skipped.append(task.target)
+        else:  # also what a worker found there because another one, which died, had just made it
+            report.written.append(task.target)
+    report.seconds["elapsed"] = time.perf_counter() - started
     return report
 
 
-def _same(target: Path, recipe: Mapping[str, Any]) -> bool:
-    """Whether ``target`` says of itself that it was made by ``recipe``, by whatever version."""
+def _engine(name: str) -> "Engine":
+    """The function that gives the outcome of every task, as they come."""
+    if resolve(name, ENGINES, "engine") == "local":
+        from hub.pipeline import Pipeline
+
+        return lambda job, tasks, workers: Pipeline(job, workers).run(tasks)
     try:
-        made = read_recipe(target)
-    except ImageError:
-        return False
-    return made is not None and {**made, "stylehub": None} == {**recipe, "stylehub": None}
+        from hub.ray_engine import run_on_ray
+    except ModuleNotFoundError as error:
+        if error.name not in ("ray", "pyarrow", "pandas"):
+            raise
+        raise StylehubError("The engine 'ray' needs Ray: pip install 'stylehub[scale]'.") from None
+    return run_on_ray
 
 
 def _targets(photos: Sequence[Path], out: Path) -> dict[Path, Path]:

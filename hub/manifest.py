@@ -1,0 +1,130 @@
+"""What a run has done, one line of JSON a photo: a run over thousands goes on where it stopped without opening a result.
+
+How a picture was made is in the picture itself, and that is the truth. A line says that the file of this size and time
+was seen to hold it; where line and file no longer agree, the picture is asked again. So a line may be lost, or the whole
+manifest deleted, and nothing but a little time is lost with it.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hub.errors import ImageError
+
+NAME = "manifest.jsonl"
+
+
+class Manifest:
+    """``manifest.jsonl`` in the folder of the results, open for appending.
+
+    A line is written in one piece when its picture is on the disk, so a kill loses at most the line being written: one
+    that was cut off is ignored, and removed here. Of several lines about one result the last counts.
+
+    Raises ``ImageError`` when the file cannot be read or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._done: dict[str, dict[str, Any]] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab", buffering=0)
+            self._read()
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def __enter__(self) -> "Manifest":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def has(self, target: Path, recipe: Mapping[str, Any]) -> bool:
+        """Whether ``target`` is the very file that was written, or found, to be made by ``recipe``."""
+        line = self._done.get(target.name)
+        if line is None or line["recipe"] != fingerprint(recipe):
+            return False
+        state = _state(target)
+        return state is not None and [line["bytes"], line["modified"]] == state
+
+    def done(self, photo: Path, target: Path, recipe: Mapping[str, Any]) -> None:
+        """Note that ``target`` is there, made from ``photo`` by ``recipe``."""
+        size, modified = _state(target) or (None, None)  # None when somebody took it away at once
+        self._append(photo, target, recipe, status="done", error=None, bytes=size, modified=modified)
+
+    def failed(self, photo: Path, target: Path, recipe: Mapping[str, Any], error: str) -> None:
+        """Note that ``photo`` could not be stylised, and why; the next run tries again."""
+        self._append(photo, target, recipe, status="failed", error=error)
+
+    def _read(self) -> None:
+        end, line, whole = 0, b"\n", True
+        with self.path.open("rb") as lines:
+            for line in lines:
+                whole = self._read_line(line)
+                if whole or line.endswith(b"\n"):
+                    end += len(line)
+        if not line.endswith(b"\n"):
+            self._file.truncate(end)
+            if whole:  # only its end is missing
+                self._file.write(b"\n")
+
+    def _read_line(self, line: bytes) -> bool:
+        """Note a line; False when it was cut off, garbled by the disk, or is not ours."""
+        try:
+            self._note(json.loads(line))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return False
+        return True
+
+    def _append(self, photo: Path, target: Path, recipe: Mapping[str, Any], **state: Any) -> None:
+        line = {"photo": str(photo), "output": target.name, **state}
+        line |= {"recipe": fingerprint(recipe), "weights": recipe.get("weights")}
+        # In ASCII, whose escapes hold even a file's name that is no text.
+        data = json.dumps(line).encode("ascii") + b"\n"
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise self._refused(error) from error
+        self._note(line)
+
+    def _note(self, line: dict[str, Any]) -> None:
+        if line["status"] == "done":
+            self._done[line["output"]] = {name: line[name] for name in ("recipe", "bytes", "modified")}
+        else:
+            self._done.pop(line["output"], None)
+
+    def _refused(self, error: OSError) -> ImageError:
+        return ImageError(
+            f"{self.path} cannot be written ({error.strerror or error}); free some space or choose another folder."
+        )
+
+
+def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two pictures were made in one way, by whatever version."""
+    return _without_version(one) == _without_version(other)
+
+
+def fingerprint(recipe: Mapping[str, Any]) -> str:
+    """The sha256 of a recipe; equal for recipes that are the same by ``same_recipe``."""
+    return hashlib.sha256(json.dumps(_without_version(recipe), sort_keys=True).encode()).hexdigest()
+
+
+def _without_version(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in recipe.items() if name != "stylehub"}
+
+
+def _state(path: Path) -> list[int] | None:
+    """Size and time of a file; None when it is not there."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return [state.st_size, state.st_mtime_ns]
