@@ -19,12 +19,13 @@ from hub.files import already_exists
 TABLES = {
     "peer": "benchmarks.peer",
     "megapixels": "benchmarks.megapixels",
+    "batch": "benchmarks.batch",
     "gpu": "benchmarks.gpu",
     "papers": "benchmarks.papers",
     "quality": "benchmarks.quality",
     "load": "benchmarks.space_load",
 }
-NEED_NOTHING = ("peer", "megapixels", "gpu", "papers")
+NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -33,8 +33,12 @@ needs_peer = pytest.mark.skipif(
 
 
 def run(capsys: pytest.CaptureFixture[str], folder: Path, *words: object) -> tuple[dict[str, Any], str]:
-    """The JSON and the table of one command."""
-    command.main([*map(str, words), "-o", str(folder)])
+    """The JSON and the table of one command, on one thread: two that wait for each other crawl on a busy machine."""
+    threads = torch.get_num_threads()
+    try:
+        command.main([*map(str, words), "-o", str(folder), "--threads", "1"])
+    finally:
+        torch.set_num_threads(threads)
     result = json.loads((folder / f"{words[0]}.json").read_text())
     assert result["table"] == words[0]
     return result, capsys.readouterr().out
@@ -68,6 +72,29 @@ def test_megapixels(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_pa
     assert row["deviation"] == 0
     assert "| 0.02 " in table
     assert str(tiny_model.parent) not in json.dumps(result)
+
+
+def test_batch_of_generated_photos(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
+    result, table = run(capsys, tmp_path, "batch", "--models", tiny_model, "--count", 3, "--size", "60x40")
+    (row,) = result["rows"]
+    assert (row["written"], row["failed"], result["count"]) == (3, 0, 3)
+    assert row["megapixels"] == pytest.approx(3 * 60 * 40 / 1e6)
+    assert all(row["seconds"][stage] > 0 for stage in ("decode", "stylise", "encode", "elapsed"))
+    assert sum(row["shares"].values()) == pytest.approx(1)
+    assert row["photos_a_second"] == pytest.approx(3 / row["seconds"]["elapsed"])
+    assert "| photos/s |" in table
+
+
+def test_batch_of_photos_from_a_folder(
+    capsys: pytest.CaptureFixture[str], tiny_model: Path, photo_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    result, _ = run(capsys, tmp_path / "out", "batch", "--models", tiny_model, "--photos", tmp_path)
+    (row,) = result["rows"]
+    assert (row["written"], row["failed"], result["count"]) == (1, 1, 2)
+    assert row["megapixels"] == pytest.approx(96 * 80 / 1e6)
+    assert str(tmp_path) not in json.dumps(result)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["broken.png", photo_file.name]
 
 
 def test_gpu_logic_on_the_cpu(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
