@@ -1,4 +1,4 @@
-"""The command line: ``stylehub list | info | stylize | fuse | batch | train | eval | space | show``.
+"""The command line: ``stylehub list | info | stylize | fuse | batch | train | add-style | eval | space | show``.
 
 A method's own flags are drawn from its ``Parameters``; nothing here knows any method. Heavy imports happen inside
 the commands, so that ``stylehub list`` answers at once.
@@ -20,6 +20,7 @@ from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import already_exists, write_whole
 
 if TYPE_CHECKING:
+    from PIL import Image
     from rich.progress import Progress as Bars
     from rich.table import Column
 
@@ -357,6 +358,54 @@ def train(
             raise typer.Exit(130) from None
     shown = weights if weights.is_absolute() else f"./{weights}"
     print(f"trained: {weights}; try it with `stylehub stylize {shown} PHOTO ...`; losses: `tensorboard --logdir {out}`")
+
+
+@app.command("add-style", context_settings=FREE)
+def add_style_(
+    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="The picture whose style is learnt.")],
+    name: Annotated[str, typer.Option(help="What the style will be called.")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", hidden=True)] = None,
+    model: Annotated[str, typer.Option(help="The model that learns it: a name of `stylehub list` or ./folder.")] = (
+        "cin-25styles"
+    ),
+    title: Annotated[str, typer.Option(help="The painting's title.")] = "",
+    artist: Annotated[str, typer.Option(help="Who painted it.")] = "",
+    year: Annotated[str, typer.Option(help="When it was painted.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A .safetensors file elsewhere than in your styles' folder.")
+    ] = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+) -> None:
+    """Teach a model one more style: stylehub add-style painting.jpg --name mine --vgg vgg16.safetensors.
+
+    The model finds it by itself from then on, also for blends. Flags of the learning itself: --vgg FILE (VGG-16 as
+    safetensors; or set STYLEHUB_VGG), --content PHOTOS (to practise on), --steps N and the rest of the recipe's.
+    """
+    from hub.adding import add_style, recipe_of
+    from hub.files import write_whole
+    from hub.flags import parse
+    from hub.images import encode_image
+    from hub.loading import load
+
+    method = load(model, device=device, dtype="float32", styles=[])
+    values, rest = parse(recipe_of(method).Settings, words or [])
+    if rest:
+        raise ParameterError(f"One painting at a time; {rest[0]!r} is one too many.")
+    preview: "list[Image.Image]" = []
+    with _bar(False) as bar:
+        task = bar.add_task(name, total=None)
+
+        def advance(p: "Progress") -> None:
+            bar.update(task, completed=p.step, total=p.of, description=f"{name}: style {p.losses.get('style', 0):.3f}")
+            if p.preview:
+                preview[:] = [p.preview]
+
+        about = {"title": title, "artist": artist, "year": year}
+        path = add_style(method, painting, name, **about, out=output, overwrite=overwrite, progress=advance, **values)
+    picture = path.with_suffix(".jpg")
+    write_whole(picture, encode_image(preview[0], "jpeg"))
+    print(f"{path}\n{picture} shows it; use it by: stylehub stylize {model} PHOTO --style {name}")
 
 
 @app.command("eval")

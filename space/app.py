@@ -4,6 +4,7 @@ Adding a model changes nothing here: its entry says for which tasks it is, its p
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from hub.errors import StylehubError
 from hub.registry import Entry, list_models
 from space.errors import one_sentence
 from space.fusion import build_fusion
+from space.learn import LOCAL
 from space.models import Models
 from space.panel import ACCELERATOR, Panel
 from space.photo import MAX_FILE_SIZE
@@ -44,9 +46,12 @@ class Tab:
 TABS = {"single": Tab("Single style", build_single), "fusion": Tab("Fusion", build_fusion)}
 
 
-def build(models: Models | None = None) -> gr.Blocks:
-    """The page for every model of the registry. No weights are loaded; that happens when a visitor needs them."""
-    studio = Studio(models or Models())
+def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
+    """The page for every model of the registry. No weights are loaded; that happens when a visitor needs them.
+
+    ``learns``: visitors can add paintings of their own, for everybody who uses this app.
+    """
+    studio = Studio(models or Models(), learns)
     demo: gr.Blocks
     with gr.Blocks(
         title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, 6 * _HOUR), fill_width=False
@@ -153,7 +158,8 @@ def serve(
         for entry in list_models():
             if set(entry.tasks) & set(TABS):
                 models.get(entry.name)
-    demo = build(models)
+    host = host or os.environ.get("GRADIO_SERVER_NAME")
+    demo = build(models, learns=host in LOCAL and not share and not zero.AVAILABLE)
     try:
         _, local, public = demo.launch(
             server_name=host,

@@ -34,7 +34,7 @@ class Models:
         self._load = load
         self._loaded: dict[str, Method] = {}
         self._loading = Lock()
-        self._accelerator = Lock()
+        self.accelerator = Lock()
 
     def get(self, name: str) -> Method:
         """The model ``name``. Two first users at once load it once. Raises what ``hub.load`` raises."""
@@ -56,7 +56,7 @@ class Models:
         method = self.get(name)
         # The queue already takes one job at a time; a cancelled one, however, gives up its place before its thread
         # has noticed, so the accelerator has a lock of its own.
-        with self._accelerator:
+        with self.accelerator:
             report(Progress(0, 1))
             after = method(content, progress=report, **parameters)
             # At strength 0 a method returns the photo to the bit, cropped as it crops: what to compare with.

@@ -29,7 +29,8 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
     found = []
     for done, style in enumerate(method.styles.values()):
         progress(done, len(method.styles))
-        path = folder / f"{style.name}.jpg" if folder else None
+        version = method.added.get(style.name, "")[:16]  # an added style can be learnt anew under its name
+        path = folder / f"{style.name}{version and '-'}{version}.jpg" if folder else None
         picture = _cached(path) if path else None
         if picture is None:
             photo = photo or _example()

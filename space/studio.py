@@ -23,8 +23,8 @@ Handler = Callable[..., Any]
 class Studio:
     """The handlers that all tabs share. It knows sessions only while they have work going on."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self, models: Models, learns: bool = False) -> None:
+        self.models, self.learns = models, learns
         self.jobs = Jobs()
         # Another process runs these on ZeroGPU, so they take and return plain data and report nothing on the way.
         self._paint_on_gpu = zero.on_gpu(

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -456,6 +458,62 @@ def test_the_example_photo_is_found_installed_or_not(tmp_path: Path, monkeypatch
     (tmp_path / photo.EXAMPLE_NAME).write_bytes(b"x")
     monkeypatch.setattr(photo, "__file__", str(tmp_path / "photo.py"))
     assert example() == tmp_path / photo.EXAMPLE_NAME
+
+
+# --- A visitor's own painting
+
+
+def test_a_painting_is_learnt_and_hung(
+    tiny_model: Path, material: Path, monkeypatch: pytest.MonkeyPatch, photo_file: Path
+) -> None:
+    from space import learn, scratch
+    from space.studio import Studio
+
+    tiny = {"content": [material / "photos.tar"], "vgg": material / "vgg.safetensors", "crops": [32]}
+    tiny |= {"crop_starts": [0.0], "style_size": 64, "batch": 2, "steps": 2}
+    real = learn.add_style
+    monkeypatch.setattr(learn, "add_style", lambda _, *words, **more: real(tiny_model, *words, **more, **tiny))
+    studio = Studio(Models(lambda name: hub.load(tiny_model, device="cpu")))
+    handler = learn._learn(studio, hub.info("cin-25styles"))
+    request = SimpleNamespace(session_hash="someone")
+    upload = str(shutil.copy(photo_file, scratch.scratch()))
+
+    update = handler(upload, " My Own ", request, lambda *_, **__: None)
+    assert update["value"] == "my-own"
+    assert update["styles"][-1]["name"] == "my-own"
+    assert update["styles"][-1]["title"] == "My Own"
+    assert "my-own" in hub.load(tiny_model, device="cpu").styles, "it is gone at the next start"
+    for arguments, message in (
+        ((None, "x"), "Choose a painting"),
+        ((upload, ""), "is no name"),
+        ((upload, "my own"), "already; choose another name"),
+    ):
+        with pytest.raises(gr.Error, match=message):
+            handler(*arguments, request, lambda *_, **__: None)
+
+    def stop(*_: Any, **__: Any) -> None:
+        studio.stop(request)
+
+    assert handler(upload, "other", request, stop) == gr.skip()
+    assert "other" not in hub.load(tiny_model, device="cpu").styles
+
+
+@pytest.mark.parametrize(
+    ("host", "share", "offered"), [(None, False, True), ("0.0.0.0", False, False), (None, True, False)]
+)
+def test_learning_is_offered_to_the_owner_alone(
+    monkeypatch: pytest.MonkeyPatch, host: str | None, share: bool, offered: bool
+) -> None:
+    asked: list[bool] = []
+
+    def build(models: Any, *, learns: bool) -> Any:
+        asked.append(learns)
+        raise StylehubError("far enough")
+
+    monkeypatch.setattr(app, "build", build)
+    with pytest.raises(StylehubError, match="far enough"):
+        app.serve(host, share=share)
+    assert asked == [offered]
 
 
 # --- As a Hugging Face Space

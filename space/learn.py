@@ -1,0 +1,83 @@
+"""Below the wall: a visitor's own painting, learnt in a few minutes and hung beside the others.
+
+Offered only by an app that its owner runs for this machine alone: a style is kept for everybody who uses the app, and
+learning holds the accelerator for minutes.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from hub.adding import PERCEPTUAL_NETWORK, add_style, adopt_file
+from hub.errors import Cancelled, ParameterError
+from hub.parameters import Declared
+from hub.progress import Progress
+from hub.registry import Entry
+from space import previews
+from space.errors import one_sentence
+from space.panel import ACCELERATOR
+from space.photo import photo_input, read
+from space.studio import Studio
+from space.wall import style_wall
+
+LOCAL = (None, "127.0.0.1", "localhost", "::1")
+
+
+def wall_that_learns(studio: Studio, entry: Entry, running: list[Any]) -> Callable[[Declared, str], gr.HTML]:
+    """What makes the wall with a place below it to add a painting; the event of learning goes into ``running``."""
+
+    def control(field: Declared, result_id: str) -> gr.HTML:
+        wall = style_wall(field, result_id)
+        with gr.Accordion("Add your own painting", open=False):
+            if not os.environ.get(PERCEPTUAL_NETWORK):
+                gr.Markdown(
+                    f"Learning needs VGG-16 as a safetensors file: start the app with `{PERCEPTUAL_NETWORK}=vgg16.safetensors`.",
+                    elem_classes=["about"],
+                )
+                return wall
+            painting = photo_input(f"painting-{entry.name}")
+            name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
+            learn = gr.Button("Learn it (some minutes)", size="sm")
+        running.append(
+            learn.click(
+                _learn(studio, entry),
+                inputs=[painting, name],
+                outputs=[wall],
+                show_progress_on=[painting],
+                concurrency_id=ACCELERATOR,
+                concurrency_limit=1,
+                api_visibility="private",
+            )
+        )
+        return wall
+
+    return control
+
+
+def _learn(studio: Studio, entry: Entry) -> Callable[..., Any]:
+    def handler(path: str | None, name: str | None, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:
+        if not path:
+            raise ParameterError("Choose a painting first.")
+        slug = "-".join((name or "").lower().split())
+        method = studio.models.get(entry.name)
+        if slug in method.styles:
+            raise ParameterError(f"There is a style called {slug!r} already; choose another name.")
+
+        def report(p: Progress) -> None:
+            check(p)
+            progress((p.step, p.of), desc=f"Learning, distance {p.losses.get('style', 0):.2f}", unit="steps")
+
+        try:
+            with studio.jobs.running(request.session_hash) as check, studio.models.accelerator:
+                style_file = add_style(
+                    entry.name, read(path), slug, title=(name or "").strip(), device=str(method.device), progress=report
+                )
+                style = adopt_file(method, style_file)
+        except Cancelled:
+            return gr.skip()
+        return gr.update(styles=previews.styles(method), value=style.name)
+
+    handler.__name__ = f"learn_{entry.name.replace('-', '_')}"
+    return one_sentence(handler)
