@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchmarks.numbers import count
 from benchmarks.results import RESULTS, write_result
 from hub.errors import StylehubError
 from hub.files import already_exists
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
             _run({name: parser.parse_args([name, *words[1:]]) for name in NEED_NOTHING}, skip=True)
         else:
             _run({table: parser.parse_args(words)}, skip=False)
-    except StylehubError as error:
+    except (StylehubError, OSError) as error:
         sys.exit(f"benchmarks: {error}")
 
 
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where TABLE.json goes and pictures too"
     )
     common = argparse.ArgumentParser(add_help=False, parents=[folder])
-    common.add_argument("--threads", type=int, help="CPU threads; as many as torch takes when left out")
+    common.add_argument("--threads", type=count, help="CPU threads; as many as torch takes when left out")
     common.add_argument("--overwrite", action="store_true", help="replace results that exist")
     commands = parser.add_subparsers(dest="table", metavar="TABLE")
     commands.add_parser("all", parents=[common], help=f"the tables that need no material: {', '.join(NEED_NOTHING)}")

@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.material import add_models, label, least_parameters, photo
+from benchmarks.numbers import count, frame
 from benchmarks.results import markdown, where
 
 WARM_UP = 8
@@ -24,10 +25,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     add_models(parser)
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photos of your own")
-    parser.add_argument("--count", type=int, default=200, help="how many to generate, or of your own the first")
-    parser.add_argument("--size", default="1200x800", metavar="WxH", help="size of generated photos in pixels")
-    parser.add_argument("--workers", type=int, help="threads that read and as many that write, as in `stylehub batch`")
-    parser.add_argument("--batch-size", type=int, help="photos stylised together, as in `stylehub batch`")
+    parser.add_argument("--count", type=count, default=200, help="how many to generate, or of your own the first")
+    parser.add_argument(
+        "--size",
+        type=frame,
+        default=(1200, 800),
+        metavar="WxH",
+        help="size of generated photos: 1200x800 when left out",
+    )
+    parser.add_argument(
+        "--workers", type=count, help="threads that read and as many that write, as in `stylehub batch`"
+    )
+    parser.add_argument("--batch-size", type=count, help="photos stylised together, as in `stylehub batch`")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -36,7 +45,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from hub.batch import STAGES
     from hub.images import find_images
 
-    width, height = (int(n) for n in options.size.split("x"))
+    width, height = options.size
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         if options.photos:

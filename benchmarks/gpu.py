@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.material import add_models, label, least_parameters, photo
+from benchmarks.numbers import amount, frame
 from benchmarks.results import markdown, where
 from hub.errors import StylehubError
 
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     from benchmarks.floor import Rates
     from hub.method import Method
 
-FRAMES = ["1024x1024", "1920x1080", "3840x2160", "7680x4320"]
+FRAMES = ((1024, 1024), (1920, 1080), (3840, 2160), (7680, 4320))
 COUNTED = 64  # side of the square on which the network's work is counted
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     add_models(parser)
-    parser.add_argument("--frames", nargs="+", default=FRAMES, metavar="WxH", help=f"default: {' '.join(FRAMES)}")
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of each of three timed streams of frames")
+    parser.add_argument(
+        "--frames",
+        nargs="+",
+        type=frame,
+        default=FRAMES,
+        metavar="WxH",
+        help="from 1024x1024 to 7680x4320 when left out",
+    )
+    parser.add_argument("--seconds", type=amount, default=1.0, help="length of each of three timed streams of frames")
     # For checking this table's logic where there is no GPU.
     parser.add_argument("--device", default="cuda", help=argparse.SUPPRESS)
 
@@ -48,8 +56,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for model in options.models:
         method = hub.load(model, device=device, dtype=dtype)
         models[label(model)] = {"weights": method.weights_sha256, "dtype": str(dtype).removeprefix("torch.")}
-        for size in options.frames:
-            width, height = (int(n) for n in size.split("x"))
+        for width, height in options.frames:
             print(f"{label(model)}: {width} x {height}", file=sys.stderr)
             row = measure_frame(method, width, height, rates, options.seconds)
             rows.append({"model": label(model), "width": width, "height": height, **row})
@@ -74,8 +81,8 @@ def measure_frame(method: "Method", width: int, height: int, rates: "Rates", sec
     values = method.resolve(method.Parameters(**words))
     on_cuda = method.device.type == "cuda"
 
-    def network(frame: torch.Tensor) -> torch.Tensor:
-        return method.stylize(frame, values, lambda _: None)
+    def network(content: torch.Tensor) -> torch.Tensor:
+        return method.stylize(content, values, lambda _: None)
 
     finish = finisher(method.device)
     need = cost(network, to_tensor(photo(COUNTED, COUNTED)).to(method.device), method.dtype, height, width)
@@ -92,10 +99,10 @@ def measure_frame(method: "Method", width: int, height: int, rates: "Rates", sec
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     try:
-        frame = to_tensor(photo(width, height)).to(method.device)
+        pixels = to_tensor(photo(width, height)).to(method.device)
         with torch.inference_mode():
-            row["network_s"] = seconds_a_call(lambda: network(frame), finish, seconds)
-        row["call_s"] = seconds_a_call(lambda: method(frame, **words), finish, seconds)
+            row["network_s"] = seconds_a_call(lambda: network(pixels), finish, seconds)
+        row["call_s"] = seconds_a_call(lambda: method(pixels, **words), finish, seconds)
     except torch.OutOfMemoryError:
         return row
     row["peak_bytes"] = torch.cuda.max_memory_allocated() if on_cuda else None

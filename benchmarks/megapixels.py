@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.fresh import in_fresh_process, peak_memory
 from benchmarks.material import add_models, label, least_parameters, photo
+from benchmarks.numbers import amount, count
 from benchmarks.results import markdown, where
 
 ASPECT = 3 / 2
@@ -22,9 +23,9 @@ ASPECT = 3 / 2
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     add_models(parser)
-    parser.add_argument("--megapixels", nargs="+", type=float, default=[1, 2, 4, 8, 12, 24, 48], metavar="MP")
+    parser.add_argument("--megapixels", nargs="+", type=amount, default=[1, 2, 4, 8, 12, 24, 48], metavar="MP")
     parser.add_argument("--dtype", help="float32, bfloat16; the fastest that is right when left out")
-    parser.add_argument("--repeats", type=int, default=3, help="counted calls, after a small one that warms up")
+    parser.add_argument("--repeats", type=count, default=3, help="counted calls, after a small one that warms up")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import hub
 from benchmarks.fresh import in_fresh_process
 from benchmarks.material import photo
+from benchmarks.numbers import count
 from benchmarks.results import markdown, where
 from hub.errors import StylehubError
 
@@ -69,8 +70,8 @@ ROWS = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     parser.add_argument("--rows", nargs="+", metavar="MODEL", help="only the rows of these models")
-    parser.add_argument("--side", type=int, default=512, help="side of the square photo in pixels")
-    parser.add_argument("--repeats", type=int, default=3, help="processes a model")
+    parser.add_argument("--side", type=count, default=512, help="side of the square photo in pixels")
+    parser.add_argument("--repeats", type=count, default=3, help="processes a model")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.material import add_models, label, least_parameters, photo
+from benchmarks.numbers import count
 from benchmarks.results import markdown, where
 from benchmarks.timing import interleaved, times_as_fast
 from hub.errors import ImageError, StylehubError
@@ -33,11 +34,13 @@ CELL = 320
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     add_models(parser)
-    parser.add_argument("--sides", nargs="+", type=int, default=[512, 1024, 2048], help="sides of the square photos")
-    parser.add_argument("--repeats", type=int, default=9, help="counted rounds, after one that warms up")
+    parser.add_argument("--sides", nargs="+", type=count, default=[512, 1024, 2048], help="sides of the square photos")
+    parser.add_argument("--repeats", type=count, default=9, help="counted rounds, after one that warms up")
     parser.add_argument("--photo", type=Path, help="the picture of the documents when left out")
     parser.add_argument("--style", default="starry-night", help="the models' style")
-    parser.add_argument("--peer-style", type=int, default=19, help="the peer's style, by number")
+    parser.add_argument(
+        "--peer-style", type=int, default=19, choices=range(26), metavar="0...25", help="the peer's style"
+    )
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

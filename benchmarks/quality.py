@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.numbers import count
 from benchmarks.peer import PEER, load_peer
 from benchmarks.results import markdown
 
@@ -32,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--paintings", type=Path, required=True, help="the folder of the paintings, named by the styles"
     )
     parser.add_argument("--vgg", type=Path, required=True, help="VGG-16 as safetensors")
-    parser.add_argument("--size", type=int, default=512, help="short side in pixels")
-    parser.add_argument("--limit", type=int, help="only the first photos")
+    parser.add_argument("--size", type=count, default=512, help="short side in pixels")
+    parser.add_argument("--limit", type=count, help="only the first photos")
     parser.add_argument("--peer", type=Path, help="the peer's scores of an earlier run with the same arguments")
 
 

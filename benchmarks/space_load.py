@@ -20,6 +20,7 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks.numbers import amount, count
 from benchmarks.results import markdown, where
 from hub.errors import StylehubError
 from hub.registry import list_models
@@ -30,10 +31,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default=next(e.name for e in list_models("single") if "style-names" in e.method.inputs)
     )
-    parser.add_argument("--users", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=60, help="stop asking after this long")
-    parser.add_argument("--requests", type=int, default=10**9, help="or after this many requests in all")
-    parser.add_argument("--side", type=int, default=256, help="long side of the photo in pixels")
+    parser.add_argument("--users", type=count, default=20)
+    parser.add_argument("--seconds", type=amount, default=60, help="stop asking after this long")
+    parser.add_argument("--requests", type=count, default=10**9, help="or after this many requests in all")
+    parser.add_argument("--side", type=count, default=256, help="long side of the photo in pixels")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -156,6 +156,26 @@ def test_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 # --- The command
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["papers", "--repeats", "0"], "'0' is no whole number of at least 1"),
+        (["megapixels", "--megapixels", "-1"], "'-1' is no number above 0"),
+        (["gpu", "--frames", "1920"], "'' is no whole number"),
+        (["peer", "--peer-style", "26"], "invalid choice: 26"),
+        (["papers", "--rows", "nobody"], "No row of this table is 'nobody'; there are cin-25styles"),
+        (["batch", "--models", "cin-25style", "--count", "1"], "did you mean cin-25styles"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main([*words, "-o", str(tmp_path)])
+    assert sentence in f"{stopped.value} {capsys.readouterr().err}"
+    assert not list(tmp_path.iterdir())
+
+
 def test_results_that_exist_are_kept(tmp_path: Path) -> None:
     (tmp_path / "papers.json").write_text("{}")
     with pytest.raises(SystemExit, match=r"papers\.json exists"):
