@@ -1,13 +1,14 @@
 """Many pictures: finished files kept whatever happens, existing ones never touched, the rest made as fast as it goes."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import ImageError, ParameterError, StylehubError
+from hub.files import remove_leftovers
 from hub.images import FORMATS, find_images, read_image, to_tensor
 from hub.manifest import Manifest
 from hub.method import Method
@@ -17,7 +18,8 @@ from hub.parameters import validate
 if TYPE_CHECKING:
     from hub.pipeline import Job, Outcome, Task
 
-    Engine = Callable[[Job, Sequence[Task], int | None], Generator[Outcome, None, None]]
+    Note = Callable[[Outcome], None]
+    Engine = Callable[[Job, Sequence[Task], int | None, Note], Generator[Outcome, None, None]]
 
 STAGES = ("decode", "stylise", "encode")
 ENGINES = ("local", "ray")
@@ -91,43 +93,51 @@ def run_folder(
     recipe = method.describe(method.resolve(validate(method.Parameters, parameters)), None, strength_map)
     plane = None if strength_map is None else to_tensor(read_image(strength_map).rgb)[0].mean(0)
     job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
-    report = Report()
     with Manifest(Path(out)) as manifest:
+        remove_leftovers(Path(out), older=3600)  # not those of a run beside this one
         old = {task for task in tasks if not overwrite and task.target.exists()}
         known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo))}
         outcomes = {task: Outcome(task, "there") for task in known}
+
+        def note(outcome: Outcome) -> None:
+            task, error = outcome.task, outcome.error
+            if error is None:
+                manifest.done(task.photo, task.target, job.recipe_of(task.photo))
+            elif task not in old:  # a result that was made otherwise stays, and so does what is known of it
+                manifest.failed(task.photo, task.target, job.recipe_of(task.photo), error)
+
         if progress:
             progress(len(known), len(tasks), None)
-        with closing(run(job, [task for task in tasks if task not in known], workers)) as coming:
+        with closing(run(job, [task for task in tasks if task not in known], workers, note)) as coming:
             for outcome in coming:
-                task = outcome.task
-                outcomes[task] = outcome
-                if outcome.error is None:
-                    manifest.done(task.photo, task.target, job.recipe_of(task.photo))
-                elif task not in old:  # a result that was made otherwise stays, and so does what is known of it
-                    manifest.failed(task.photo, task.target, job.recipe_of(task.photo), outcome.error)
-                for stage in STAGES:
-                    report.seconds[stage] += getattr(outcome, stage)
+                outcomes[outcome.task] = outcome
                 if progress:
-                    progress(len(outcomes), len(tasks), task.photo)
-    for task in tasks:
-        outcome = outcomes[task]
+                    progress(len(outcomes), len(tasks), outcome.task.photo)
+    return _report([outcomes[task] for task in tasks], old, time.perf_counter() - started)
+
+
+def _report(outcomes: Sequence["Outcome"], old: Collection["Task"], elapsed: float) -> Report:
+    report = Report()
+    report.seconds["elapsed"] = elapsed
+    for outcome in outcomes:
+        task = outcome.task
         if outcome.error is not None:
             report.failed[task.photo] = outcome.error
         elif outcome.status == "there" and task in old:
             report.skipped.append(task.target)
         else:  # also what a worker found there because another one, which died, had just made it
             report.written.append(task.target)
-    report.seconds["elapsed"] = time.perf_counter() - started
+        for stage in STAGES:
+            report.seconds[stage] += getattr(outcome, stage)
     return report
 
 
 def _engine(name: str) -> "Engine":
-    """The function that gives the outcome of every task, as they come."""
+    """The function that gives the outcome of every task, as they come, and notes each at once."""
     if resolve(name, ENGINES, "engine") == "local":
         from hub.pipeline import Pipeline
 
-        return lambda job, tasks, workers: Pipeline(job, workers).run(tasks)
+        return lambda job, tasks, workers, note: Pipeline(job, workers, note).run(tasks)
     try:
         from hub.ray_engine import run_on_ray
     except ModuleNotFoundError as error:

@@ -52,6 +52,7 @@ Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16; the
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first: for many pictures, on GPUs.")]
 StrengthMap = Annotated[
     Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")
 ]
@@ -67,10 +68,19 @@ def _loads_model(command: Callable[..., None]) -> Callable[..., None]:
         offline: Offline = False,
         endpoint: Endpoint = None,
         trust: Trust = False,
+        compile: Compile = False,
     ) -> "Method":
         from hub.loading import load
 
-        return load(model, device=device, dtype=dtype, offline=offline or None, endpoint=endpoint, trust=trust)
+        return load(
+            model,
+            device=device,
+            dtype=dtype,
+            offline=offline or None,
+            endpoint=endpoint,
+            trust=trust,
+            compile=compile,
+        )
 
     loading, own = signature(load).parameters, signature(command).parameters
     model, *options = loading.values()
@@ -392,7 +402,7 @@ def add_style_(
     values, rest = parse(recipe_of(method).Settings, words or [])
     if rest:
         raise ParameterError(f"One painting at a time; {rest[0]!r} is one too many.")
-    preview: "list[Image.Image]" = []
+    preview: list[Image.Image] = []
     with _bar(False) as bar:
         task = bar.add_task(name, total=None)
 

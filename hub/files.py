@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,10 +40,15 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool = True) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete what a writer that was killed left in ``folder``. Nobody else may be writing there."""
+def remove_leftovers(folder: Path, *, older: float = 0) -> None:
+    """Delete what a writer that was killed left in ``folder``, if it is ``older`` than so many seconds.
+
+    Nobody else may have been writing there since.
+    """
     for leftover in folder.glob(_TEMPORARY):
-        leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if older <= 0 or time.time() - leftover.stat().st_mtime > older:
+                leftover.unlink()
 
 
 def already_exists(path: Path) -> str:

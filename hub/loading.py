@@ -1,5 +1,6 @@
 """``hub.load``: from a name, a hub repository or a folder to a method that can be called."""
 
+import hashlib
 import json
 import re
 import sys
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hub.errors import RegistryError, StylehubError, UnknownName, WeightsError
 from hub.registry import Entry, Model, info, method_entry, read_registry
@@ -22,6 +23,14 @@ REPOSITORY = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{4
 FILE_NAME = "model.safetensors"
 
 
+class _How(NamedTuple):
+    """What the user asked for, not yet checked."""
+
+    device: "str | torch.device | None"
+    dtype: "str | torch.dtype | None"
+    compile: bool
+
+
 def load(
     name: str | Path,
     *,
@@ -34,6 +43,7 @@ def load(
     endpoint: str | None = None,
     trust: bool = False,
     styles: Sequence[str | Path] | None = None,
+    compile: bool = False,
 ) -> "Method":
     """A method, ready to be called.
 
@@ -46,6 +56,7 @@ def load(
         cache_dir, token, endpoint: passed to the hub client; ``endpoint`` is a mirror.
         offline: True never touches the network.
         trust: run the code in a folder that is not installed. Code is never taken from a hub repository.
+        compile: compile the network at its first use: worth it for many pictures of one size, and on GPUs.
         styles: added styles (see ``stylehub add-style``) by name or file; None: all that this user has added.
 
     Raises:
@@ -55,8 +66,7 @@ def load(
 
     method = _load(
         name,
-        device,
-        dtype,
+        _How(device, dtype, compile),
         trust,
         revision=revision,
         cache_dir=cache_dir,
@@ -68,7 +78,7 @@ def load(
     return method
 
 
-def _load(name: str | Path, device: Any, dtype: Any, trust: bool, *, revision: str | None, **options: Any) -> "Method":
+def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **options: Any) -> "Method":
     text = str(name)
     if text.startswith("hf://"):
         match = REPOSITORY.fullmatch(text)
@@ -77,16 +87,16 @@ def _load(name: str | Path, device: Any, dtype: Any, trust: bool, *, revision: s
                 f"{text!r} is no pinned repository; write hf://owner/repo@ and the 40 hexadecimal digits of a commit."
             )
         folder = fetch_repository(match["repo"], match["revision"], [FILE_NAME], **options)
-        return _from_weights(folder / FILE_NAME, device, dtype, source=text)
+        return _from_weights(folder / FILE_NAME, how, source=text)
     if isinstance(name, Path) or text.startswith((".", "~")) or "/" in text or "\\" in text:
-        return _from_path(Path(text).expanduser(), device, dtype, trust)
+        return _from_path(Path(text).expanduser(), how, trust)
     try:
         entry = info(text)
     except UnknownName as error:
         raise (
             UnknownName(f"{error} For the folder of that name write ./{text}.") if Path(text).is_dir() else error
         ) from None
-    return _from_entry(entry, device, dtype, revision=revision, **options)
+    return _from_entry(entry, how, revision=revision, **options)
 
 
 def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
@@ -103,17 +113,17 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
         ) from error
 
 
-def _from_entry(entry: Entry, device: Any, dtype: Any, **options: Any) -> "Method":
+def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
     if entry.model.weights is None:
-        return _build(entry, None, device, dtype)
+        return _build(entry, None, how)
     path = find_weights(entry.model.weights, root=entry.root, **options)
-    return _build(entry, path, device, dtype)
+    return _build(entry, path, how)
 
 
-def _from_path(path: Path, device: Any, dtype: Any, trust: bool) -> "Method":
+def _from_path(path: Path, how: _How, trust: bool) -> "Method":
     source = str(path) if path.is_absolute() or str(path).startswith(".") else f"./{path}"
     if path.suffix == ".safetensors":
-        return _from_weights(path, device, dtype, source=source)
+        return _from_weights(path, how, source=source)
     if path.is_file():
         raise UnknownName(f"{path} is not .safetensors; weights are read in no other format.")
     if not path.is_dir():
@@ -121,23 +131,23 @@ def _from_path(path: Path, device: Any, dtype: Any, trust: bool) -> "Method":
             f"There is no folder {path}; give a name of `stylehub list`, a folder, or hf://owner/repo@commit."
         )
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
-        return _from_weights(path / FILE_NAME, device, dtype, source=source)
+        return _from_weights(path / FILE_NAME, how, source=source)
     entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
     if not trust:
         raise StylehubError(
             f"{path} holds a method whose code would run on this machine; read it, then load it with trust=True (--trust)."
         )
-    return _from_entry(entries[0], device, dtype)
+    return _from_entry(entries[0], how)
 
 
-def _from_weights(path: Path, device: Any, dtype: Any, source: str) -> "Method":
+def _from_weights(path: Path, how: _How, source: str) -> "Method":
     """Weights without a registry entry: their own metadata names the method, which must be installed."""
     entry = method_entry(str(_config(path).get("method")))
     model = Model(title=path.stem, summary=f"weights from {source}")
-    return _build(entry.model_copy(update={"name": source, "model": model, "source": source}), path, device, dtype)
+    return _build(entry.model_copy(update={"name": source, "model": model, "source": source}), path, how)
 
 
-def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method":
+def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     from hub.method import Method
     from hub.runtime import choose_device, choose_dtype
 
@@ -155,12 +165,16 @@ def _build(entry: Entry, path: Path | None, device: Any, dtype: Any) -> "Method"
             raise WeightsError(
                 f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
             )
-    place = choose_device(device)
+    place = choose_device(how.device)
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
         raise RegistryError(f"{entry.method.plugin} of {entry.source} is not a hub.Method; derive the class from it.")
     method: Method = plugin(
-        entry, place, choose_dtype(dtype, place, entry.method.half), sha256_of(path) if path else None
+        entry,
+        place,
+        choose_dtype(how.dtype, place, entry.method.half),
+        sha256_of(path) if path else None,
+        how.compile,
     )
     method.setup(config, tensors)
     return method
@@ -179,8 +193,6 @@ def _config(path: Path) -> dict[str, Any]:
 
 def _folder_module(root: Path, name: str) -> Any:
     """Module ``name`` of the folder ``root``, imported as a package of its own so that two folders never mix."""
-    import hashlib
-
     package = "stylehub_folder_" + hashlib.sha256(str(root).encode()).hexdigest()[:12]
     if package not in sys.modules:
         module = ModuleType(package)

@@ -20,7 +20,7 @@ NAME = "manifest.jsonl"
 
 
 class Manifest:
-    """``manifest.jsonl`` in the folder of the results, open for appending.
+    """``manifest.jsonl`` in the folder of the results, open for appending, from any thread.
 
     A line is written in one piece when its picture is on the disk, so a kill loses at most the line being written: one
     that was cut off is ignored, and removed here. Of several lines about one result the last counts.

@@ -45,9 +45,15 @@ class Method(ABC):
     Parameters: ClassVar[type[Parameters]] = Parameters
 
     def __init__(
-        self, entry: Entry, device: torch.device, dtype: torch.dtype, weights_sha256: str | None = None
+        self,
+        entry: Entry,
+        device: torch.device,
+        dtype: torch.dtype,
+        weights_sha256: str | None = None,
+        compile: bool = False,
     ) -> None:
         self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
+        self.compile = compile  # whether the user asked for torch.compile; methods that cannot use it need not
         self.added: dict[str, str] = {}  # styles learnt later: their names and the sha256 of their files
 
     @abstractmethod
@@ -115,8 +121,9 @@ class Method(ABC):
             result = self._run(content.to(self.device, torch.float32), values, strength_map, report)
             return result.to(content.device, content.dtype)
         photo = images.read_image(content)
-        result = self._run(images.to_tensor(photo.rgb).to(self.device), values, strength_map, report)
-        alpha = photo.alpha
+        alpha, pixels = photo.alpha, [images.to_tensor(photo.rgb).to(self.device)]
+        del photo
+        result = self._run(pixels.pop(), values, strength_map, report)
         if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
             alpha = images.to_image(self.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
         image = images.to_image(result, alpha)
@@ -143,23 +150,27 @@ class Method(ABC):
             recipe["added_styles"] = added
         return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
 
-    @torch.inference_mode()
     def _run(
         self, content: Tensor, values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback
     ) -> Tensor:
-        content = self.prepare(content, values)
-        height, width = content.shape[-2:]
-        strength = _strength(strength_map, height, width, values.strength, self.device)
-        if isinstance(strength, float) and strength == 0:
-            return content
-        working = _resize(content, _working_size(height, width, values.size))
-        result = _resize(self.stylize(working, values, report), (height, width)).clamp_(0, 1)
-        if values.keep_color:
-            result = with_colors_of(content, result)
-        if isinstance(strength, Tensor) or strength < 1:
-            result = torch.lerp(content, result, strength)
-        report(Progress(1, 1))
-        return result
+        with torch.inference_mode():
+            content = self.prepare(content, values)
+            height, width = content.shape[-2:]
+            strength = _strength(strength_map, height, width, values.strength, self.device)
+            if isinstance(strength, float) and strength == 0:
+                return content
+            working = [_resize(content, _working_size(height, width, values.size))]
+            blends = isinstance(strength, Tensor) or strength < 1
+            if not (blends or values.keep_color):
+                # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
+                content = content.new_empty(0)
+            result = _resize(self.stylize(working.pop(), values, report), (height, width)).clamp_(0, 1)
+            if values.keep_color:
+                result = with_colors_of(content, result)
+            if blends:
+                result = torch.lerp(content, result, strength)
+            report(Progress(1, 1))
+            return result
 
 
 def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:

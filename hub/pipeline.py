@@ -101,10 +101,13 @@ class _Picture:
 
 
 class Pipeline:
-    """Stylises photos as ``job`` says, with ``threads`` threads for reading and as many for writing."""
+    """Stylises photos as ``job`` says, with ``threads`` threads for reading and as many for writing.
 
-    def __init__(self, job: Job, threads: int | None = None) -> None:
-        self.job = job
+    ``note`` is called with every outcome in the thread where it came about, at that moment; ``run`` gives them later.
+    """
+
+    def __init__(self, job: Job, threads: int | None = None, note: Callable[[Outcome], None] = lambda _: None) -> None:
+        self.job, self.note = job, note
         self.threads = threads or min(8, os.cpu_count() or 1)
         self._most = job.batch or (8 if job.method.device.type == "cpu" else 32)
 
@@ -119,7 +122,7 @@ class Pipeline:
         looked = _ahead(readers, self._stage("decode", self._look), chunks, lambda _: 1, WINDOW)
         read = _ahead(readers, self._stage("decode", self._read), self._batches(looked), lambda p: p.weight, AHEAD)
         done = map(self._stylise, read)
-        written = _ahead(writers, self._stage("encode", self._write), done, lambda p: p.weight, AHEAD)
+        written = _ahead(writers, self._finish, done, lambda p: p.weight, AHEAD)
         try:
             for picture in chain.from_iterable(written):
                 yield picture.outcome
@@ -238,6 +241,11 @@ class Pipeline:
         if len(result) != len(pixels):
             raise ValueError(f"{len(pixels)} pictures became {len(result)}")
         return [to_image(one) for one in result]
+
+    def _finish(self, picture: _Picture) -> _Picture:
+        self._stage("encode", self._write)(picture)
+        self.note(picture.outcome)
+        return picture
 
     def _write(self, picture: _Picture) -> None:
         outcome, image, job = picture.outcome, picture.image, self.job

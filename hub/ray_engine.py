@@ -7,7 +7,7 @@ manifest. An actor that dies is started again and its block repeated: what it ha
 import logging
 import os
 import pickle
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from typing import Any
@@ -62,10 +62,12 @@ class Worker:
         return {"number": [numbers[outcome.task] for outcome in outcomes], **rows}
 
 
-def run_on_ray(job: Job, tasks: Sequence[Task], workers: int | None) -> Generator[Outcome, None, None]:
-    """What became of every task, as blocks of them end. ``workers`` processes, each with the whole method.
+def run_on_ray(
+    job: Job, tasks: Sequence[Task], workers: int | None, note: Callable[[Outcome], None]
+) -> Generator[Outcome, None, None]:
+    """What became of every task, as blocks of them end; ``note`` is called with each, too.
 
-    ``workers`` None: one a GPU for a method on a GPU, otherwise one for every four cores.
+    ``workers`` processes have the whole method each; None: one a GPU for a method on a GPU, or one for every four cores.
 
     Raises ``StylehubError`` when Ray does not start, or the method cannot be sent to another process.
     """

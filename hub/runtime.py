@@ -1,10 +1,26 @@
-"""Where to compute and in which precision."""
+"""Where to compute, in which precision, in how much memory, and whether compiled."""
+
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from hub.errors import ParameterError
+from hub.files import user_cache, write_whole
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_HALF = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float16}
+_GAIN = 1.15  # half the bits must be this much faster to be worth the rounding
+
+logger = logging.getLogger(__name__)
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
@@ -26,17 +42,12 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
 
 
 def choose_dtype(dtype: str | torch.dtype | None, device: torch.device, half: bool) -> torch.dtype:
-    """``dtype`` itself, or for None the fastest that is right.
+    """``dtype`` itself, or for None the faster of float32 and half the bits, measured once and remembered.
 
-    float16 on CUDA and MPS; bfloat16 on CPUs that multiply it natively; float32 elsewhere and for methods that
-    cannot do with ``half`` the bits.
+    Half the bits are bfloat16 on CPUs and float16 on CUDA and MPS; float32 for methods that cannot do with ``half``.
     """
     if dtype is None:
-        if not half:
-            return torch.float32
-        if device.type == "cpu":
-            return torch.bfloat16 if _cpu_multiplies_bfloat16() else torch.float32
-        return torch.float16
+        return fastest_dtype(device) if half else torch.float32
     chosen = DTYPES.get(str(dtype).removeprefix("torch."))
     if chosen is None:
         raise ParameterError(f"There is no dtype {str(dtype)!r} to compute in; use {', '.join(DTYPES)}.")
@@ -45,6 +56,97 @@ def choose_dtype(dtype: str | torch.dtype | None, device: torch.device, half: bo
     return chosen
 
 
-def _cpu_multiplies_bfloat16() -> bool:
-    capable = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(capable and capable())
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """float32, or half the bits where a convolution is faster in them; one measurement a machine and torch version."""
+    half = _HALF.get(device.type, torch.float32)
+    path = user_cache() / "runtime.json"
+    key = f"{_name(device)}, torch {torch.__version__}"
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        known = loaded if isinstance(loaded, dict) else {}
+    if (remembered := DTYPES.get(str(known.get(key)))) in (torch.float32, half):
+        return remembered or torch.float32
+    faster = seconds(torch.float32, device) > _GAIN * seconds(half, device)
+    chosen = half if faster else torch.float32
+    with suppress(OSError):  # a read-only disk costs a measurement at the next start
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(known | {key: str(chosen).removeprefix("torch.")}, indent=2).encode())
+    return chosen
+
+
+@torch.inference_mode()
+def seconds(dtype: torch.dtype, device: torch.device) -> float:
+    """The least of some timings of a convolution like those of our networks; infinite when it cannot be computed."""
+    try:
+        x = torch.zeros(1, 64, 128, 128, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        kernel = torch.zeros(64, 64, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        timings = []
+        for _ in range(6):  # the first ones include setting up
+            _wait(device)
+            start = time.perf_counter()
+            F.conv2d(x, kernel)
+            _wait(device)
+            timings.append(time.perf_counter() - start)
+    except RuntimeError:
+        return float("inf")
+    return min(timings)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can still be had on ``device``; 2 GiB where nobody says."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123 - a file of the kernel's
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return 2 << 30
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is torch's way of saying that the memory did not suffice, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(w in str(error) for w in ("can't allocate memory", "out of memory"))
+    )
+
+
+def compiled(network: nn.Module, device: torch.device) -> Callable[..., Tensor]:
+    """``network`` compiled at its first call; as it is, with a warning, when that fails (no compiler, say).
+
+    On CUDA it is compiled for each size and replayed as a CUDA graph; elsewhere once for all sizes.
+    """
+    mode: dict[str, Any] = {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
+    fast: Callable[..., Tensor] | None = torch.compile(network, **mode)
+
+    def run(*inputs: Tensor) -> Tensor:
+        nonlocal fast
+        if fast is not None:
+            try:
+                result: Tensor = fast(*inputs)
+                return result.clone() if device.type == "cuda" else result  # a graph reuses its own memory
+            except Exception as error:
+                if out_of_memory(error):
+                    raise
+                fast = None
+                reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                logger.warning("torch.compile failed here (%s); going on without it.", reason)
+        plain: Tensor = network(*inputs)
+        return plain
+
+    return run
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = f"{torch.get_num_threads()} threads"
+    return f"{device.type} {platform.machine()} {torch.backends.cpu.get_cpu_capability()} {os.cpu_count()} cores, {threads}"
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -90,7 +90,8 @@ class _Tiled:
         height, width = self.sizes[index]
         channels = self.layers[index].convolution.out_channels
         sample = self.sample
-        total = torch.zeros(2, channels, dtype=torch.float64)
+        seen = 0
+        mean = squares = torch.zeros(channels, dtype=torch.float64)
         raw = (
             torch.empty(
                 (1, channels, height, width),
@@ -103,21 +104,21 @@ class _Tiled:
         )
         for rows, columns in self.pieces(index):
             piece = self.convolved(index, rows, columns)
-            # Sums of squares about zero lose digits; about the first piece's mean they do not.
-            flat = piece.float()
-            if not total.any():
-                centre = flat.mean((0, 2, 3), keepdim=True)
-            flat = flat - centre
-            total += torch.stack([flat.sum((0, 2, 3)), flat.square().sum((0, 2, 3))]).double().cpu()
+            # Chan et al. 1979: means and sums of squared deviations of two parts give those of both, no digit lost.
+            own_variance, own_mean = (
+                t.double().cpu() for t in torch.var_mean(piece.float(), dim=(0, 2, 3), correction=0)
+            )
+            count = piece.shape[2] * piece.shape[3]
+            difference = own_mean - mean
+            mean = mean + difference * (count / (seen + count))
+            squares = squares + count * (own_variance + difference.square() * (seen / (seen + count)))
+            seen += count
             if raw is not None:
                 raw[:, :, slice(*rows), slice(*columns)] = piece
             advance()
-        offset, square = total / (height * width)
-        variance = (square - offset.square()).clamp_min(0)
-        mean = offset + centre.flatten().double().cpu()
         self.statistics[index] = (
             mean.to(sample.device, torch.float32)[None],
-            variance.to(sample.device, torch.float32)[None],
+            (squares / seen).to(sample.device, torch.float32)[None],
         )
         if raw is not None:
             for rows, columns in self.pieces(index):
@@ -136,9 +137,15 @@ class _Tiled:
 
     def pieces(self, index: int) -> Iterator[tuple[Span, Span]]:
         height, width = self.sizes[index]
-        for top in range(0, height, self.tile):
-            for left in range(0, width, self.tile):
-                yield (top, min(top + self.tile, height)), (left, min(left + self.tile, width))
+        # A piece of a wide layer is smaller: its numbers count, not its pixels.
+        tile = max(1, int(self.tile * min(1.0, (32 / self.layers[index].convolution.out_channels) ** 0.5)))
+        if index and not self.keeps[index - 1]:
+            # What lies before is computed again, at the picture's own resolution perhaps: a piece of a small map then
+            # stands for a large region of the picture, which must not grow beyond four tiles.
+            tile = max(1, min(tile, 2 * tile * max(height, width) // max(self.sizes[-1])))
+        for top in range(0, height, tile):
+            for left in range(0, width, tile):
+                yield (top, min(top + tile, height)), (left, min(left + tile, width))
 
     def activated(self, index: int, rows: Span, columns: Span) -> Tensor:
         """The output of layer ``index`` in one region; layer -1 is the picture."""

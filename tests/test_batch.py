@@ -344,6 +344,18 @@ def test_mistakes_are_found_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_killed_run_left_behind_is_removed(method: Method, photos: Callable[..., Path], tmp_path: Path) -> None:
+    """But not what another run may be writing at this moment."""
+    folder, out = photos(1), tmp_path / "out"
+    out.mkdir()
+    old, new = out / ".stylehub-0123.tmp", out / ".stylehub-4567.tmp"
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    run_folder(method, [folder], out, style=STYLE)
+    assert sorted(path.name for path in out.iterdir()) == [new.name, "000.png", "manifest.jsonl"]
+
+
 def test_progress_and_seconds(method: Method, photos: Callable[..., Path], tmp_path: Path) -> None:
     folder, seen = photos(5), []
     report = run_folder(method, [folder], tmp_path / "out", style=STYLE, progress=lambda *call: seen.append(call))

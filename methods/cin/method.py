@@ -3,22 +3,26 @@
 Dumoulin, Shlens & Kudlur 2017 (arXiv 1610.07629), and "image style fusion and fast transfer" after it.
 """
 
+import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from hub.errors import ParameterError, WeightsError
+from hub.errors import ParameterError, StylehubError, WeightsError
 from hub.method import Method, Style
 from hub.names import resolve
 from hub.parameters import Parameters
 from hub.progress import ProgressCallback
+from hub.runtime import compiled, free_bytes, out_of_memory
 from hub.tiling import run_tiled
 from hub.weights import load_strict
 from methods.cin.network import ConditionalStyleNetwork
+
+logger = logging.getLogger(__name__)
 
 
 class CinParameters(Parameters):
@@ -49,7 +53,9 @@ class Cin(Method):
     network: ConditionalStyleNetwork
 
     # Larger pictures than this are computed in tiles with the whole picture's statistics: same result, less memory.
+    # On a CPU that costs little time; on a GPU whole pictures are faster as long as they fit.
     whole_pixels = 3_000_000
+    tiles = (512, 256, 128)  # sides, the next one when the memory did not suffice
 
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         try:
@@ -65,6 +71,10 @@ class Cin(Method):
         load_strict(network, tensors, self.entry.name)
         self.place(network)
         self.network = network
+        self.whole = compiled(network, self.device) if self.compile else network
+        if self.device.type == "cuda":
+            # At the most, two maps of 2 and one of 1 x width channels at the picture's size, and one in float32.
+            self.whole_pixels = free_bytes(self.device) // 2 // (12 * checked.width * self.dtype.itemsize)
 
     def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
         row = ConditionalStyleNetwork(1, self.network.width)
@@ -108,16 +118,27 @@ class Cin(Method):
         mix = self.mix(parameters.style).expand(len(content), -1)
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content).to(self.dtype)
-        if height * width <= self.whole_pixels:
-            result = self.network(padded.contiguous(memory_format=torch.channels_last), mix, progress)
-        else:
-            result = torch.cat(
-                [
-                    run_tiled(self.network.layers, padded[i : i + 1], mix[i : i + 1], progress=progress)
-                    for i in range(len(padded))
-                ]
-            )
-        return cast(Tensor, result)[..., :height, :width].float()
+        del content  # the caller's only copy, perhaps: a picture of 48 megapixels is 0.6 GB in float32
+        for tile in [None, *self.tiles] if height * width <= self.whole_pixels else self.tiles:
+            try:
+                result = self.run(padded, mix, tile, progress)
+                return result[..., :height, :width].float()
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                logger.warning("Not enough memory for %dx%d at once; going on in smaller tiles.", width, height)
+        raise StylehubError(
+            f"There is not enough memory for a picture of {width}x{height}; free some, or give --size (size=...) a smaller one."
+        )
+
+    def run(self, padded: Tensor, mix: Tensor, tile: int | None, progress: ProgressCallback) -> Tensor:
+        """``padded`` at once, or picture by picture in tiles of side ``tile``."""
+        if tile is None:
+            inputs = padded.contiguous(memory_format=torch.channels_last), mix
+            return self.whole(*inputs) if self.compile else self.network(*inputs, progress)
+        one_by_one = zip(torch.split(padded, 1), torch.split(mix, 1), strict=True)
+        results = [run_tiled(self.network.layers, p, m, tile=tile, progress=progress) for p, m in one_by_one]
+        return results[0] if len(results) == 1 else torch.cat(results)
 
     def mix(self, style: str | dict[str, float]) -> Tensor:
         """The share of every style, summing to 1: ``(1, styles)``."""
