@@ -26,6 +26,7 @@ from hub.images import read_image, read_recipe, read_size, to_image
 from hub.manifest import same_recipe
 from hub.method import Method
 from hub.provenance import save
+from hub.runtime import out_of_memory
 
 WINDOW = 512  # photos looked at and not yet read: the more, the more of them find others of their size
 CHUNK = 16  # photos looked at in one go
@@ -92,7 +93,7 @@ class _Picture:
     outcome: Outcome
     size: tuple[int, int] = (0, 0)  # as the file says, before it is turned upright
     pixels: Tensor | None = None  # uint8 (H, W, 3), once read
-    image: Image.Image | None = None  # once read, in place of pixels, when it is transparent; the result once stylised
+    image: Image.Image | None = None  # once read, in place of pixels, when it goes alone; the result once stylised
 
     @property
     def weight(self) -> int:
@@ -109,12 +110,13 @@ class Pipeline:
     def __init__(self, job: Job, threads: int | None = None, note: Callable[[Outcome], None] = lambda _: None) -> None:
         self.job, self.note = job, note
         self.threads = threads or min(8, os.cpu_count() or 1)
-        self._most = job.batch or (8 if job.method.device.type == "cpu" else 32)
+        self._on_cpu = job.method.device.type == "cpu"
+        self._most = job.batch or (8 if self._on_cpu else 32)
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """What became of every task, in no particular order. When it ends early, what is stylised is still written."""
-        # Threads, not processes: Pillow lets other threads run while it decodes and encodes, and two processes did half
-        # of what two threads did, since every picture had to be copied from one to the other.
+        # Threads, not processes: Pillow lets other threads run while it decodes and encodes. Of JPEG two processes did
+        # half of what two threads did, since every picture had to be copied from one to the other.
         readers = ThreadPoolExecutor(self.threads, "stylehub-read")
         writers = ThreadPoolExecutor(self.threads, "stylehub-write")
         pictures = (_Picture(Outcome(task)) for task in tasks)
@@ -183,19 +185,24 @@ class Pipeline:
         """How many pictures of this size make a batch. Measured: beyond so many pixels there is nothing to gain."""
         if self.job.batch:
             return self._most
-        area = 2_000_000 if self.job.method.device.type == "cpu" else 8_000_000
-        return min(self._most, area // max(1, picture.size[0] * picture.size[1]))
+        area = 2_000_000 if self._on_cpu else 8_000_000
+        return max(1, min(self._most, area // max(1, picture.size[0] * picture.size[1])))
 
     def _read(self, picture: _Picture) -> None:
         photo = read_image(picture.outcome.task.photo)
-        if photo.alpha is None:
+        large = self._on_cpu and self._together(picture) == 1
+        if photo.alpha is None and not large:
             picture.pixels = torch.from_numpy(np.array(photo.rgb))
-        else:
-            picture.image = photo.rgb
+            return
+        picture.image = photo.rgb
+        if photo.alpha is not None:
             picture.image.putalpha(photo.alpha)
 
     def _stylise(self, pictures: list[_Picture]) -> list[_Picture]:
-        """Stylise what was read: those of one shape together, transparent ones alone."""
+        """Stylise what was read: those of one shape together. Alone go transparent ones, and large ones on a CPU.
+
+        Alone, a method gets the picture itself, and can let go of it when memory is short.
+        """
         alike: dict[Any, list[_Picture]] = {}
         for picture in pictures:
             if picture.outcome.status == "pending":
@@ -215,7 +222,7 @@ class Pipeline:
         if len(batch) == 1:
             batch[0].outcome.fail(failure, self.job.method.entry.name)
             return
-        if isinstance(failure, torch.OutOfMemoryError):
+        if out_of_memory(failure):
             self._most = max(1, len(batch) // 2)
         for picture in batch:  # one by one, so that only the culprit fails
             self._stylise_alike([picture])
@@ -232,9 +239,9 @@ class Pipeline:
 
     def _results(self, batch: Sequence[_Picture]) -> list[Image.Image]:
         job = self.job
-        transparent = [picture.image for picture in batch if picture.image is not None]
-        if transparent:
-            return [job.method(image, strength_map=job.strength_map, **job.parameters) for image in transparent]
+        if batch[0].image is not None:
+            alone, batch[0].image = [batch[0].image], None
+            return [job.method(alone.pop(), strength_map=job.strength_map, **job.parameters)]
         pixels = [picture.pixels for picture in batch if picture.pixels is not None]
         content = torch.stack(pixels).to(job.method.device).permute(0, 3, 1, 2).contiguous().float().div_(255)
         result = job.method(content, strength_map=job.strength_map, **job.parameters)

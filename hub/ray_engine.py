@@ -7,6 +7,8 @@ manifest. An actor that dies is started again and its block repeated: what it ha
 import logging
 import os
 import pickle
+import re
+import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -114,21 +116,17 @@ def _block(photos: int, actors: int) -> int:
 @contextmanager
 def _cluster(payload: int) -> Iterator[None]:
     """Ray as it runs already, the cluster that ``RAY_ADDRESS`` names, or one of our own on this machine."""
-    ours = not ray.is_initialized()
-    # Only the method passes through the store of a cluster of our own, no picture.
-    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 200_000_000 + 2 * payload}
+    ours, address = not ray.is_initialized(), os.environ.get("RAY_ADDRESS", "local")
+    options: dict[str, Any] = {}
+    if address == "local":  # only the method passes through the store, no picture
+        options = {"include_dashboard": False, "object_store_memory": 200_000_000 + 2 * payload}
     try:
         if ours:
-            there = bool(os.environ.get("RAY_ADDRESS"))
+            _reach(address)
             with _quiet():
-                ray.init(
-                    None if there else "local",
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                    **({} if there else own),
-                )
+                ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except Exception as error:
-        raise StylehubError(f"Ray does not start ({_first_line(error)}); use the engine 'local'.") from error
+        raise StylehubError(f"Ray does not start ({_reason(error)}); use the engine 'local'.") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -138,10 +136,19 @@ def _cluster(payload: int) -> Iterator[None]:
     try:
         yield
     except ray.exceptions.RayError as error:
-        raise StylehubError(f"Ray gave up ({_first_line(error)}); the same command goes on from here.") from error
+        raise StylehubError(f"Ray gave up ({_reason(error)}); the same command goes on from here.") from error
     finally:
         if ours:
             ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise ``OSError`` when nobody listens at ``host:port``: Ray itself would try for many minutes, deaf to Ctrl-C."""
+    if match := re.fullmatch(r"(?:ray://)?\[?(?P<host>.+?)\]?:(?P<port>\d+)", address):
+        try:
+            socket.create_connection((match["host"], int(match["port"])), timeout=10).close()
+        except OSError as error:
+            raise OSError(f"RAY_ADDRESS is {address}: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -157,5 +164,7 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+def _reason(error: BaseException) -> str:
+    """The first sentence of an error and of what caused it."""
+    sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
+    return f"{sentence}: {_reason(error.__cause__)}" if error.__cause__ else sentence
