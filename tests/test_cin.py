@@ -43,7 +43,7 @@ def test_conditional_instance_norm_is_equation_5() -> None:
 def test_no_dark_border() -> None:
     """Reflected borders: a picture of one colour stays of one colour up to its edge."""
     flat = random_network()(torch.full((1, 3, 48, 48), 0.6), torch.tensor([[1.0, 0.0, 0.0]]))
-    assert flat.flatten(2).std(2).max() < 1e-3
+    assert flat.flatten(2).std(2).max() < 0.02  # rounding, which 16 normalisations of nothing blow up; zeros give 0.2
 
 
 def test_fusion_with_one_share_is_the_single_style(tiny_model: Path, photo: Image.Image) -> None:

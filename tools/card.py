@@ -19,7 +19,7 @@ from hub.registry import PACKAGE_ROOT, Entry
 
 def render(name: str) -> str:
     """The card of the model ``name`` with every drawn part up to date."""
-    method = hub.load(name, device="cpu")
+    method = hub.load(name, device="cpu", styles=[])
     entry = method.entry
     assert entry.model.weights is not None
     folder = PACKAGE_ROOT / str(entry.model.weights.folder)

@@ -1,7 +1,7 @@
 """Make the pictures of the documents with the models themselves.
 
 python tools/sheets.py hero                      # docs/valley.jpg, from examples/valley.jpg
-python tools/sheets.py card PHOTO PHOTO ...      # the card's sheet: every style on every photo
+python tools/sheets.py card MODEL PHOTO ...      # the card's sheet: every style on every photo
 """
 
 import sys
@@ -19,7 +19,7 @@ HERO_STYLES = ("starry-night", "great-wave", "udnie", "the-scream", "metzinger")
 
 def hero(name: str = "cin-25styles") -> None:
     """The example photo and five styles of it."""
-    style = hub.load(name)
+    style = hub.load(name, styles=[])
     photo = read_image(ROOT / "examples" / "valley.jpg").rgb
     made = [style(photo, style=s) for s in HERO_STYLES]
     titles = [style.styles[m.info["stylehub"]["parameters"]["style"]] for m in made]
@@ -28,16 +28,16 @@ def hero(name: str = "cin-25styles") -> None:
     save(contact_sheet(cells, columns=3, captions=captions), ROOT / "docs" / "valley.jpg")
 
 
-def card(photos: list[Path], name: str = "cin-25styles") -> None:
+def card(name: str, photos: list[Path]) -> None:
     """Every style on every photo, five styles a row, the photos' central squares at 512 pixels."""
-    style = hub.load(name)
+    style = hub.load(name, styles=[])
     weights = style.entry.model.weights
     assert weights is not None
     squares = [ImageOps.fit(read_image(photo).rgb, (512, 512), Image.Resampling.LANCZOS) for photo in photos]
     cells, captions = [], []
     for known in style.styles.values():
         made = [style(square, style=known.name).resize((200, 200), Image.Resampling.LANCZOS) for square in squares]
-        cells.append(contact_sheet(made, columns=2, gap=2))
+        cells.append(contact_sheet(made, columns=min(2, len(made)), gap=2))
         captions.append(f"{known.artist}: {known.title}")
     save(contact_sheet(cells, columns=5, captions=captions), ROOT / str(weights.folder) / "sheet.jpg")
 
@@ -53,7 +53,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["hero"]:
             hero()
-        case ["card", *paths]:
-            card([Path(path) for path in paths])
+        case ["card", name, *paths]:
+            card(name, [Path(path) for path in paths])
         case _:
             raise SystemExit(__doc__)

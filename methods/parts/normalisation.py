@@ -4,6 +4,7 @@ Dumoulin, Shlens & Kudlur 2017, "A Learned Representation For Artistic Style" (a
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-5
@@ -22,11 +23,18 @@ class ConditionalInstanceNorm(nn.Module):
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one."""
-        variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
-        return self.apply_statistics(x, mean, variance, mix)
+        scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
+        if x.device.type == "mps":  # no mixed dtypes there
+            variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
+            return self.apply_statistics(x, mean, variance, mix)
+        # Batch normalisation of a single picture is instance normalisation, and torch's is fused: on a CPU a picture of
+        # 1024 pixels takes half as long as with separate passes for the statistics, the scale and the shift.
+        items = zip(torch.split(x, 1), scale, shift, strict=True)
+        results = [F.batch_norm(item, None, None, w, b, training=True, eps=EPSILON) for item, w, b in items]
+        return results[0] if len(results) == 1 else torch.cat(results)
 
     def apply_statistics(self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor) -> Tensor:
         """The same with ``mean`` and ``variance`` ``(N, C)`` given: a tile is normalised with its whole picture's."""
         factor = (mix @ self.scale.float()) / (variance + EPSILON).sqrt()
         offset = (mix @ self.shift.float()) - mean * factor
-        return x * factor[:, :, None, None].to(x.dtype) + offset[:, :, None, None].to(x.dtype)
+        return torch.addcmul(offset[:, :, None, None].to(x.dtype), x, factor[:, :, None, None].to(x.dtype))
