@@ -28,7 +28,7 @@ from hub.pipeline import Job, Outcome, Pipeline, Task
 from hub.registry import Entry
 
 BLOCK = 64  # photos that an actor gets at once: enough to find others of their size, few enough to see it go on
-TRIES = 4  # how often a block is begun whose actors die: a picture may be what kills them
+TRIES = 3  # how often a block is begun whose actors die: a picture may be what kills them
 DIED = "the process that worked on it died; run the same command again, or with the engine 'local'."
 _FIELDS = ("status", "error", "decode", "stylise", "encode")
 
@@ -101,11 +101,13 @@ def run_on_ray(
         )
         left = dict(enumerate(tasks))
         for row in done.iter_rows():
-            yield Outcome(left.pop(row.pop("number")), **row)
+            outcome = Outcome(left.pop(row.pop("number")), **row)
+            note(outcome)
+            yield outcome
     for task in left.values():
-        yield Outcome(
-            task, "failed", "The process that had it died; run the same command again, or the engine 'local'."
-        )
+        outcome = Outcome(task, "failed", f"{task.photo}: {DIED}")
+        note(outcome)
+        yield outcome
 
 
 def _block(photos: int, actors: int) -> int:

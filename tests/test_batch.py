@@ -521,3 +521,4 @@ def test_a_photo_that_kills_ray_workers_ends(
     assert [path.name for path in report.failed] == ["004.png"]
     assert "the process that worked on it died" in report.failed[folder / "004.png"]
     assert len(report.written) == 7
+    assert [line["status"] for line in lines(tmp_path / "out")].count("failed") == 1
