@@ -18,6 +18,7 @@ from hub.files import user_cache, write_whole
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _HALF = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float16}
+_ROUNDS = 5
 _GAIN = 1.15  # half the bits must be this much faster to be worth the rounding
 
 logger = logging.getLogger(__name__)
@@ -67,8 +68,10 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
         known = loaded if isinstance(loaded, dict) else {}
     if (remembered := DTYPES.get(str(known.get(key)))) in (torch.float32, half):
         return remembered or torch.float32
-    faster = seconds(torch.float32, device) > _GAIN * seconds(half, device)
-    chosen = half if faster else torch.float32
+    # In turns and the best of each, since what else runs on the machine is remembered too otherwise.
+    rounds = [(seconds(torch.float32, device), seconds(half, device)) for _ in range(_ROUNDS)]
+    full, halved = (min(timings) for timings in zip(*rounds, strict=True))
+    chosen = half if full > _GAIN * halved else torch.float32
     with suppress(OSError):  # a read-only disk costs a measurement at the next start
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(known | {key: str(chosen).removeprefix("torch.")}, indent=2).encode())
