@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hub.errors import ImageError, ParameterError, StylehubError, TrainingError, UnknownName, WeightsError
-from hub.files import already_exists, user_styles
+from hub.files import already_exists, example_photo, user_styles
 from hub.names import resolve
 from hub.progress import Progress, ProgressCallback
+from hub.registry import NAME
 
 if TYPE_CHECKING:
     from hub.images import Source
     from hub.method import Method, Style
 
-NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 PERCEPTUAL_NETWORK = "STYLEHUB_VGG"  # the environment variable that says where VGG-16 lies
 PREVIEW_EVERY = 20  # steps
 
@@ -172,10 +172,5 @@ def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
     if not Path(settings["vgg"]).is_file():
         raise TrainingError(f"There is no file {settings['vgg']}; give VGG-16 as safetensors.")
     if settings.get("content") is None:
-        settings = settings | {"content": [str(_example())]}
+        settings = settings | {"content": [str(example_photo())]}
     return settings
-
-
-def _example() -> Path:
-    here = Path(__file__).resolve().parent.parent
-    return next(p for p in (here / "space" / "valley.jpg", here / "examples" / "valley.jpg") if p.is_file())

@@ -56,6 +56,13 @@ def already_exists(path: Path) -> str:
     return f"{path} exists; choose another name, or overwrite it with --overwrite (overwrite=True in Python)."
 
 
+def example_photo() -> Path:
+    """The landscape that ships: in ``space/`` of an installed package, in ``examples/`` of the repository."""
+    root = Path(__file__).resolve().parent.parent
+    installed = root / "space" / "valley.jpg"
+    return installed if installed.is_file() else root / "examples" / "valley.jpg"
+
+
 def user_styles(model: str) -> Path:
     """The folder of the styles that the user has added to ``model``; ``XDG_DATA_HOME`` moves it."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())

@@ -18,7 +18,8 @@ from hub.errors import RegistryError, UnknownName
 from hub.names import resolve
 from hub.weights import WeightsSpec
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
 DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 Task = Literal["single", "fusion", "arbitrary", "depth", "photo"]
 Input = Literal["content", "style-names", "style-images", "mask", "depth"]
@@ -70,6 +71,11 @@ class Entry(_Data):
     root: Path | None = Field(description="the folder that bundled weights are relative to")
     source: str = Field(description="where the entry comes from")
     external: bool = Field(False, description="its code is not installed: it lies in a folder and needs consent")
+
+    @property
+    def slug(self) -> str:
+        """The name as an identifier, for endpoints and tools."""
+        return self.name.replace("-", "_")
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
                 first = False
         for entry in list_models():
             if "style-names" in entry.method.inputs and set(entry.tasks) & set(TABS):
-                api(_list_styles(studio, entry), api_name=f"{_slug(entry)}_styles", concurrency_id=ACCELERATOR)
+                api(_list_styles(studio, entry), api_name=f"{entry.slug}_styles", concurrency_id=ACCELERATOR)
         demo.unload(studio.stop)  # nobody is left to see the result
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
     return demo
@@ -101,7 +101,7 @@ def _models(studio: Studio, tab: Tab, task: str, entries: list[Entry]) -> list[C
 def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any], None] | None:
     """One model's panel, and a function that lets an event fill its styles."""
     try:
-        panel = tab.build(studio, entry, f"{_slug(entry)}_{task}")
+        panel = tab.build(studio, entry, f"{entry.slug}_{task}")
     except StylehubError as error:  # somebody's plugin does not load: the others still do
         logging.getLogger("stylehub.space").warning("%s", error)
         gr.Markdown(f"This model cannot be shown. {error}")
@@ -132,13 +132,9 @@ def _list_styles(studio: Studio, entry: Entry) -> Callable[[], list[dict[str, st
     def styles() -> list[dict[str, str]]:
         return [style.model_dump() for style in studio.models.get(entry.name).styles.values()]
 
-    styles.__name__ = f"{_slug(entry)}_styles"
+    styles.__name__ = f"{entry.slug}_styles"
     styles.__doc__ = f"The styles of {entry.name}: name, title, artist and year of each."
     return one_sentence(styles)
-
-
-def _slug(entry: Entry) -> str:
-    return entry.name.replace("-", "_")
 
 
 def serve(

@@ -79,5 +79,5 @@ def _learn(studio: Studio, entry: Entry) -> Callable[..., Any]:
             return gr.skip()
         return gr.update(styles=previews.styles(method), value=style.name)
 
-    handler.__name__ = f"learn_{entry.name.replace('-', '_')}"
+    handler.__name__ = f"learn_{entry.slug}"
     return one_sentence(handler)

@@ -53,7 +53,7 @@ class Studio:
                 return gr.skip()  # what was there before stays
             return *filled(painted), *([values] if remember else [])
 
-        handler.__name__ = ("paint_" if remember else "") + f"{_slug(entry)}_{task}"  # agents are shown this name
+        handler.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents are shown this name
         handler.__doc__ = _description(entry, self.parameters(entry))
         handler.__signature__ = _with_names(handler, self.parameters(entry))  # type: ignore[attr-defined]
         return one_sentence(handler)
@@ -72,7 +72,7 @@ class Studio:
             painted_small = self._run(entry.name, content, parameters, None, _silent)
             return shown(painted_small, full if not parameters.get("center_crop") else None)
 
-        handler.__name__ = f"preview_{_slug(entry)}"
+        handler.__name__ = f"preview_{entry.slug}"
         return one_sentence(handler)
 
     def styles(self, entry: Entry) -> Handler:
@@ -84,7 +84,7 @@ class Studio:
             method = self.models.get(entry.name)
             return gr.update(styles=previews.styles(method, lambda done, of: progress((done, of), desc="Hanging")))
 
-        handler.__name__ = f"fill_{_slug(entry)}"
+        handler.__name__ = f"fill_{entry.slug}"
         return one_sentence(handler)
 
     def stop(self, request: gr.Request) -> None:
@@ -129,10 +129,6 @@ def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
 
 def _silent(_: Progress) -> None:
     pass
-
-
-def _slug(entry: Entry) -> str:
-    return entry.name.replace("-", "_")
 
 
 def _with_names(handler: Handler, parameters: Any) -> inspect.Signature:
