@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.material import add_models, label, least_parameters, photo
 from benchmarks.numbers import amount, frame
-from benchmarks.results import markdown, where
+from benchmarks.results import dtypes, markdown, where
 from hub.errors import StylehubError
 
 if TYPE_CHECKING:
@@ -136,10 +136,9 @@ def render(result: dict[str, Any]) -> str:
         "floor / network",
         "peak GPU memory",
     ]
-    dtypes = ", ".join(f"`{name}` in {facts['dtype']}" for name, facts in result["models"].items())
     return (
         f"{markdown(headings, lines)}\n\n"
-        f"{dtypes}, channels last, frames and results on the device ({result['device']}). Floor: arithmetic at the "
+        f"{dtypes(result)}, channels last, frames and results on the device ({result['device']}). Floor: arithmetic at the "
         f"measured {result['operations_a_second'] / 1e12:.3g} TFLOP/s of a large matrix product, or the least traffic at "
         f"the measured {result['bytes_a_second'] / 1e9:.3g} GB/s of a large copy, whichever takes longer. {where(result)}"
     )

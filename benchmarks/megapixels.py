@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.fresh import in_fresh_process, peak_memory
 from benchmarks.material import add_models, label, least_parameters, photo
 from benchmarks.numbers import amount, count
-from benchmarks.results import markdown, where
+from benchmarks.results import dtypes, markdown, where
 
 ASPECT = 3 / 2
 
@@ -111,10 +111,9 @@ def render(result: dict[str, Any]) -> str:
         "memory before",
         "peak memory",
     ]
-    dtypes = ", ".join(f"`{name}` in {facts['dtype']}" for name, facts in result["models"].items())
     return (
         f"{markdown(headings, lines)}\n\n"
-        f"Medians of {result['repeats']} calls, from a photo in memory to a picture in memory: {dtypes}. Off the line: "
+        f"Medians of {result['repeats']} calls, from a photo in memory to a picture in memory: {dtypes(result)}. Off the line: "
         "seconds a megapixel against the median of all sizes. Memory before: with the model loaded and the photo read. "
         f"{where(result)}"
     )

@@ -24,6 +24,11 @@ def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([drawn[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *drawn[1:]])
 
 
+def dtypes(result: dict[str, Any]) -> str:
+    """Every model of a result and what it computes in, in one line."""
+    return ", ".join(f"`{name}` in {facts['dtype']}" for name, facts in result["models"].items())
+
+
 def where(result: dict[str, Any]) -> str:
     """The machine of a result in one line, for below its table."""
     m = result["machine"]

@@ -86,10 +86,10 @@ def render(result: dict[str, Any]) -> str:
 
 
 def _load(gradio: Any, pid: int, address: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    from space.photo import example
+    from hub.files import example_photo
 
     slug = options.model.replace("-", "_")
-    image = Image.open(example())
+    image = Image.open(example_photo())
     image.thumbnail((options.side, options.side))
     photo = folder / "photo.png"
     image.save(photo)

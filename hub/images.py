@@ -56,6 +56,15 @@ class Photo:
     alpha: Image.Image | None
     grey: bool  # the source had no colour channels
 
+    @property
+    def image(self) -> Image.Image:
+        """Colour and alpha in one picture: a copy in mode RGBA, or `rgb` itself when opaque."""
+        if self.alpha is None:
+            return self.rgb
+        both = self.rgb.copy()
+        both.putalpha(self.alpha)
+        return both
+
 
 def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a picture from a path, bytes, a binary file object (up to 1 GiB) or a PIL image (left unmodified).

@@ -10,6 +10,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from hub.errors import ImageError
+from hub.files import example_photo
 from hub.images import read_image
 from space.scratch import scratch
 
@@ -17,15 +18,6 @@ from space.scratch import scratch
 MAX_PIXELS = 40_000_000
 MAX_FILE_SIZE = "40mb"
 _PREVIEW = 320  # long side in pixels while a control is being dragged
-
-EXAMPLE_NAME = "valley.jpg"
-
-
-def example() -> Path:
-    """The example photo: beside this file in an installed package, in ``examples/`` in the repository."""
-    here = Path(__file__).resolve().parent
-    installed = here / EXAMPLE_NAME
-    return installed if installed.is_file() else here.parent / "examples" / EXAMPLE_NAME
 
 
 def photo_input(elem_id: str) -> gr.Image:
@@ -58,16 +50,12 @@ def read(path: str | None) -> Image.Image:
         data = Path(path).read_bytes()
     except OSError:
         raise ImageError("The photo is no longer on the server; choose it again.") from None
-    photo = read_image(data, max_pixels=MAX_PIXELS)
-    image = photo.rgb
-    if photo.alpha is not None:
-        image.putalpha(photo.alpha)
-    return image
+    return read_image(data, max_pixels=MAX_PIXELS).image
 
 
 def example_upload() -> str:
     """A copy of the example among the uploads: Gradio serves no file of wherever the package is installed."""
-    return str(shutil.copy(example(), scratch()))
+    return str(shutil.copy(example_photo(), scratch()))
 
 
 @lru_cache(maxsize=32)

@@ -13,10 +13,9 @@ from typing import Any
 from PIL import Image
 
 from hub.errors import ImageError
-from hub.files import user_cache
+from hub.files import example_photo, user_cache
 from hub.images import encode_image, read_image, write_image
 from hub.method import Method
-from space.photo import example
 
 SIZE = (240, 160)
 _RECIPE = 1  # raised when the way the pictures are made changes, so that old ones are not shown
@@ -33,7 +32,7 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
         path = folder / f"{style.name}{version and '-'}{version}.jpg" if folder else None
         picture = _cached(path) if path else None
         if picture is None:
-            photo = photo or _example()
+            photo = photo or _example_photo()
             image = method(photo, style=style.name)
             picture = encode_image(image, "jpeg", quality=82)
             if path:
@@ -57,8 +56,8 @@ def _cached(path: Path) -> bytes | None:
         return None
 
 
-def _example() -> Image.Image:
-    return read_image(example()).rgb.resize(SIZE, Image.Resampling.LANCZOS)
+def _example_photo() -> Image.Image:
+    return read_image(example_photo()).rgb.resize(SIZE, Image.Resampling.LANCZOS)
 
 
 def _data_uri(jpeg: bytes) -> str:

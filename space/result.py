@@ -103,12 +103,8 @@ def as_format(picture: str | None, format: str) -> Any:
     source = Path(picture)
     target = source
     if FORMATS[_OFFERED[format]] != FORMATS[source.suffix]:
-        photo = read_image(source)
-        image = photo.rgb
-        if photo.alpha is not None:
-            image.putalpha(photo.alpha)
         target = scratch() / f"{source.stem}{_OFFERED[format]}"
-        write_image(image, target, recipe=read_recipe(source))
+        write_image(read_image(source).image, target, recipe=read_recipe(source))
     size = target.stat().st_size
     weight = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
     return gr.update(value=str(target), label=f"Download {format}, {weight}", interactive=True)

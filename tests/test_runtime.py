@@ -13,8 +13,7 @@ from PIL import Image
 import hub
 from hub import runtime
 from hub.errors import StylehubError
-from hub.files import user_cache
-from space.photo import example
+from hub.files import example_photo, user_cache
 
 CPU = torch.device("cpu")
 
@@ -61,7 +60,7 @@ def test_a_real_measurement() -> None:
 
 def test_half_the_bits_look_the_same() -> None:
     """Stated tolerance: bfloat16 differs from float32 by at most 1 % of the range on average."""
-    photo = Image.open(example()).resize((192, 128))
+    photo = Image.open(example_photo()).resize((192, 128))
     pictures = {}
     for dtype in ("float32", "bfloat16"):
         style = hub.load("cin-25styles", device="cpu", dtype=dtype)

@@ -30,6 +30,7 @@ from gradio_client.exceptions import AppError  # noqa: E402
 import hub  # noqa: E402
 from hub import registry  # noqa: E402
 from hub.errors import Cancelled, StylehubError  # noqa: E402
+from hub.files import example_photo  # noqa: E402
 from hub.images import read_recipe  # noqa: E402
 from hub.parameters import Declared, Parameters, declared  # noqa: E402
 from hub.progress import Progress  # noqa: E402
@@ -37,7 +38,7 @@ from hub.registry import list_models  # noqa: E402
 from space import app, preset, previews  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
-from space.photo import example, read  # noqa: E402
+from space.photo import read  # noqa: E402
 from tests.test_documents import blocks  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -445,19 +446,21 @@ def test_the_example_photo_is_served_wherever_the_package_is(
 
     from space import photo as module
 
-    monkeypatch.setattr(module, "example", lambda: photo_file)
+    monkeypatch.setattr(module, "example_photo", lambda: photo_file)
     copy = Path(module.example_upload())
     assert copy.is_relative_to(get_upload_folder())
     assert copy.read_bytes() == photo_file.read_bytes()
 
 
 def test_the_example_photo_is_found_installed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from space import photo
+    from hub import files
 
-    assert example().is_file()
-    (tmp_path / photo.EXAMPLE_NAME).write_bytes(b"x")
-    monkeypatch.setattr(photo, "__file__", str(tmp_path / "photo.py"))
-    assert example() == tmp_path / photo.EXAMPLE_NAME
+    assert example_photo().is_file()
+    installed = tmp_path / "space" / "valley.jpg"
+    installed.parent.mkdir()
+    installed.write_bytes(b"x")
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "hub" / "files.py"))
+    assert example_photo() == installed
 
 
 # --- A visitor's own painting
@@ -554,8 +557,8 @@ def test_it_starts_in_the_layout_of_a_space(tmp_path: Path) -> None:
         line = process.stdout.readline()
         address = line.split()[3]
         own = Client(address, verbose=False, download_files=str(tmp_path))
-        picture = own.predict(photo=handle_file(str(example())), style="udnie", size=64, api_name=SINGLE)[1]
-        assert Image.open(picture).size == Image.open(example()).size
+        picture = own.predict(photo=handle_file(str(example_photo())), style="udnie", size=64, api_name=SINGLE)[1]
+        assert Image.open(picture).size == Image.open(example_photo()).size
     finally:
         process.terminate()
         process.wait()

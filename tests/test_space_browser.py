@@ -59,10 +59,10 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def photo_path(tmp_path: Path) -> Path:
-    from space.photo import example
+    from hub.files import example_photo
 
     path = tmp_path / "holiday.jpg"
-    Image.open(example()).resize((360, 240)).save(path)
+    Image.open(example_photo()).resize((360, 240)).save(path)
     return path
 
 
