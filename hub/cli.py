@@ -316,20 +316,24 @@ def train(
 ) -> None:
     """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
     from hub.flags import parse, rows
-    from hub.loading import plugin_class
+    from hub.loading import named_class, plugin_class
     from hub.parameters import validate
-    from hub.registry import list_models, method_entry
+    from hub.registry import list_models, method_entry, parts
 
-    trainable = sorted({e.method_id for e in list_models() if e.method.training})
+    shared = {name: part.training for name, part in parts().items() if part.training}
+    trainable = sorted({e.method_id for e in list_models() if e.method.training} | {*shared})
     if not method:
         print(
             f"usage: stylehub train METHOD --out FOLDER FLAGS...\n`stylehub train METHOD --help` lists the flags of: {', '.join(trainable)}"
         )
         raise typer.Exit(0 if help_ else 2)
-    entry = method_entry(method)
-    if entry.method.training is None:
-        raise ParameterError(f"{method} is not trained; these methods are: {', '.join(trainable)}.")
-    recipe_class = plugin_class(entry, entry.method.training)
+    if method in shared:
+        recipe_class = named_class(shared[method])
+    else:
+        entry = method_entry(method)
+        if entry.method.training is None:
+            raise ParameterError(f"{method} is not trained; these are: {', '.join(trainable)}.")
+        method, recipe_class = entry.method_id, plugin_class(entry, entry.method.training)
     if help_:
         from rich.table import Table
 
@@ -340,7 +344,7 @@ def train(
             *rows(recipe_class.Settings),
         ]:
             table.add_row(*row)
-        print(f"usage: stylehub train {entry.method_id} FLAGS...\n")
+        print(f"usage: stylehub train {method} FLAGS...\n")
         _console().print(table)
         return
     from hub.runtime import choose_device
@@ -348,7 +352,7 @@ def train(
 
     values, rest = parse(recipe_class.Settings, words or [])
     if rest:
-        raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {entry.method_id} --help` lists them.")
+        raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {method} --help` lists them.")
     settings = validate(recipe_class.Settings, values)
     place = choose_device(device)
     recipe = recipe_class(settings, place)
@@ -367,7 +371,8 @@ def train(
             print(f"stylehub: stopped; the same command goes on from the checkpoint in {out}.", file=sys.stderr)
             raise typer.Exit(130) from None
     shown = weights if weights.is_absolute() else f"./{weights}"
-    print(f"trained: {weights}; try it with `stylehub stylize {shown} PHOTO ...`; losses: `tensorboard --logdir {out}`")
+    trial = "" if method in shared else f"; try it with `stylehub stylize {shown} PHOTO ...`"
+    print(f"trained: {weights}{trial}; losses: `tensorboard --logdir {out}`")
 
 
 @app.command("add-style", context_settings=FREE)
@@ -438,7 +443,7 @@ def evaluate(
     from hub.evaluation import average, evaluate, read_photos
     from hub.images import find_named, read_image
     from hub.names import resolve
-    from methods.parts.vgg import VGG16
+    from methods.parts.vgg import read_vgg
 
     if output and output.exists() and not overwrite:
         raise ImageError(already_exists(output))
@@ -446,7 +451,7 @@ def evaluate(
     if not names:
         raise ParameterError(f"{method.entry.name} has no styles of its own to measure.")
     pictures = {name: read_image(find_named(paintings, name)).rgb for name in names}
-    network = VGG16(vgg).to(method.device)
+    network = read_vgg(vgg).to(method.device)
     with _bar(as_json) as bar:
         task = bar.add_task("eval", total=None)
         scores = evaluate(

@@ -12,7 +12,7 @@ from torch import Tensor
 from hub.images import at_short_side, find_images, read_image, to_tensor
 from hub.shards import Shards
 from methods.parts.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
-from methods.parts.vgg import VGG16
+from methods.parts.vgg import VGG
 
 Stylise = Callable[[Image.Image, str], Image.Image]
 
@@ -38,7 +38,7 @@ def evaluate(
     stylise: Stylise,
     photos: Sequence[Image.Image],
     paintings: Mapping[str, Image.Image],
-    vgg: VGG16,
+    vgg: VGG,
     *,
     size: int = 512,
     progress: Callable[[int, int], None] | None = None,

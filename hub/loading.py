@@ -113,6 +113,12 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
         ) from error
 
 
+def named_class(dotted_path: str) -> Any:
+    """The class of an installed module that ``module:Class`` names."""
+    module_name, _, class_name = dotted_path.partition(":")
+    return getattr(import_module(module_name), class_name)
+
+
 def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
     if entry.model.weights is None:
         return _build(entry, None, how)
@@ -149,7 +155,7 @@ def _from_weights(path: Path, how: _How, source: str) -> "Method":
 
 def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     from hub.method import Method
-    from hub.runtime import choose_device, choose_dtype
+    from hub.runtime import choose_device, choose_dtype, keep_freed_memory
 
     config: dict[str, Any] = {}
     tensors: dict[str, torch.Tensor] = {}
@@ -166,6 +172,8 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
                 f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
             )
     place = choose_device(how.device)
+    if place.type == "cpu":
+        keep_freed_memory()
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
         raise RegistryError(f"{entry.method.plugin} of {entry.source} is not a hub.Method; derive the class from it.")

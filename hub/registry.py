@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -27,6 +27,9 @@ Input = Literal["content", "style-names", "style-images", "mask", "depth"]
 
 class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Described = TypeVar("Described", bound=_Data)
 
 
 class Paper(_Data):
@@ -59,6 +62,14 @@ class MethodEntry(_Data):
     code_license: str
     paper: Paper
     models: dict[Name, Model] = Field(min_length=1)
+
+
+class Part(_Data):
+    """A network that methods share and nobody calls by itself, such as the perceptual one."""
+
+    title: str
+    training: DottedPath | None = Field(None, description="module:Class of the hub.training.Recipe")
+    weights: WeightsSpec | None = None
 
 
 class Entry(_Data):
@@ -108,24 +119,19 @@ def method_entry(method_id: str) -> Entry:
         raise UnknownName(f"{error} A method from another package must be installed first.") from None
 
 
+def parts() -> dict[str, Part]:
+    """The networks of the built-in registry that methods share, by name."""
+    return {
+        name: _checked(Part, fields, _built_in(), f"parts.{name}")
+        for name, fields in _read(_built_in()).get("parts", {}).items()
+    }
+
+
 def read_registry(path: Path, root: Path, source: str, external: bool = False) -> list[Entry]:
     """The entries of one ``registry.yaml``. Raises ``RegistryError`` that names the field at fault."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RegistryError(f"{path} does not exist; a method folder or package needs a registry.yaml.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise RegistryError(f"{path} is not readable YAML ({' '.join(str(error).split())}).") from None
-    if not isinstance(data, dict) or set(data) != {"methods"} or not isinstance(data["methods"], dict):
-        raise RegistryError(f"{path} must hold one mapping called 'methods'.")
     entries = []
-    for method_id, fields in data["methods"].items():
-        try:
-            method = MethodEntry.model_validate(fields)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, (method_id, *first["loc"])))
-            raise RegistryError(f"{path}: {where} is wrong: {first['msg']}.") from None
+    for method_id, fields in _read(path)["methods"].items():
+        method = _checked(MethodEntry, fields, path, str(method_id))
         for name, model in method.models.items():
             entries.append(
                 Entry(
@@ -141,11 +147,40 @@ def read_registry(path: Path, root: Path, source: str, external: bool = False) -
     return entries
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RegistryError(f"{path} does not exist; a method folder or package needs a registry.yaml.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise RegistryError(f"{path} is not readable YAML ({' '.join(str(error).split())}).") from None
+    sections = data.values() if isinstance(data, dict) else ()
+    if (
+        not isinstance(data, dict)
+        or "methods" not in data
+        or not set(data) <= {"methods", "parts"}
+        or not all(isinstance(section, dict) for section in sections)
+    ):
+        raise RegistryError(f"{path} must hold a mapping called 'methods', and perhaps one called 'parts'.")
+    return data
+
+
+def _checked(kind: type[Described], fields: Any, path: Path, where: str) -> Described:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RegistryError(f"{path}: {'.'.join(map(str, (where, *first['loc'])))} is wrong: {first['msg']}.") from None
+
+
+def _built_in() -> Path:
+    installed = Path(__file__).resolve().parent / "registry.yaml"  # in a wheel
+    return installed if installed.is_file() else PACKAGE_ROOT / "registry.yaml"
+
+
 @cache
 def _catalogue() -> dict[str, Entry]:
-    here = Path(__file__).resolve().parent / "registry.yaml"  # in an installed wheel
-    built_in = here if here.is_file() else PACKAGE_ROOT / "registry.yaml"
-    entries = read_registry(built_in, PACKAGE_ROOT, "stylehub")
+    entries = read_registry(_built_in(), PACKAGE_ROOT, "stylehub")
     if os.environ.get("STYLEHUB_PLUGINS", "1") != "0":
         for point in entry_points(group="stylehub.methods"):
             spec = find_spec(point.value.partition(":")[0].partition(".")[0])

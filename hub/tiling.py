@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
+from methods.parts.normalisation import statistics
 
 Span = tuple[int, int]
 
@@ -105,9 +106,7 @@ class _Tiled:
         for rows, columns in self.pieces(index):
             piece = self.convolved(index, rows, columns)
             # Chan et al. 1979: means and sums of squared deviations of two parts give those of both, no digit lost.
-            own_variance, own_mean = (
-                t.double().cpu() for t in torch.var_mean(piece.float(), dim=(0, 2, 3), correction=0)
-            )
+            own_mean, own_variance = (t.double().cpu() for t in statistics(piece))
             count = piece.shape[2] * piece.shape[3]
             difference = own_mean - mean
             mean = mean + difference * (count / (seen + count))

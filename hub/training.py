@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from hub.errors import TrainingError
 from hub.files import remove_leftovers
 from hub.progress import Progress, ProgressCallback
+from hub.runtime import keep_freed_memory
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -134,6 +135,7 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
     from torch.utils.tensorboard import SummaryWriter
 
     settings = recipe.settings
+    keep_freed_memory()
     run = Run(recipe, device)
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)

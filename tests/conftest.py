@@ -12,7 +12,7 @@ from PIL import Image
 
 from hub.weights import write_safetensors
 from methods.cin.network import ConditionalStyleNetwork
-from methods.parts.vgg import _plan
+from methods.parts.vgg import ARCHITECTURES, torchvision_indices
 
 torch.set_num_threads(2)
 STYLES = ["van-gogh-starry-night", "hokusai-great-wave", "klee-senecio"]
@@ -87,10 +87,11 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8)).save(folder / "paintings" / f"{name}.png")
     torch.manual_seed(0)
     state, channels = {}, 3
-    for _, width, index in _plan("relu4_3"):
-        if index is not None:
-            state[f"{index}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
-            state[f"{index}.bias"] = torch.zeros(width)
-            channels = width
+    blocks = ARCHITECTURES["VGG-16"]
+    widths = [width for block in blocks for width in block]
+    for index, width in zip(torchvision_indices(blocks).values(), widths, strict=True):
+        state[f"{index}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
+        state[f"{index}.bias"] = torch.zeros(width)
+        channels = width
     write_safetensors(folder / "vgg.safetensors", {k: v.half() for k, v in state.items()}, {})
     return folder

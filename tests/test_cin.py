@@ -9,6 +9,7 @@ from PIL import Image
 
 import hub
 from hub.errors import ParameterError, UnknownName, WeightsError
+from methods.cin.folded import FoldedNetwork
 from methods.cin.network import ConditionalStyleNetwork
 from methods.parts.normalisation import ConditionalInstanceNorm
 from tests.conftest import STYLES, random_network
@@ -38,6 +39,31 @@ def test_conditional_instance_norm_is_equation_5() -> None:
     for item, (scale, shift) in enumerate([((1, 2, 3), (0.1, 0.2, 0.3)), ((3.25, 4.25, 5.25), (0.325, 0.425, 0.525))]):
         expected = plain[item] * torch.tensor(scale)[:, None, None] + torch.tensor(shift)[:, None, None]
         assert torch.allclose(out[item], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [3, 8, 32, 5])
+def test_normalisation_in_groups_of_pixels_is_the_same(channels: int) -> None:
+    """On a CPU neighbouring pixels are normalised together; a batch of channels-last maps with a large mean shows it."""
+    torch.manual_seed(0)
+    x = (torch.randn(2, channels, 6, 64) * 3 + 10 * torch.rand(1, channels, 1, 1)).to(memory_format=torch.channels_last)
+    norm, mix = ConditionalInstanceNorm(2, channels), torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    norm.scale.data.uniform_(0.5, 2)
+    norm.shift.data.normal_()
+    learning = norm(x, mix)
+    with torch.no_grad():
+        assert torch.allclose(norm(x, mix), learning, atol=2e-5)
+        half = x.bfloat16()
+        assert (norm(half, mix) - norm(half.float(), mix)).abs().max() < 0.03
+
+
+@pytest.mark.parametrize(("width", "size"), [(4, (32, 48)), (8, (64, 40)), (8, (16, 16))])
+def test_two_by_two_pixels_at_a_time_is_the_same(width: int, size: tuple[int, int]) -> None:
+    network = random_network(width=width).to(memory_format=torch.channels_last)
+    photos, mix = torch.rand(2, 3, *size), torch.tensor([[0.2, 0.5, 0.3], [0.0, 0.0, 1.0]])
+    with torch.no_grad():
+        plain, folded = network(photos, mix), FoldedNetwork(network)(photos, mix)
+    assert (plain - folded).abs().max() < 2e-5
+    assert plain.std() > 0.05
 
 
 def test_no_dark_border() -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hub.cli import app
 from hub.evaluation import Scores, average, edge_map, evaluate, read_photos, structural_similarity
-from methods.parts.vgg import VGG16
+from methods.parts.vgg import read_vgg
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def painting() -> Image.Image:
 
 def test_scores_of_the_extremes(material: Path, photo: Image.Image, painting: Image.Image) -> None:
     """The untouched photo has content 0 and edges 1; the painting itself, as a result, has style near 0."""
-    vgg = VGG16(material / "vgg.safetensors")
+    vgg = read_vgg(material / "vgg.safetensors")
     same = evaluate(lambda p, _: p, [photo], {"a": painting}, vgg, size=64)["a"]
     assert same.content == pytest.approx(0, abs=1e-6)
     assert same.edges == pytest.approx(1, abs=1e-5)
@@ -37,7 +37,7 @@ def test_scores_of_the_extremes(material: Path, photo: Image.Image, painting: Im
 
 
 def test_evaluate_calls_every_pair_and_averages(material: Path, photo: Image.Image, painting: Image.Image) -> None:
-    vgg = VGG16(material / "vgg.safetensors")
+    vgg = read_vgg(material / "vgg.safetensors")
     calls: list[tuple[tuple[int, int], str]] = []
     seen: list[tuple[int, int]] = []
 

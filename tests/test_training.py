@@ -23,7 +23,7 @@ from hub.training import CHECKPOINT, decay, train
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.cin.training import CinRecipe, CinSettings
 from methods.parts.losses import gram_matrix, relative_error, style_distances, total_variation
-from methods.parts.vgg import VGG16
+from methods.parts.vgg import read_vgg
 
 CPU = torch.device("cpu")
 
@@ -212,11 +212,11 @@ def test_damaged_shards_and_samples(tmp_path: Path) -> None:
 def test_a_vgg_of_another_architecture_is_refused(tmp_path: Path) -> None:
     write_safetensors(tmp_path / "vgg.safetensors", {"0.weight": torch.zeros(64, 3, 5, 5)}, {})
     with pytest.raises(StylehubError, match="not a VGG-16"):
-        VGG16(tmp_path / "vgg.safetensors")
+        read_vgg(tmp_path / "vgg.safetensors")
 
 
 def test_vgg_layers_have_the_papers_names_and_sizes(material: Path) -> None:
-    vgg = VGG16(material / "vgg.safetensors")
+    vgg = read_vgg(material / "vgg.safetensors")
     features = vgg(torch.rand(1, 3, 32, 48), ["relu1_2", "relu2_2", "relu4_3"])
     assert {name: tuple(f.shape) for name, f in features.items()} == {
         "relu1_2": (1, 64, 32, 48),

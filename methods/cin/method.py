@@ -4,7 +4,7 @@ Dumoulin, Shlens & Kudlur 2017 (arXiv 1610.07629), and "image style fusion and f
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from hub.progress import ProgressCallback
 from hub.runtime import compiled, free_bytes, out_of_memory
 from hub.tiling import run_tiled
 from hub.weights import load_strict
+from methods.cin.folded import FoldedNetwork
 from methods.cin.network import ConditionalStyleNetwork
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,11 @@ class Cin(Method):
         self._styles = {style.name: style for style in checked.styles}
         network = ConditionalStyleNetwork(len(checked.styles), checked.width)
         load_strict(network, tensors, self.entry.name)
+        folded = FoldedNetwork(network)  # from weights that are not rounded yet
         self.place(network)
         self.network = network
-        self.whole = compiled(network, self.device) if self.compile else network
+        quickest = self.place(folded) if self.device.type == "cpu" else network
+        self.whole: Callable[..., Tensor] = compiled(quickest, self.device) if self.compile else quickest
         free = free_bytes(self.device)
         room = free // 2 if self.device.type == "cuda" else min(free // 4, 2 << 30)
         # At the most, some maps of 2 x width channels are held at the picture's own size.
@@ -136,7 +139,7 @@ class Cin(Method):
         """``padded`` at once, or picture by picture in tiles of side ``tile``."""
         if tile is None:
             inputs = padded.contiguous(memory_format=torch.channels_last), mix
-            return self.whole(*inputs) if self.compile else self.network(*inputs, progress)
+            return self.whole(*inputs) if self.compile else self.whole(*inputs, progress)
         one_by_one = zip(torch.split(padded, 1), torch.split(mix, 1), strict=True)
         results = [run_tiled(self.network.layers, p, m, tile=tile, progress=progress) for p, m in one_by_one]
         return results[0] if len(results) == 1 else torch.cat(results)

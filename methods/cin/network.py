@@ -49,7 +49,7 @@ class Layer(nn.Module):
     def activate(self, x: Tensor) -> Tensor:
         match self.activation:
             case "relu":
-                return F.relu(x)
+                return F.relu_(x)  # of a sum or a normalisation, which nobody else holds
             case "sigmoid":
                 return torch.sigmoid(x)
             case _:

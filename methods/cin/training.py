@@ -32,7 +32,7 @@ from methods.parts.losses import (
     style_distances,
     total_variation,
 )
-from methods.parts.vgg import VGG16
+from methods.parts.vgg import read_vgg
 
 
 class PerceptualSettings(TrainingSettings):
@@ -120,7 +120,9 @@ class PerceptualRecipe(Recipe):
     def __init__(self, settings: PerceptualSettings, device: torch.device, paintings: list[Image.Image]) -> None:
         self.settings, self.device = settings, device
         torch.manual_seed(settings.seed)
-        self.vgg = VGG16(settings.vgg, padding="reflect").to(device, torch.bfloat16 if settings.bf16 else torch.float32)
+        self.vgg = read_vgg(settings.vgg, padding="reflect").to(
+            device, torch.bfloat16 if settings.bf16 else torch.float32
+        )
         self.crops = PhotoCrops(settings)
         self.energy = settings.content_floor * self.typical_energy()
         per_style = [self.style_grams(painting) for painting in paintings]

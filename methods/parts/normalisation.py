@@ -3,6 +3,8 @@
 Dumoulin, Shlens & Kudlur 2017, "A Learned Representation For Artistic Style" (arXiv 1610.07629), equation 5.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,18 +25,57 @@ class ConditionalInstanceNorm(nn.Module):
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one."""
-        scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
-        if x.device.type == "mps":  # no mixed dtypes there
-            variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
+        if x.device.type == "mps" or (x.device.type == "cpu" and not torch.is_grad_enabled()):
+            pairs = [statistics(item) for item in torch.split(x, 1)]
+            mean, variance = (torch.stack(values) for values in zip(*pairs, strict=True))
             return self.apply_statistics(x, mean, variance, mix)
-        # Batch normalisation of a single picture is instance normalisation, and torch's is fused: on a CPU a picture of
-        # 1024 pixels takes half as long as with separate passes for the statistics, the scale and the shift.
+        # Batch normalisation of a single picture is instance normalisation, and torch's is fused.
+        scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
         items = zip(torch.split(x, 1), scale, shift, strict=True)
         results = [F.batch_norm(item, None, None, w, b, training=True, eps=EPSILON) for item, w, b in items]
         return results[0] if len(results) == 1 else torch.cat(results)
 
     def apply_statistics(self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor) -> Tensor:
         """The same with ``mean`` and ``variance`` ``(N, C)`` given: a tile is normalised with its whole picture's."""
-        factor = (mix @ self.scale.float()) / (variance + EPSILON).sqrt()
-        offset = (mix @ self.shift.float()) - mean * factor
+        scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
+        if x.device.type == "cpu":
+            items = zip(torch.split(x, 1), mean, variance, scale, shift, strict=True)
+            results = [_normalised(*item) for item in items]
+            return results[0] if len(results) == 1 else torch.cat(results)
+        factor = scale / (variance + EPSILON).sqrt()
+        offset = shift - mean * factor
         return torch.addcmul(offset[:, :, None, None].to(x.dtype), x, factor[:, :, None, None].to(x.dtype))
+
+
+def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel of ``(1, C, H, W)``: ``(C,)`` each, float32."""
+    if x.device.type != "cpu":
+        variance, mean = torch.var_mean(x[0].float(), dim=(1, 2), correction=0)
+        return mean, variance
+    seen, pixels = _side_by_side(x)
+    # What this returns has the precision of x; what it updates keeps float32, with the variance of a sample.
+    means, variances = torch.zeros(2, seen.shape[1])
+    torch.batch_norm_update_stats(seen, means, variances, 1.0)
+    count = seen[0, 0].numel()
+    means, variances = means.view(pixels, -1), variances.view(pixels, -1) * ((count - 1) / count)
+    mean = means.mean(0)
+    return mean, variances.mean(0) + (means - mean).square().mean(0)
+
+
+def _normalised(x: Tensor, mean: Tensor, variance: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    seen, pixels = _side_by_side(x)
+    mean, variance, scale, shift = (t.repeat(pixels) for t in (mean, variance, scale, shift))
+    result = F.batch_norm(seen, mean, variance, scale, shift, training=False, eps=EPSILON)
+    return result.permute(0, 2, 3, 1).reshape(1, *x.shape[2:], x.shape[1]).permute(0, 3, 1, 2)
+
+
+def _side_by_side(x: Tensor) -> tuple[Tensor, int]:
+    """``(1, C, H, W)`` with neighbouring pixels seen as further channels until there are 32, and how many those are.
+
+    A CPU computes with 32 numbers that lie together at once: a map of 8 channels takes a seventh of the time so.
+    """
+    _, channels, height, width = x.shape
+    pixels = 32 // math.gcd(channels, 32) if x.is_contiguous(memory_format=torch.channels_last) else 1
+    while width % pixels or (pixels > 1 and height * width < 2 * pixels):
+        pixels //= 2
+    return x.permute(0, 2, 3, 1).reshape(1, height, width // pixels, channels * pixels).permute(0, 3, 1, 2), pixels
