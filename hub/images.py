@@ -125,11 +125,15 @@ def to_image(tensor: Tensor, alpha: Image.Image | None = None) -> Image.Image:
         values = values[0]
     if values.ndim != 3 or values.shape[0] != 3 or values.numel() == 0:
         raise ImageError(f"A tensor of shape {tuple(tensor.shape)} is no picture; pass one of (1, 3, H, W).")
-    values = values.float()
-    if bool(torch.isnan(values).any()):
-        raise ImageError("The result holds values that are not numbers (NaN); try float32 or a lower strength.")
-    levels = values.clamp(0, 1).mul(255).round().to(torch.uint8)
-    image = Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
+    height, width = values.shape[1:]
+    levels = torch.empty((height, width, 3), dtype=torch.uint8)
+    rows = max(1, (1 << 20) // width)  # at a time, since the steps in between take four bytes a value
+    for source, target in zip(torch.split(values, rows, dim=1), torch.split(levels, rows), strict=True):
+        band = source.float()
+        if bool(torch.isnan(band).any()):
+            raise ImageError("The result holds values that are not numbers (NaN); try float32 or a lower strength.")
+        target.copy_(band.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0))
+    image = Image.fromarray(levels.numpy())
     if alpha is not None:
         if alpha.size != image.size:
             raise ImageError(f"The alpha channel is {alpha.size}, the result {image.size}; resize the alpha first.")

@@ -155,7 +155,7 @@ def _from_weights(path: Path, how: _How, source: str) -> "Method":
 
 def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     from hub.method import Method
-    from hub.runtime import choose_device, choose_dtype, keep_freed_memory
+    from hub.runtime import choose_device, choose_dtype
 
     config: dict[str, Any] = {}
     tensors: dict[str, torch.Tensor] = {}
@@ -172,8 +172,6 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
                 f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
             )
     place = choose_device(how.device)
-    if place.type == "cpu":
-        keep_freed_memory()
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
         raise RegistryError(f"{entry.method.plugin} of {entry.source} is not a hub.Method; derive the class from it.")

@@ -82,14 +82,14 @@ def test_memory_that_runs_out_makes_the_tiles_smaller(
         tried.append(tile)
         if tile is None:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        if tile > 256:
+        if tile > 128:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
         return run(padded, mix, tile, progress)
 
     monkeypatch.setattr(style, "run", poor)
     with caplog.at_level(logging.WARNING):
         assert (style(photo, style="klee-senecio") - right).abs().max() < 1e-4
-    assert tried == [None, 512, 256]
+    assert tried == [None, 256, 128]
     assert "going on in smaller tiles" in caplog.text
 
     monkeypatch.setattr(style, "tiles", (1024,))

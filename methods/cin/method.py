@@ -17,7 +17,7 @@ from hub.method import Method, Style
 from hub.names import resolve
 from hub.parameters import Parameters
 from hub.progress import ProgressCallback
-from hub.runtime import compiled, free_bytes, out_of_memory
+from hub.runtime import compiled, free_bytes, keep_freed_memory, out_of_memory
 from hub.tiling import run_tiled
 from hub.weights import load_strict
 from methods.cin.folded import FoldedNetwork
@@ -56,7 +56,7 @@ class Cin(Method):
     # Larger pictures than this are computed in tiles with the whole picture's statistics: same result, less memory.
     # Whole ones are faster (1.15 times at width 16, 1.7 at width 8), so the limit is as high as the memory allows.
     whole_pixels = 3_000_000
-    tiles = (512, 256, 128)  # sides, the next one when the memory did not suffice
+    tiles = (256, 128)  # sides, the next one when the memory did not suffice
 
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         try:
@@ -137,6 +137,7 @@ class Cin(Method):
 
     def run(self, padded: Tensor, mix: Tensor, tile: int | None, progress: ProgressCallback) -> Tensor:
         """``padded`` at once, or picture by picture in tiles of side ``tile``."""
+        keep_freed_memory(tile is None)
         if tile is None:
             inputs = padded.contiguous(memory_format=torch.channels_last), mix
             return self.whole(*inputs) if self.compile else self.whole(*inputs, progress)
