@@ -97,7 +97,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for _ in range(options.repeats)
         ]
         weights = hub.info(row.model).model.weights
-        megabytes = weights.bytes / 1e6 if weights else 0.0
+        megabytes = (weights.bytes or 0) / 1e6 if weights else 0.0
         rows.append(
             {
                 "method": row.method,

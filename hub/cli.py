@@ -171,7 +171,8 @@ def info(method: "Method", as_json: Json = False) -> None:
     print(f"licences  code {entry.method.code_license}, weights {weights.license if weights else 'none needed'}")
     if weights:
         where = f"{weights.repo_id}@{weights.revision}" if weights.revision else "bundled only"
-        print(f"weights   {weights.bytes / 1e6:.2f} MB, sha256 {weights.sha256}, {where}")
+        size = f"{weights.bytes / 1e6:.2f} MB, " if weights.bytes else ""
+        print(f"weights   {size}sha256 {weights.sha256}, {where}")
     if method.styles:
         print()
         table = Table(_whole("style"), "title", "artist", "year", box=None, pad_edge=False)

@@ -68,11 +68,19 @@ def _value(field: Declared, values: list[str]) -> Any:
             return shares
         except ValueError:
             raise ParameterError(f"{field.option} takes names with shares, such as {field.option} name=0.6.") from None
+    if field.kind == "pictures":
+        pictures = [_path_with_share(value) for value in values]
+        return pictures if len(pictures) > 1 else pictures[0][0]
     if field.kind == "list":
         return [part for value in values for part in value.split(",") if part]
     if len(values) > 1:
         raise ParameterError(f"{field.option} is given {len(values)} times; give it once.")
     return values[0]
+
+
+def _path_with_share(word: str) -> tuple[str, float]:
+    path, equals, share = word.rpartition("=")
+    return (path, float(share)) if equals and _is_number(share) else (word, 1.0)
 
 
 def _is_number(word: str) -> bool:
@@ -88,6 +96,8 @@ def _range(field: Declared) -> str:
         return "|".join(field.choices)
     if field.kind == "shares":
         return "name or name=share"
+    if field.kind == "pictures":
+        return "file or file=share"
     if field.minimum is None and field.maximum is None:
         return "" if field.kind == "flag" else field.kind
     low, high = ("" if bound is None else f"{bound:g}" for bound in (field.minimum, field.maximum))
@@ -99,4 +109,6 @@ def _default(field: Declared) -> str:
         return "on" if field.default else "off"
     if isinstance(field.default, list):
         return ",".join(map(str, field.default))
+    if isinstance(field.default, dict):
+        return ",".join(f"{name}={share:g}" for name, share in field.default.items())
     return "" if field.default is None else str(field.default)

@@ -6,9 +6,9 @@ defaults and descriptions.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from hub.errors import ParameterError
@@ -42,7 +42,7 @@ class Declared:
     """One field of a pydantic model as the faces need it: a command-line flag, a slider, a row of a table."""
 
     name: str
-    kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares"]
+    kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares", "pictures"]
     default: Any
     required: bool
     minimum: float | None
@@ -73,6 +73,18 @@ def declared(model: type[BaseModel]) -> Iterator[Declared]:
         )
 
 
+def _parse_shares(value: Any) -> Any:
+    """``"a=0.6, b"`` as ``{"a": 0.6, "b": 1.0}``."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().rpartition("=") if "=" in part else (part.strip(), "", "1") for part in value.split(",")]
+    return {name: float(share) for name, _, share in pairs}
+
+
+# Names with their shares or weights; a field of this type takes them as text too.
+Shares = Annotated[dict[str, float], BeforeValidator(_parse_shares)]
+
+
 def validate(model: type[Model], values: dict[str, Any]) -> Model:
     """``model(**values)``; raises ``ParameterError`` with one sentence instead of pydantic's report."""
     try:
@@ -99,6 +111,8 @@ def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
         return "choice", tuple(map(str, get_args(plain)))
     if any(get_origin(option) is dict for option in options):
         return "shares", ()
+    if any(getattr(option, "__name__", "") == "Pictures" for option in options):
+        return "pictures", ()
     if get_origin(plain) is list:
         return "list", ()
     return {bool: "flag", int: "integer", float: "number", Path: "path"}.get(plain, "text"), ()

@@ -46,7 +46,7 @@ class WeightsSpec(BaseModel):
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
     filename: str = Field("model.safetensors", pattern=rf"^{_PATH}\.safetensors$")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(gt=0)
+    bytes: int | None = Field(None, gt=0, description="left out where only the hash is known")
     license: str = Field(min_length=1)
     folder: Annotated[str, Field(pattern=f"^{_PATH}$")] | None = None
 
@@ -118,6 +118,14 @@ def find_weights(
     )
 
 
+def cached_weights(spec: WeightsSpec, cache_dir: Path | str | None = None) -> Path | None:
+    """The file of ``spec`` if it was downloaded before and is what it should be; makes no request."""
+    if spec.revision is None:
+        return None
+    path = _cached(spec, spec.revision, cache_dir)
+    return path if path and _fault(path, spec, cache_dir) is None else None
+
+
 def fetch_repository(
     repo_id: str,
     revision: str,
@@ -176,13 +184,12 @@ def _fault(path: Path, spec: WeightsSpec, cache_dir: Path | str | None) -> str |
     folder = Path(cache_dir) / ".stylehub-verified" if cache_dir else user_cache() / "verified"
     stamp = folder / hashlib.sha256(os.fsencode(identity)).hexdigest()
     with suppress(OSError):
-        if facts.st_size == spec.bytes and stamp.exists():
+        if spec.bytes in (None, facts.st_size) and stamp.exists():
             return None
     found = sha256_of(path)
-    if (facts.st_size, found) != (spec.bytes, spec.sha256):
-        return (
-            f"has {facts.st_size:,} bytes with sha256 {found} instead of {spec.bytes:,} bytes with sha256 {spec.sha256}"
-        )
+    if found != spec.sha256 or spec.bytes not in (None, facts.st_size):
+        promised = "" if spec.bytes is None else f"{spec.bytes:,} bytes with "
+        return f"has {facts.st_size:,} bytes with sha256 {found} instead of {promised}sha256 {spec.sha256}"
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         stamp.touch()

@@ -25,7 +25,7 @@ def control(field: Declared) -> Control | None:
             return gr.Dropdown(choices=choices, value=choices, multiselect=True, allow_custom_value=True, **common)
         case "text" | "shares":
             return gr.Textbox(value=field.default, **common)
-        case "path":
+        case "path" | "pictures":
             return None
 
 

@@ -88,7 +88,7 @@ def facts(entry: Entry) -> str:
             "|---|---|",
             f"| method | `{entry.method_id}`: {paper.authors} {paper.year}, [{paper.title}]({paper.url}) |",
             f"| tasks | {', '.join(entry.tasks)} |",
-            f"| file | `{weights.filename}`, {weights.bytes:,} bytes, sha256 `{weights.sha256}` |",
+            f"| file | `{weights.filename}`, {weights.bytes or 0:,} bytes, sha256 `{weights.sha256}` |",
             f"| licence | weights {weights.license}, code {entry.method.code_license} |",
             f"| tiling | {entry.method.tiling} |",
         ]

@@ -1,0 +1,82 @@
+"""Pictures as a parameter: one painting, or several with their shares."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from hub.images import Photo, read_image
+
+if TYPE_CHECKING:
+    from hub.images import Source
+
+
+class Pictures:
+    """What a method takes as style images: ``pictures`` with their ``shares``, which sum to 1.
+
+    It is made of a path, bytes, an open file or a PIL image; of a list of them; of a mapping of paths to shares; or of a
+    list of (picture, share). Nothing is opened before ``read``.
+    """
+
+    def __init__(self, pictures: "Sequence[Source]", shares: Sequence[float] | None = None) -> None:
+        self.pictures = tuple(pictures)
+        weights = tuple(float(share) for share in shares or [1.0] * len(self.pictures))
+        if not self.pictures:
+            raise ValueError("should name at least one picture")
+        if len(weights) != len(self.pictures):
+            raise ValueError(f"has {len(self.pictures)} pictures and {len(weights)} shares; give one share a picture")
+        if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights) > 0:
+            raise ValueError("should have shares of zero or more that do not sum to zero")
+        self.shares = tuple(weight / sum(weights) for weight in weights)
+
+    @classmethod
+    def of(cls, value: Any) -> "Pictures":
+        """Anything that the class describes. Raises ``ValueError``."""
+        if isinstance(value, Pictures):
+            return value
+        if isinstance(value, Mapping):
+            return cls(list(value), list(value.values()))
+        if isinstance(value, list | tuple):
+            if value and all(isinstance(item, list | tuple) and len(item) == 2 for item in value):
+                pictures, shares = zip(*value, strict=True)
+                return cls(pictures, shares)
+            return cls(value)
+        if isinstance(value, str | Path | bytes | Image.Image | Photo) or hasattr(value, "read"):
+            return cls([value])
+        raise ValueError("should be a picture: a path, bytes, an open file or a PIL image")
+
+    def read(self) -> list[tuple[Image.Image, float]]:
+        """The pictures as RGB with their shares, those of share 0 left out. Raises ``ImageError``."""
+        return [(read_image(p).rgb, share) for p, share in zip(self.pictures, self.shares, strict=True) if share]
+
+    @property
+    def names(self) -> list[str]:
+        """What to call each picture in a record: a file's name without its folder; ``PICTURE`` when it has none."""
+        return [Path(p).name if isinstance(p, str | Path) else "PICTURE" for p in self.pictures]
+
+    def record(self) -> str | dict[str, float]:
+        """The names as plain data, which ``of`` reads back when the files lie in the current folder."""
+        if len(self.pictures) == 1:
+            return self.names[0]
+        shares: dict[str, float] = {}
+        for name, share in zip(self.names, self.shares, strict=True):
+            shares[name] = shares.get(name, 0.0) + share
+        return shares
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pictures) and (self.pictures, self.shares) == (other.pictures, other.shares)
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.names), self.shares))
+
+    def __repr__(self) -> str:
+        return f"Pictures({self.record()!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.of, serialization=core_schema.plain_serializer_function_ser_schema(Pictures.record)
+        )

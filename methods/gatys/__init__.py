@@ -1,0 +1,1 @@
+"""Optimisation of the pixels themselves: any painting, no trained network of its own."""

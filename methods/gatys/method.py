@@ -1,0 +1,334 @@
+"""Style transfer by optimisation: change the photo's pixels until a perceptual network sees the painting's style in it.
+
+Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks"; coarse-to-fine after Gatys et al.
+2017 (arXiv 1611.07865), total variation after Johnson et al. 2016. All losses are relative (see ``parts/losses.py``), so
+the same weights suit any perceptual network and any layer.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from hub.errors import ImageError, ParameterError, StylehubError
+from hub.images import at_short_side, read_image, to_image, to_tensor
+from hub.method import Method
+from hub.parameters import Parameters, Shares
+from hub.pictures import Pictures
+from hub.progress import Progress, ProgressCallback
+from hub.runtime import keep_freed_memory, out_of_memory
+from methods.gatys.curves import draw_curves
+from methods.parts.backbone import Backbone, open_backbone
+from methods.parts.losses import gram_matrix, relative_error, total_variation
+from methods.parts.vgg import VGG
+
+logger = logging.getLogger(__name__)
+
+SMALLEST = 64  # short side in pixels that is worked at: relu5_1 has four places left
+COARSEST = 256
+PREVIEW_EVERY = 10  # iterations
+
+
+class GatysParameters(Parameters):
+    """What the optimisation takes."""
+
+    style: Pictures = Field(title="Painting", description="A painting, or several with their shares.")
+    iterations: int = Field(
+        120, ge=1, le=20000, title="Iterations", description="Steps at the working size; the coarser ones have as many."
+    )
+    style_weight: float = Field(
+        20.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
+    )
+    content_weight: float = Field(
+        1.0, ge=0, le=1e6, title="Content weight", description="Alpha: weight of the features' relative errors."
+    )
+    variation_weight: float = Field(
+        1.0, ge=0, le=1e6, title="Smoothness", description="Weight of the total variation: more of it, less grain."
+    )
+    style_scale: float = Field(
+        1.0,
+        gt=0.05,
+        le=8,
+        title="Stroke size",
+        description="Size of the painting beside the photo: 2 doubles the strokes.",
+    )
+    start: Literal["content", "noise", "mix"] = Field(
+        "content", title="Start", description="From the photo, from noise, or from 0.6 of noise and 0.4 of the photo."
+    )
+    optimizer: Literal["l-bfgs", "adam"] = Field(
+        "l-bfgs", title="Optimiser", description="L-BFGS needs fewer steps; Adam is the calmer one."
+    )
+    learning_rate: float = Field(
+        1.0, gt=0, le=100, title="Learning rate", description="As a factor on the optimiser's usual one."
+    )
+    coarse_to_fine: bool = Field(
+        True,
+        title="Coarse to fine",
+        description="Begin at 256 pixels and double: strokes stay large in large pictures.",
+    )
+    pooling: Literal["max", "average"] = Field(
+        "max", title="Pooling", description="Of the perceptual network: as it was trained, or average as in the paper."
+    )
+    backbone: Backbone = Field(
+        "auto", title="Perceptual network", description="The best at hand, or one by name; vgg-slim is bundled."
+    )
+    content_layers: Shares = Field(
+        {"conv4_2": 0.5, "conv5_2": 0.5}, title="Content layers", description="Layers that see the photo, with weights."
+    )
+    style_layers: Shares = Field(
+        {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2},
+        title="Style layers",
+        description="Layers that see the painting, with weights.",
+    )
+    patience: float = Field(
+        2e-4,
+        ge=0,
+        le=1,
+        title="Patience",
+        description="Stop when ten iterations lower the loss by less than this share of it; 0 never stops early.",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of the noise at the start.")
+    initial: Path | None = Field(
+        None, title="Go on from", description="A picture to start from, such as an earlier result."
+    )
+    vgg: Path | None = Field(None, title="VGG", description="A VGG-16 or VGG-19 as safetensors, for --backbone auto.")
+    curves: Path | None = Field(None, title="Loss curves", description="A PNG file to draw the losses into.")
+
+
+@dataclass
+class Targets:
+    """What the picture is to have: features of the photo, Gram matrices of the paintings."""
+
+    content: Mapping[str, Tensor]
+    grams: Mapping[str, Tensor]
+
+
+class Gatys(Method):
+    """Gradient descent on the pixels, from coarse to fine."""
+
+    Parameters = GatysParameters
+
+    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        self._backbone: tuple[object, VGG] | None = None
+
+    def resolve(self, parameters: GatysParameters) -> GatysParameters:
+        for name, layers in (("content", parameters.content_layers), ("style", parameters.style_layers)):
+            if any(weight < 0 for weight in layers.values()):
+                raise ParameterError(f"The weights of the {name} layers are zero or more; one of them is not.")
+        style = parameters.style_weight * sum(parameters.style_layers.values())
+        if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
+            raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 20.")
+        return parameters
+
+    def stylize(self, content: Tensor, parameters: GatysParameters, progress: ProgressCallback) -> Tensor:
+        keep_freed_memory()
+        # Methods are called without gradients, and this one is made of them.
+        with torch.inference_mode(False), torch.enable_grad():
+            network = self.backbone(parameters)
+            paintings = self.paintings(parameters)
+            results = []
+            for number, photo in enumerate(torch.split(content.clone(), 1)):
+
+                def shifted(p: Progress, before: int = number) -> None:
+                    progress(Progress(before * p.of + p.step, len(content) * p.of, p.losses, p.preview))
+
+                try:
+                    results.append(self.paint(photo, paintings, network, parameters, shifted))
+                except Exception as error:
+                    if not out_of_memory(error):
+                        raise
+                    raise StylehubError(
+                        f"There is not enough memory to optimise {content.shape[3]}x{content.shape[2]} pixels; "
+                        "give --size 512 (size=512), or --backbone vgg-slim."
+                    ) from None
+            return torch.cat(results)
+
+    def paintings(self, parameters: GatysParameters) -> list[tuple[Image.Image, float]]:
+        """The paintings with their shares. Raises ``ImageError`` for one too small to have a style."""
+        paintings = parameters.style.read()
+        for painting, _ in paintings:
+            if min(painting.size) < 32:
+                raise ImageError(
+                    f"The painting has {painting.width}x{painting.height} pixels; the network needs 32 at least, "
+                    "choose a larger one."
+                )
+        return paintings
+
+    def backbone(self, parameters: GatysParameters) -> VGG:
+        """The perceptual network that ``parameters`` ask for; the last one is kept."""
+        layers = sorted({*parameters.content_layers, *parameters.style_layers})
+        wanted = (parameters.backbone, parameters.vgg, parameters.pooling, layers)
+        if self._backbone is None or self._backbone[0] != wanted:
+            network, label = open_backbone(
+                parameters.backbone,
+                parameters.vgg,
+                layers=layers,
+                pooling=parameters.pooling,
+                device=self.device,
+                dtype=self.dtype,
+            )
+            for layer in layers:
+                network.channels(layer)
+            logger.info("Optimising by the features of %s.", label)
+            self._backbone = wanted, network
+        return self._backbone[1]
+
+    def paint(
+        self,
+        photo: Tensor,
+        paintings: list[tuple[Image.Image, float]],
+        network: VGG,
+        parameters: GatysParameters,
+        progress: ProgressCallback,
+    ) -> Tensor:
+        """``photo`` ``(1, 3, H, W)`` optimised at one scale after another, each starting from the one before."""
+        sizes = scales(photo.shape[2], photo.shape[3], parameters.coarse_to_fine)
+        picture = self.first(photo, parameters)
+        history: list[dict[str, float]] = []
+        of = len(sizes) * parameters.iterations
+        for number, size in enumerate(sizes):
+            scaled = resized(photo, size)
+            targets = self.targets(scaled, paintings, network, parameters)
+            optimisation = Optimisation(resized(picture, size), targets, network, parameters)
+            for step, losses in enumerate(optimisation.steps(), start=1):
+                history.append(losses)
+                done = number * parameters.iterations + step
+                preview = None
+                if step % PREVIEW_EVERY == 0 or step == parameters.iterations:
+                    preview = to_image(optimisation.picture.detach())
+                if done < of:
+                    progress(Progress(done, of, losses, preview))
+            picture = optimisation.best
+        if parameters.curves:
+            draw_curves(history, parameters.curves)
+        return picture
+
+    def first(self, photo: Tensor, parameters: GatysParameters) -> Tensor:
+        """What the optimisation starts from."""
+        if parameters.initial:
+            start = to_tensor(read_image(parameters.initial).rgb).to(self.device)
+            return resized(start, (photo.shape[2], photo.shape[3]))
+        if parameters.start == "content":
+            return photo
+        noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(parameters.seed)).to(self.device)
+        return noise if parameters.start == "noise" else torch.lerp(photo, noise, 0.6)
+
+    @torch.no_grad()
+    def targets(
+        self, photo: Tensor, paintings: list[tuple[Image.Image, float]], network: VGG, parameters: GatysParameters
+    ) -> Targets:
+        """Features of ``photo`` and the mean Gram matrices of the paintings, at the scale of ``photo``."""
+        side = max(32, round(min(photo.shape[-2:]) * parameters.style_scale))
+        grams: dict[str, Tensor] = {}
+        for painting, share in paintings:
+            pixels = to_tensor(at_short_side(painting, side)).to(self.device)
+            for layer, features in network(pixels, parameters.style_layers).items():
+                grams[layer] = grams.get(layer, 0) + share * gram_matrix(features)
+        return Targets(network(photo, parameters.content_layers), grams)
+
+
+class Optimisation:
+    """The picture that is being changed, at one scale."""
+
+    def __init__(self, start: Tensor, targets: Targets, network: VGG, parameters: GatysParameters) -> None:
+        self.targets, self.network, self.parameters = targets, network, parameters
+        self.picture = start.clone().requires_grad_()
+        self.best = start  # the picture of the least loss so far
+        self.least = float("inf")
+        self.layers = {*parameters.content_layers, *parameters.style_layers}
+
+    def losses(self) -> dict[str, Tensor]:
+        """Scalars: the weighted ``loss``, and the ``content``, ``style`` and ``variation`` that it is the sum of."""
+        p = self.parameters
+        features = self.network(self.picture, self.layers)
+        zero = self.picture.new_zeros(1)
+        content = sum(
+            (w * relative_error(features[k], self.targets.content[k]) for k, w in p.content_layers.items()), zero
+        )
+        style = sum(
+            (w * relative_error(gram_matrix(features[k]), self.targets.grams[k]) for k, w in p.style_layers.items()),
+            zero,
+        )
+        variation = total_variation(self.picture)
+        loss = p.content_weight * content + p.style_weight * style + p.variation_weight * variation
+        return {"loss": loss[0], "content": content[0], "style": style[0], "variation": variation[0]}
+
+    def steps(self) -> Iterator[dict[str, float]]:
+        """The losses of one iteration after another, until they are done, flat, or no numbers any more."""
+        p, latest = self.parameters, {"loss": float("nan")}
+        optimizer: torch.optim.Optimizer
+        if p.optimizer == "adam":
+            optimizer = torch.optim.Adam([self.picture], lr=0.02 * p.learning_rate)
+        else:
+            optimizer = torch.optim.LBFGS(
+                [self.picture],
+                lr=p.learning_rate,
+                max_iter=1,
+                history_size=20,
+                tolerance_grad=0,
+                tolerance_change=0,
+            )
+
+        def closure() -> Tensor:
+            parts = self.losses()
+            latest.update({name: value.item() for name, value in parts.items()})
+            # Times the number of pixels: a gradient of one millionth is taken for zero by L-BFGS.
+            self.picture.grad = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
+            if latest["loss"] < self.least:
+                self.least, self.best = latest["loss"], self.picture.detach().clone().clamp_(0, 1)
+            return parts["loss"].detach() * self.picture[0, 0].numel()
+
+        flat = Flatness(p.patience)
+        for _ in range(p.iterations):
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
+            if not torch.isfinite(self.picture).all() or not latest["loss"] < float("inf"):
+                logger.warning(
+                    "The losses are no numbers any more; the best picture before is kept. Lower --learning-rate or --style-weight."
+                )
+                return
+            yield dict(latest)
+            if flat.after(latest["loss"]):
+                return
+
+
+class Flatness:
+    """Whether ten iterations have lowered the loss by less than ``patience`` of it."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.seen: list[float] = []
+
+    def after(self, loss: float) -> bool:
+        self.seen.append(loss)
+        if self.patience == 0 or len(self.seen) <= 20:
+            return False
+        before, now = min(self.seen[:-10]), min(self.seen[-10:])
+        return now > before * (1 - self.patience)
+
+
+def scales(height: int, width: int, coarse_to_fine: bool) -> list[tuple[int, int]]:
+    """Sizes to work at, each twice the one before as nearly as can be, the picture's own last."""
+    short = max(SMALLEST, min(height, width))
+    sides = [short]
+    while coarse_to_fine and sides[0] / 2 >= COARSEST / 1.5:
+        sides.insert(0, round(sides[0] / 2))
+    scale = [side / min(height, width) for side in sides]
+    # A ribbon is not stretched beyond all measure for the sake of its short side.
+    return (
+        [(max(32, round(height * s)), max(32, round(width * s))) for s in scale]
+        if max(height, width) < 64 * min(height, width)
+        else [(max(32, height), max(32, width))]
+    )
+
+
+def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(pixels.shape[-2:]) == size:
+        return pixels
+    return F.interpolate(pixels, size, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 1)
