@@ -24,6 +24,7 @@ TABLES = {
     "gpu": "benchmarks.gpu",
     "papers": "benchmarks.papers",
     "quality": "benchmarks.quality",
+    "optimisation": "benchmarks.optimisation",
     "load": "benchmarks.space_load",
 }
 NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers")

@@ -569,12 +569,21 @@ def _stylize(
         for photo, target in jobs.items():
             task = bar.add_task(photo.name if photo else "standard input", total=None)
             source: Any = photo or sys.stdin.buffer
-            image = method(
-                source,
-                strength_map=strength_map,
-                progress=_updating(bar, task),
-                **parameters,
-            )
+            latest: list[Image.Image] = []
+            try:
+                image = method(
+                    source,
+                    strength_map=strength_map,
+                    progress=_updating(bar, task, latest),
+                    **parameters,
+                )
+            except KeyboardInterrupt:
+                if not latest or to_stdout:
+                    raise
+                stopped = target.with_name(f"{target.stem}-stopped.png")
+                save(latest[0], stopped, overwrite=True)
+                print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
+                raise typer.Exit(130) from None
             if to_stdout:
                 sys.stdout.buffer.write(encode_image(image, "png", recipe=image.info.get("stylehub")))
                 sys.stdout.buffer.flush()
@@ -597,8 +606,7 @@ def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> 
         if len(paths) > 1:
             raise ImageError(f"{output} names one file, and there are {len(paths)} photos; give a folder with -o.")
         return {paths[0]: folder}
-    style = parameters.get("style") or "stylised"
-    label = style if isinstance(style, str) else "+".join(style)
+    label = _label(parameters.get("style") or "stylised")
     jobs: dict[Path | None, Path] = {}
     for path in paths:
         suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
@@ -607,6 +615,14 @@ def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> 
             raise ImageError(f"Two photos would become {target}; stylise them into two folders.")
         jobs[path] = target
     return jobs
+
+
+def _label(style: Any) -> str:
+    """What a result's name says of its style: names of styles as they are, of files without folder and suffix."""
+    if isinstance(style, str):
+        return style
+    names = (Path(name).stem for name in style.names) if hasattr(style, "names") else style
+    return "+".join(names)
 
 
 @contextmanager
@@ -620,9 +636,15 @@ def _bar(hidden: bool) -> "Iterator[Bars]":
         yield bar
 
 
-def _updating(bar: "Bars", task: Any) -> "ProgressCallback":
+def _updating(bar: "Bars", task: Any, latest: "list[Image.Image] | None" = None) -> "ProgressCallback":
+    """Move the bar, show the losses beside it, and keep the ``latest`` preview."""
+    name = bar.tasks[task].description
+
     def update(p: "Progress") -> None:
-        bar.update(task, completed=p.step, total=p.of)
+        losses = "".join(f"  {what} {value:.3f}" for what, value in p.losses.items() if "/" not in what)
+        bar.update(task, completed=p.step, total=p.of, description=name + losses)
+        if latest is not None and p.preview is not None:
+            latest[:] = [p.preview]
 
     return update
 

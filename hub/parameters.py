@@ -6,14 +6,18 @@ defaults and descriptions.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.fields import FieldInfo
 
 from hub.errors import ParameterError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# ``Field(..., json_schema_extra=ADVANCED)``: few change it, so the app keeps it out of sight until asked for more.
+ADVANCED: dict[str, Any] = {"advanced": True}
 
 
 class Parameters(BaseModel):
@@ -50,6 +54,7 @@ class Declared:
     choices: tuple[str, ...]
     title: str
     description: str
+    advanced: bool = False
 
     @property
     def option(self) -> str:
@@ -70,6 +75,7 @@ def declared(model: type[BaseModel]) -> Iterator[Declared]:
             choices=choices,
             title=field.title or name.replace("_", " ").capitalize(),
             description=field.description or "",
+            advanced=isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("advanced") is True,
         )
 
 
@@ -78,8 +84,14 @@ def _parse_shares(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     pairs = [part.strip().rpartition("=") if "=" in part else (part.strip(), "", "1") for part in value.split(",")]
-    return {name: float(share) for name, _, share in pairs}
+    try:
+        return {name: float(share) for name, _, share in pairs}
+    except ValueError:
+        raise ValueError("should be names with shares, such as a=0.6, b=0.4") from None
 
+
+# A file beside the picture; a record tells its name, not its folder.
+File = Annotated[Path, PlainSerializer(lambda path: path.name)]
 
 # Names with their shares or weights; a field of this type takes them as text too.
 Shares = Annotated[dict[str, float], BeforeValidator(_parse_shares)]
@@ -103,9 +115,8 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
 
 
 def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
-    from pathlib import Path
-
     options = [a for a in get_args(annotation) if a is not type(None)] if _is_union(annotation) else [annotation]
+    options = [get_args(option)[0] if get_origin(option) is Annotated else option for option in options]
     plain = options[0]
     if get_origin(plain) is Literal:
         return "choice", tuple(map(str, get_args(plain)))

@@ -21,13 +21,22 @@ class Pictures:
     list of (picture, share). Nothing is opened before ``read``.
     """
 
-    def __init__(self, pictures: "Sequence[Source]", shares: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        pictures: "Sequence[Source]",
+        shares: Sequence[float] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        """``names``: what to call each in a record; a file's name without its folder, or ``PICTURE``, by default."""
         self.pictures = tuple(pictures)
+        self.names = tuple(names or (Path(p).name if isinstance(p, str | Path) else "PICTURE" for p in self.pictures))
         weights = tuple(float(share) for share in shares or [1.0] * len(self.pictures))
         if not self.pictures:
             raise ValueError("should name at least one picture")
         if len(weights) != len(self.pictures):
             raise ValueError(f"has {len(self.pictures)} pictures and {len(weights)} shares; give one share a picture")
+        if len(self.names) != len(self.pictures):
+            raise ValueError(f"has {len(self.pictures)} pictures and {len(self.names)} names; give one name a picture")
         if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights) > 0:
             raise ValueError("should have shares of zero or more that do not sum to zero")
         self.shares = tuple(weight / sum(weights) for weight in weights)
@@ -52,11 +61,6 @@ class Pictures:
         """The pictures as RGB with their shares, those of share 0 left out. Raises ``ImageError``."""
         return [(read_image(p).rgb, share) for p, share in zip(self.pictures, self.shares, strict=True) if share]
 
-    @property
-    def names(self) -> list[str]:
-        """What to call each picture in a record: a file's name without its folder; ``PICTURE`` when it has none."""
-        return [Path(p).name if isinstance(p, str | Path) else "PICTURE" for p in self.pictures]
-
     def record(self) -> str | dict[str, float]:
         """The names as plain data, which ``of`` reads back when the files lie in the current folder."""
         if len(self.pictures) == 1:
@@ -70,7 +74,7 @@ class Pictures:
         return isinstance(other, Pictures) and (self.pictures, self.shares) == (other.pictures, other.shares)
 
     def __hash__(self) -> int:
-        return hash((tuple(self.names), self.shares))
+        return hash((self.names, self.shares))
 
     def __repr__(self) -> str:
         return f"Pictures({self.record()!r})"

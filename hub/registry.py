@@ -59,6 +59,7 @@ class MethodEntry(_Data):
     inputs: tuple[Input, ...] = Field(min_length=1)
     tiling: Literal["exact", "approximate", "none"]
     half: bool = Field(description="runs in bfloat16 and float16")
+    iterative: bool = Field(False, description="works for minutes, step by step, and reports previews on the way")
     code_license: str
     paper: Paper
     models: dict[Name, Model] = Field(min_length=1)

@@ -118,6 +118,30 @@ def test_gpu_without_one_is_one_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_optimisation(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painting = material / "paintings" / "red-stripes.png"
+    result, table = run(
+        capsys,
+        tmp_path,
+        "optimisation",
+        "--painting",
+        painting,
+        "--vgg",
+        material / "vgg.safetensors",
+        "--side",
+        64,
+        "--iterations",
+        6,
+    )
+    (row,) = result["rows"]
+    assert row["evaluations"] == 6
+    assert row["ours"] < row["untouched"]
+    assert row["tutorial"] < row["untouched"]
+    assert "red-stripes" in table
+
+
 def test_papers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result, table = run(capsys, tmp_path, "papers", "--rows", "cin-25styles", "--side", 32, "--repeats", 1)
     (row,) = result["rows"]

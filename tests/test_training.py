@@ -20,10 +20,9 @@ from hub.errors import StylehubError, TrainingError
 from hub.progress import Progress
 from hub.shards import Rounds, Shards
 from hub.training import CHECKPOINT, decay, train
-from hub.weights import read_metadata, read_safetensors, write_safetensors
+from hub.weights import read_metadata, read_safetensors
 from methods.cin.training import CinRecipe, CinSettings
 from methods.parts.losses import gram_matrix, relative_error, style_distances, total_variation
-from methods.parts.vgg import read_vgg
 
 CPU = torch.device("cpu")
 
@@ -207,23 +206,6 @@ def test_damaged_shards_and_samples(tmp_path: Path) -> None:
         tar.addfile(member, io.BytesIO(b"text"))
     with pytest.raises(TrainingError, match="is not an image"):
         Shards([tmp_path / "text.tar"]).image(0)
-
-
-def test_a_vgg_of_another_architecture_is_refused(tmp_path: Path) -> None:
-    write_safetensors(tmp_path / "vgg.safetensors", {"0.weight": torch.zeros(64, 3, 5, 5)}, {})
-    with pytest.raises(StylehubError, match="not a VGG-16"):
-        read_vgg(tmp_path / "vgg.safetensors")
-
-
-def test_vgg_layers_have_the_papers_names_and_sizes(material: Path) -> None:
-    vgg = read_vgg(material / "vgg.safetensors")
-    features = vgg(torch.rand(1, 3, 32, 48), ["relu1_2", "relu2_2", "relu4_3"])
-    assert {name: tuple(f.shape) for name, f in features.items()} == {
-        "relu1_2": (1, 64, 32, 48),
-        "relu2_2": (1, 128, 16, 24),
-        "relu4_3": (1, 512, 4, 6),
-    }
-    assert all((f >= 0).all() for f in features.values())
 
 
 def test_losses_are_relative() -> None:

@@ -121,8 +121,11 @@ class Cin(Method):
     def stylize(self, content: Tensor, parameters: CinParameters, progress: ProgressCallback) -> Tensor:
         mix = self.mix(parameters.style).expand(len(content), -1)
         height, width = content.shape[-2:]
-        padded = pad_to_multiple(content).to(self.dtype)
-        del content  # the caller's only copy, perhaps: a picture of 48 megapixels is 0.6 GB in float32
+        content = content.to(
+            self.dtype
+        )  # and the caller's copy, perhaps the only other one, need not stay: 48 megapixels
+        padded = pad_to_multiple(content)  # are 0.6 GB in float32
+        del content
         for tile in [None, *self.tiles] if height * width <= self.whole_pixels else self.tiles:
             try:
                 result = self.run(padded, mix, tile, progress)

@@ -8,19 +8,18 @@ the same weights suit any perceptual network and any layer.
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from pydantic import Field
+from pydantic import BaseModel, Field
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.images import at_short_side, read_image, to_image, to_tensor
 from hub.method import Method
-from hub.parameters import Parameters, Shares
+from hub.parameters import ADVANCED, File, Parameters, Shares
 from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.runtime import keep_freed_memory, out_of_memory
@@ -47,10 +46,20 @@ class GatysParameters(Parameters):
         20.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
     )
     content_weight: float = Field(
-        1.0, ge=0, le=1e6, title="Content weight", description="Alpha: weight of the features' relative errors."
+        1.0,
+        ge=0,
+        le=1e6,
+        title="Content weight",
+        description="Alpha: weight of the features' relative errors.",
+        json_schema_extra=ADVANCED,
     )
     variation_weight: float = Field(
-        1.0, ge=0, le=1e6, title="Smoothness", description="Weight of the total variation: more of it, less grain."
+        1.0,
+        ge=0,
+        le=1e6,
+        title="Smoothness",
+        description="Weight of the total variation: more of it, less grain.",
+        json_schema_extra=ADVANCED,
     )
     style_scale: float = Field(
         1.0,
@@ -60,32 +69,54 @@ class GatysParameters(Parameters):
         description="Size of the painting beside the photo: 2 doubles the strokes.",
     )
     start: Literal["content", "noise", "mix"] = Field(
-        "content", title="Start", description="From the photo, from noise, or from 0.6 of noise and 0.4 of the photo."
+        "content",
+        title="Start",
+        description="From the photo, from noise, or from 0.6 of noise and 0.4 of the photo.",
+        json_schema_extra=ADVANCED,
     )
     optimizer: Literal["l-bfgs", "adam"] = Field(
-        "l-bfgs", title="Optimiser", description="L-BFGS needs fewer steps; Adam is the calmer one."
+        "l-bfgs",
+        title="Optimiser",
+        description="L-BFGS needs fewer steps; Adam is the calmer one.",
+        json_schema_extra=ADVANCED,
     )
     learning_rate: float = Field(
-        1.0, gt=0, le=100, title="Learning rate", description="As a factor on the optimiser's usual one."
+        1.0,
+        gt=0,
+        le=100,
+        title="Learning rate",
+        description="As a factor on the optimiser's usual one.",
+        json_schema_extra=ADVANCED,
     )
     coarse_to_fine: bool = Field(
         True,
         title="Coarse to fine",
         description="Begin at 256 pixels and double: strokes stay large in large pictures.",
+        json_schema_extra=ADVANCED,
     )
     pooling: Literal["max", "average"] = Field(
-        "max", title="Pooling", description="Of the perceptual network: as it was trained, or average as in the paper."
+        "max",
+        title="Pooling",
+        description="Of the perceptual network: as it was trained, or average as in the paper.",
+        json_schema_extra=ADVANCED,
     )
     backbone: Backbone = Field(
-        "auto", title="Perceptual network", description="The best at hand, or one by name; vgg-slim is bundled."
+        "auto",
+        title="Perceptual network",
+        description="The best at hand, or one by name; vgg-slim is bundled.",
+        json_schema_extra=ADVANCED,
     )
     content_layers: Shares = Field(
-        {"conv4_2": 0.5, "conv5_2": 0.5}, title="Content layers", description="Layers that see the photo, with weights."
+        {"conv4_2": 0.5, "conv5_2": 0.5},
+        title="Content layers",
+        description="Layers that see the photo, with weights.",
+        json_schema_extra=ADVANCED,
     )
     style_layers: Shares = Field(
         {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2},
         title="Style layers",
         description="Layers that see the painting, with weights.",
+        json_schema_extra=ADVANCED,
     )
     patience: float = Field(
         2e-4,
@@ -93,13 +124,18 @@ class GatysParameters(Parameters):
         le=1,
         title="Patience",
         description="Stop when ten iterations lower the loss by less than this share of it; 0 never stops early.",
+        json_schema_extra=ADVANCED,
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of the noise at the start.")
-    initial: Path | None = Field(
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, title="Seed", description="Of the noise at the start.", json_schema_extra=ADVANCED
+    )
+    initial: File | None = Field(
         None, title="Go on from", description="A picture to start from, such as an earlier result."
     )
-    vgg: Path | None = Field(None, title="VGG", description="A VGG-16 or VGG-19 as safetensors, for --backbone auto.")
-    curves: Path | None = Field(None, title="Loss curves", description="A PNG file to draw the losses into.")
+    vgg: File | None = Field(None, title="VGG", description="A VGG-16 or VGG-19 as safetensors, for --backbone auto.")
+    curves: File | None = Field(
+        None, exclude=True, title="Loss curves", description="A PNG file to draw the losses into."
+    )
 
 
 @dataclass
@@ -116,7 +152,7 @@ class Gatys(Method):
     Parameters = GatysParameters
 
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        self._backbone: tuple[object, VGG] | None = None
+        self._backbone: tuple[object, VGG, str] | None = None
 
     def resolve(self, parameters: GatysParameters) -> GatysParameters:
         for name, layers in (("content", parameters.content_layers), ("style", parameters.style_layers)):
@@ -126,6 +162,10 @@ class Gatys(Method):
         if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
             raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 20.")
         return parameters
+
+    def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
+        recipe = super().describe(values, photo, strength_map)
+        return recipe | {"perceptual_network": self._backbone[2]} if self._backbone else recipe
 
     def stylize(self, content: Tensor, parameters: GatysParameters, progress: ProgressCallback) -> Tensor:
         keep_freed_memory()
@@ -177,7 +217,7 @@ class Gatys(Method):
             for layer in layers:
                 network.channels(layer)
             logger.info("Optimising by the features of %s.", label)
-            self._backbone = wanted, network
+            self._backbone = wanted, network, label
         return self._backbone[1]
 
     def paint(
