@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from hub.errors import ImageError, ParameterError, StylehubError, TrainingError, UnknownName, WeightsError
+from hub.errors import ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import already_exists, example_photo, user_styles
 from hub.names import resolve
 from hub.progress import Progress, ProgressCallback
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from hub.images import Source
     from hub.method import Method, Style
 
-PERCEPTUAL_NETWORK = "STYLEHUB_VGG"  # the environment variable that says where VGG-16 lies
 PREVIEW_EVERY = 20  # steps
 
 logger = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ def add_style(
         out: another place for the file than the user's folder; ``hub.load(model, styles=[out])`` loads it from there.
         progress: called after every step, now and then with a preview; raise ``hub.errors.Cancelled`` in it to stop.
         settings: of the method's recipe, such as ``content`` (photos to practise on; by default the example photo),
-            ``vgg`` (VGG-16 as safetensors; by default the file that STYLEHUB_VGG names) and ``steps``.
+            ``vgg`` (a perceptual network as safetensors; by default the best at hand) and ``steps``.
 
     Raises ``StylehubError`` before anything is written; the file appears whole or not at all.
     """
@@ -94,7 +93,7 @@ def add_style(
         "model": method.entry.name,
         "adds_to": method.weights_sha256,
         "style": style.model_dump(),
-        "training": facts(checked),
+        "training": facts(checked) | {"perceptual_network": recipe.perceptual_network},
     }
     write_safetensors(path, recipe.row(run.average.module), {"config": json.dumps(config)})
     return path
@@ -163,14 +162,6 @@ def _find(method: "Method", style: str | Path) -> Path:
 
 
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    if settings.get("vgg") is None:
-        if not os.environ.get(PERCEPTUAL_NETWORK):
-            raise TrainingError(
-                f"Learning needs VGG-16 as safetensors: pass --vgg FILE (vgg=... in Python), or set {PERCEPTUAL_NETWORK}."
-            )
-        settings = settings | {"vgg": os.environ[PERCEPTUAL_NETWORK]}
-    if not Path(settings["vgg"]).is_file():
-        raise TrainingError(f"There is no file {settings['vgg']}; give VGG-16 as safetensors.")
     if settings.get("content") is None:
         settings = settings | {"content": [str(example_photo())]}
     return settings

@@ -393,10 +393,10 @@ def add_style_(
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Teach a model one more style: stylehub add-style painting.jpg --name mine --vgg vgg16.safetensors.
+    """Teach a model one more style: stylehub add-style painting.jpg --name mine.
 
-    The model finds it by itself from then on, also for blends. Flags of the learning itself: --vgg FILE (VGG-16 as
-    safetensors; or set STYLEHUB_VGG), --content PHOTOS (to practise on), --steps N and the rest of the recipe's.
+    The model finds it by itself from then on, also for blends. Flags of the learning itself: --content PHOTOS (to
+    practise on), --vgg FILE (another perceptual network than the best at hand), --steps N and the rest of the recipe's.
     """
     from hub.adding import add_style, recipe_of
     from hub.files import write_whole

@@ -4,13 +4,12 @@ Offered only by an app that its owner runs for this machine alone: a style is ke
 learning holds the accelerator for minutes.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from hub.adding import PERCEPTUAL_NETWORK, add_style, adopt_file
+from hub.adding import add_style, adopt_file
 from hub.errors import Cancelled, ParameterError
 from hub.parameters import Declared
 from hub.progress import Progress
@@ -31,12 +30,6 @@ def wall_that_learns(studio: Studio, entry: Entry, running: list[Any]) -> Callab
     def control(field: Declared, result_id: str) -> gr.HTML:
         wall = style_wall(field, result_id)
         with gr.Accordion("Add your own painting", open=False):
-            if not os.environ.get(PERCEPTUAL_NETWORK):
-                gr.Markdown(
-                    f"Learning needs VGG-16 as a safetensors file: start the app with `{PERCEPTUAL_NETWORK}=vgg16.safetensors`.",
-                    elem_classes=["about"],
-                )
-                return wall
             painting = photo_input(f"painting-{entry.name}")
             name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
             learn = gr.Button("Learn it (some minutes)", size="sm")

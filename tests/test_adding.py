@@ -14,7 +14,7 @@ from PIL import Image
 
 import hub
 from hub.adding import add_style
-from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, TrainingError, UnknownName, WeightsError
+from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.progress import Progress
 from hub.weights import read_metadata, read_safetensors, write_safetensors
@@ -132,8 +132,7 @@ def test_one_that_does_not_fit_is_left_out_or_refused(
         ({"name": "klee-senecio"}, ParameterError, "has a style called"),
         ({"painting": Image.new("RGB", (64, 64), "teal")}, ImageError, "one colour"),
         ({"painting": b"no picture"}, ImageError, ""),
-        ({"vgg": None}, TrainingError, "STYLEHUB_VGG"),
-        ({"vgg": "nowhere.safetensors"}, TrainingError, "no file"),
+        ({"vgg": "nowhere.safetensors"}, WeightsError, "nowhere.safetensors"),
         ({"steps": 0}, ParameterError, "steps"),
         ({"content": ["nowhere"]}, StylehubError, "nowhere"),
         ({"out": "style.png"}, ParameterError, r"\.safetensors"),

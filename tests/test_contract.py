@@ -19,7 +19,12 @@ ENTRIES = hub.list()
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_every_model_keeps_the_contract(entry: Entry, photo: Image.Image, tmp_path: Path) -> None:
     method = hub.load(entry.name, device="cpu")
-    parameters = {"style": next(iter(method.styles))} if "style-names" in entry.method.inputs else {}
+    parameters: dict[str, object] = {"iterations": 2} if entry.method.iterative else {}
+    if "style-names" in entry.method.inputs:
+        parameters["style"] = next(iter(method.styles))
+    if "style-images" in entry.method.inputs:
+        parameters["style"] = tmp_path / "painting.png"
+        photo.rotate(90, expand=True).save(tmp_path / "painting.png")
     check_contract(method, parameters, photo, tmp_path)
 
 

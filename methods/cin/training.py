@@ -24,6 +24,7 @@ from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
 from hub.weights import load_strict, read_metadata, read_safetensors, write_safetensors
 from methods.cin.network import ConditionalStyleNetwork
+from methods.parts.backbone import open_backbone
 from methods.parts.losses import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -32,14 +33,17 @@ from methods.parts.losses import (
     style_distances,
     total_variation,
 )
-from methods.parts.vgg import read_vgg
 
 
 class PerceptualSettings(TrainingSettings):
     """What every training by VGG features has in common."""
 
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
-    vgg: Path = Field(description="VGG-16 as safetensors, keys as torchvision's vgg16().features.")
+    vgg: Path | None = Field(
+        None,
+        description="VGG-16 or VGG-19 as safetensors, keys as torchvision's; the best at hand when left out: the file that "
+        "STYLEHUB_VGG names, a VGG-19 downloaded before, or the bundled vgg-slim.",
+    )
     crops: list[int] = Field(
         [128, 192, 256],
         description="Sides of the photo crops, part by part: small ones are cheap, large ones teach strokes.",
@@ -120,8 +124,12 @@ class PerceptualRecipe(Recipe):
     def __init__(self, settings: PerceptualSettings, device: torch.device, paintings: list[Image.Image]) -> None:
         self.settings, self.device = settings, device
         torch.manual_seed(settings.seed)
-        self.vgg = read_vgg(settings.vgg, padding="reflect").to(
-            device, torch.bfloat16 if settings.bf16 else torch.float32
+        self.vgg, self.perceptual_network = open_backbone(
+            "auto",
+            settings.vgg,
+            layers=STYLE_LAYERS,
+            device=device,
+            dtype=torch.bfloat16 if settings.bf16 else torch.float32,
         )
         self.crops = PhotoCrops(settings)
         self.energy = settings.content_floor * self.typical_energy()
@@ -213,7 +221,7 @@ class CinRecipe(PerceptualRecipe):
         return contact_sheet([to_image(cell) for cell in cells], columns=7)
 
     def export(self, network: ConditionalStyleNetwork, folder: Path, facts: dict[str, object]) -> None:
-        write_model(folder, network, self.styles, facts)
+        write_model(folder, network, self.styles, facts | {"perceptual_network": self.perceptual_network})
 
 
 def read_network(path: Path, names: list[str]) -> ConditionalStyleNetwork:
