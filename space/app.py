@@ -20,6 +20,7 @@ from gradio.events import api
 
 from hub.errors import StylehubError
 from hub.registry import Entry, list_models
+from space.any import build_any
 from space.errors import one_sentence
 from space.fusion import build_fusion
 from space.learn import LOCAL
@@ -43,7 +44,11 @@ class Tab:
 
 
 # Tasks without a tab are not shown yet.
-TABS = {"single": Tab("Single style", build_single), "fusion": Tab("Fusion", build_fusion)}
+TABS = {
+    "single": Tab("Single style", build_single),
+    "fusion": Tab("Fusion", build_fusion),
+    "arbitrary": Tab("Any painting", build_any),
+}
 
 
 def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:

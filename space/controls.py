@@ -1,51 +1,70 @@
 """From a declared parameter to its control. Whatever a method declares gets one here, without being named."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from hub.parameters import Declared
+from space.photo import photo_input
 
 Control = gr.components.Component
 
 
-def control(field: Declared) -> Control | None:
-    """The control for ``field``; None for paths, since a visitor has no business with the server's files."""
+def control(field: Declared, start: Any = None) -> Control | None:
+    """The control for ``field``; None for paths, since a visitor has no business with the server's files.
+
+    ``start``: what it shows at first where that is not the method's own default.
+    """
     common: dict[str, Any] = {"label": field.title, "info": field.description}
     match field.kind:
         case "flag":
             return gr.Checkbox(value=bool(field.default), **common)
         case "integer" | "number":
-            return _number(field, common)
+            return _number(field, start, common)
         case "choice":
             return gr.Dropdown(choices=list(field.choices), value=field.default, **common)
         case "list":
             choices = field.default or []
             return gr.Dropdown(choices=choices, value=choices, multiselect=True, allow_custom_value=True, **common)
-        case "text" | "shares":
+        case "text":
             return gr.Textbox(value=field.default, **common)
-        case "path" | "pictures":
+        case "shares":
+            return gr.Textbox(value=_as_text(field.default), **common)
+        case "pictures":
+            return photo_input(title=field.title)
+        case "path":
             return None
 
 
-def _number(field: Declared, common: dict[str, Any]) -> Control:
+def _as_text(shares: Mapping[str, float] | None) -> str | None:
+    """Shares as ``hub.parameters.Shares`` reads them back."""
+    return ", ".join(f"{name}={share:g}" for name, share in shares.items()) if shares else None
+
+
+def _number(field: Declared, start: Any, common: dict[str, Any]) -> Control:
     whole = field.kind == "integer"
     if field.default is None:
-        return _number_or_nothing(field, common)
-    if field.minimum is None or field.maximum is None:
+        return _number_or_nothing(field, start, common)
+    if field.minimum is None or field.maximum is None or _too_fine(field.default, field.minimum, field.maximum):
         precision = 0 if whole else None
         return gr.Number(
             value=field.default, minimum=field.minimum, maximum=field.maximum, precision=precision, **common
         )
-    span = field.maximum - field.minimum
-    step = 1 if whole else span / 100
+    step = 1 if whole else 10 ** math.floor(math.log10((field.maximum - field.minimum) / 100))
     return gr.Slider(field.minimum, field.maximum, value=field.default, step=step, **common)
 
 
-def _number_or_nothing(field: Declared, common: dict[str, Any]) -> Control:
+def _too_fine(default: float, minimum: float, maximum: float) -> bool:
+    """Whether a slider would be no use: nobody hits one value in thousands, or the one next to the edge."""
+    span = maximum - minimum
+    return span > 1000 or 0 < default - minimum < span / 50
+
+
+def _number_or_nothing(field: Declared, start: Any, common: dict[str, Any]) -> Control:
     """A box that may stay empty. Gradio's own for numbers sends 0 when it is, which is a number like any other."""
-    box = gr.Textbox(value=None, placeholder="automatic", max_lines=1, **common)
+    box = gr.Textbox(value=start, placeholder="automatic", max_lines=1, **common)
     schema: dict[str, Any] = {"type": "integer" if field.kind == "integer" else "number"}
     bounds = {"minimum": field.minimum, "maximum": field.maximum}
     schema |= {name: bound for name, bound in bounds.items() if bound is not None}

@@ -2,8 +2,10 @@
 
 import functools
 import html
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -18,18 +20,29 @@ def one_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(handler)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
+        with _told(handler):
             return handler(*args, **kwargs)
-        except StylehubError as error:
-            # The page shows messages as HTML, and this one may quote a stranger's file.
-            raise gr.Error(html.escape(str(error), quote=False), duration=8, print_exception=False) from None
-        except gr.Error:
-            raise
-        except Exception:
-            log.exception("in %s", getattr(handler, "__name__", handler))
-            raise gr.Error(
-                "Something went wrong here that is not your doing; try again, perhaps with a smaller photo.",
-                print_exception=False,
-            ) from None
 
-    return guarded
+    @functools.wraps(handler)
+    def guarded_steps(*args: Any, **kwargs: Any) -> Any:
+        with _told(handler):
+            yield from handler(*args, **kwargs)
+
+    return guarded_steps if inspect.isgeneratorfunction(handler) else guarded
+
+
+@contextmanager
+def _told(handler: Callable[..., Any]) -> Iterator[None]:
+    try:
+        yield
+    except StylehubError as error:
+        # The page shows messages as HTML, and this one may quote a stranger's file.
+        raise gr.Error(html.escape(str(error), quote=False), duration=8, print_exception=False) from None
+    except gr.Error:
+        raise
+    except Exception:
+        log.exception("in %s", getattr(handler, "__name__", handler))
+        raise gr.Error(
+            "Something went wrong here that is not your doing; try again, perhaps with a smaller photo.",
+            print_exception=False,
+        ) from None

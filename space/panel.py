@@ -16,6 +16,8 @@ from space.studio import Studio
 
 # One accelerator, one queue: whatever computes, on whatever tab, waits in this line.
 ACCELERATOR = "accelerator"
+# Where the working size of a method that works for minutes starts: a photo of today's size would take it hours.
+WORKING_SIZE = 384
 
 
 @dataclass
@@ -31,26 +33,39 @@ class Panel:
 
 
 def build_panel(
-    studio: Studio, entry: Entry, task: str, style_control: Callable[[Declared, str], gr.HTML], api_name: str
+    studio: Studio, entry: Entry, task: str, style_control: Callable[[Declared, str], gr.HTML] | None, api_name: str
 ) -> Panel:
-    """Lay out and connect ``entry``. ``style_control`` makes the control for a parameter that takes styles by name."""
+    """Lay out and connect ``entry``. ``style_control`` makes the control for a parameter that takes styles by name.
+
+    A method that works for minutes paints at a click only; others follow every change.
+    """
     result_id = f"result-{entry.name}-{task}"
     inputs: dict[str, Any] = {}
     style: gr.HTML | None = None
     plain: list[Control] = []
-    with gr.Row(elem_classes=["panel"]):
+    with gr.Row(elem_classes=["panel", *(["iterative"] if entry.method.iterative else [])]):
         with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
-            inputs["photo"] = photo = photo_input(f"photo-{entry.name}-{task}")
-            use_example = gr.Button("Use the example photo", size="sm", elem_classes=["quiet"])
             fields = list(declared(studio.parameters(entry)))
-            named = [f for f in fields if f.name == "style" and "style-names" in entry.method.inputs]
-            for field in named:
-                inputs[field.name] = style = style_control(field, result_id)
-            # What may stay empty is seldom needed: it waits below the rest.
-            seldom = [f for f in fields if f.default is None and not f.required]
-            for field in fields:
-                if field not in named and field not in seldom:
+            starts = {"size": WORKING_SIZE} if entry.method.iterative else {}
+            pictures = [f for f in fields if f.kind == "pictures"]
+            with gr.Row(elem_classes=["pictures"]):
+                inputs["photo"] = photo = photo_input(f"photo-{entry.name}-{task}")
+                for field in pictures:
                     _add(field, inputs, plain)
+            use_example = gr.Button("Use the example photo", size="sm", elem_classes=["quiet"])
+            named = [f for f in fields if f.name == "style" and style_control and "style-names" in entry.method.inputs]
+            for field in named:
+                assert style_control is not None
+                inputs[field.name] = style = style_control(field, result_id)
+            # What may stay empty, or few ever change, waits below the rest.
+            seldom = [
+                f
+                for f in fields
+                if f.name not in starts and (f.advanced or (f.default is None and not f.required)) and f.kind != "path"
+            ]
+            for field in fields:
+                if field.name not in inputs and field not in seldom:
+                    _add(field, inputs, plain, starts.get(field.name))
             if seldom:
                 with gr.Accordion("More", open=False):
                     for field in seldom:
@@ -74,8 +89,9 @@ def build_panel(
         connect(panel, style.pick, studio.paint(entry, task), api_visibility="private")
     if style is not None and _fires(style, "settle"):
         connect(panel, style.settle, studio.paint(entry, task, quiet=True), api_visibility="private")
-    settled = partial(gr.on, [photo.change, *(_settled(made) for made in plain)])
-    connect(panel, settled, studio.paint(entry, task, quiet=True), api_visibility="private")
+    if not entry.method.iterative:
+        settled = partial(gr.on, [photo.change, *(_settled(made) for made in plain)])
+        connect(panel, settled, studio.paint(entry, task, quiet=True), api_visibility="private")
     return panel
 
 
@@ -100,8 +116,8 @@ def finish(studio: Studio, panel: Panel) -> None:
     panel.result.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
 
 
-def _add(field: Declared, inputs: dict[str, Any], plain: list[Control]) -> None:
-    if (made := control(field)) is not None:
+def _add(field: Declared, inputs: dict[str, Any], plain: list[Control], start: Any = None) -> None:
+    if (made := control(field, start)) is not None:
         inputs[field.name] = made
         plain.append(made)
 

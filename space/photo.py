@@ -1,7 +1,7 @@
-"""The photo: the control that takes it, the reader that refuses what is no picture, and the example."""
+"""The photo, or a painting: the control that takes it, the reader that refuses what is no picture, the example."""
 
 import shutil
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ MAX_FILE_SIZE = "40mb"
 _PREVIEW = 320  # long side in pixels while a control is being dragged
 
 
-def photo_input(elem_id: str) -> gr.Image:
-    """A photo by upload, webcam or paste; its value is the path of the file as the visitor sent it."""
+def photo_input(elem_id: str | None = None, title: str = "Photo") -> gr.Image:
+    """A photo by upload, webcam or paste; its value is the path of the file as the visitor sent it.
+
+    ``title``: what the picture is, in a word.
+    """
+    what = title.lower()
     photo = gr.Image(
         type="filepath",
-        label="Photo",
+        label=title,
         show_label=False,
         sources=["upload", "webcam", "clipboard"],
         webcam_options=gr.WebcamOptions(mirror=False),
@@ -32,24 +36,24 @@ def photo_input(elem_id: str) -> gr.Image:
         height=300,
         elem_id=elem_id,
         elem_classes=["photo"],
-        alt_text="The photo to paint",
-        placeholder="Drop a photo here\n- or -\nClick to choose one",
+        alt_text="The photo to paint" if what == "photo" else f"The {what}",
+        placeholder=f"Drop a {what} here\n- or -\nClick to choose one",
     )
     # Gradio would open and convert the file first and answer a broken one with its own long message; our reader
     # knows more kinds of pictures and says in one sentence what is wrong.
-    photo.preprocess = _path_of  # type: ignore[method-assign]
-    photo.example_payload = _api_example  # type: ignore[method-assign]
+    photo.preprocess = partial(_path_of, what)  # type: ignore[method-assign]
+    photo.example_payload = partial(_api_example, what)  # type: ignore[method-assign]
     return photo
 
 
-def read(path: str | None) -> Image.Image:
-    """The photo at ``path``, RGB or RGBA. Raises ``ImageError`` with one sentence that names no path of the server."""
+def read(path: str | None, what: str = "photo") -> Image.Image:
+    """The picture at ``path``, RGB or RGBA. Raises ``ImageError`` with one sentence that names no path of the server."""
     if path is None:
-        raise ImageError("Choose a photo first: upload one, take one, paste one, or use the example.")
+        raise ImageError(f"Choose a {what} first: upload one, take one, paste one, or use the example.")
     try:
         data = Path(path).read_bytes()
     except OSError:
-        raise ImageError("The photo is no longer on the server; choose it again.") from None
+        raise ImageError(f"The {what} is no longer on the server; choose it again.") from None
     return read_image(data, max_pixels=MAX_PIXELS).image
 
 
@@ -67,18 +71,18 @@ def read_small(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
     return image, full
 
 
-def _api_example() -> dict[str, Any]:
-    """What the API page shows as a photo; Gradio's own example is an address on the internet."""
-    return {"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}
+def _api_example(what: str) -> dict[str, Any]:
+    """What the API page shows as a picture; Gradio's own example is an address on the internet."""
+    return {"path": f"{what}.jpg", "meta": {"_type": "gradio.FileData"}}
 
 
-def _path_of(payload: Any) -> str | None:
+def _path_of(what: str, payload: Any) -> str | None:
     """The uploaded file; nothing else of this machine, whatever a caller of the API names."""
     if payload is None:
         return None
     if payload.path is None:
-        raise gr.Error("The photo did not arrive; choose it again.", print_exception=False)
+        raise gr.Error(f"The {what} did not arrive; choose it again.", print_exception=False)
     path = Path(payload.path).resolve()
     if not (path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()):
-        raise gr.Error("The photo was not uploaded here; upload it first.", print_exception=False)
+        raise gr.Error(f"The {what} was not uploaded here; upload it first.", print_exception=False)
     return str(payload.path)

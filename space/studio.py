@@ -1,23 +1,28 @@
 """What a visitor's click sets going: reading the photo, painting, reporting progress, stopping."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from hub.errors import Cancelled, ParameterError
 from hub.parameters import declared
-from hub.progress import Progress, ProgressCallback
+from hub.pictures import Pictures
+from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
 from space import previews, zero
 from space.controls import given
 from space.errors import one_sentence
 from space.models import Jobs, Models, Painted
 from space.photo import read, read_small
-from space.result import filled, shown
+from space.result import DISPLAY, filled, shown
+from space.stream import reports
 
 Handler = Callable[..., Any]
+_PACE = 1.0  # seconds between two previews of work that takes minutes
 
 
 class Studio:
@@ -33,19 +38,15 @@ class Studio:
         self._styles_on_gpu = zero.on_gpu(lambda name: previews.styles(models.get(name)))
 
     def paint(self, entry: Entry, task: str, *, quiet: bool = False, remember: bool = True) -> Handler:
-        """The handler that paints at full size and fills a result.
+        """The handler that paints at full size and fills a result; of a method that works for minutes, with previews.
 
         ``quiet``: it does nothing while a choice is missing; ``remember``: it returns its inputs too, for a state.
         """
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
-            path, parameters = _split(values)
-            if quiet and (path is None or self._missing(entry, parameters)):
+            if quiet and self._incomplete(entry, values):
                 return gr.skip()
-            content = read(path)
-            if missing := self._missing(entry, parameters):
-                raise ParameterError(f"Choose first: {missing.lower()}.")
-            photo = path.rpartition("/")[2] if path else None
+            content, parameters, photo = self._asked(entry, values)
             try:
                 with self.jobs.running(request.session_hash) as check:
                     painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
@@ -53,19 +54,49 @@ class Studio:
                 return gr.skip()  # what was there before stays
             return *filled(painted), *([values] if remember else [])
 
-        handler.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents are shown this name
-        handler.__doc__ = _description(entry, self.parameters(entry))
-        handler.__signature__ = _with_names(handler, self.parameters(entry))  # type: ignore[attr-defined]
-        return one_sentence(handler)
+        def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
+            if quiet and self._incomplete(entry, values):
+                return
+            content, parameters, photo = self._asked(entry, values)
+
+            def work(report: ProgressCallback) -> Painted:
+                return self._run(entry.name, content, parameters, photo, report)
+
+            before = content.copy()
+            before.thumbnail((DISPLAY, DISPLAY))
+            preview: Image.Image | None = None
+            pace = Pace()
+            try:
+                with self.jobs.running(request.session_hash) as check, closing(reports(work, _PACE)) as told:
+                    tell = _report(progress, check)
+                    for news in told:
+                        if isinstance(news, Painted):
+                            yield *filled(news), *([values] if remember else [])
+                            return
+                        tell(news)
+                        preview = news.preview or preview
+                        # Gradio can stop this only where it yields, so it does with or without a preview.
+                        if pace.due(_PACE):
+                            slider = shown(Painted(before, preview)) if preview else gr.skip()
+                            yield slider, *[None if preview else gr.skip()] * 3, *([gr.skip()] if remember else [])
+                            preview = None
+            except Cancelled:
+                return  # the last preview stays
+
+        chosen: Any = steps if entry.method.iterative and not zero.AVAILABLE else handler
+        chosen.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents are shown this name
+        chosen.__doc__ = _description(entry, self.parameters(entry))
+        chosen.__signature__ = _with_names(chosen, self.parameters(entry))
+        return one_sentence(chosen)
 
     def preview(self, entry: Entry) -> Handler:
         """The handler that paints small and fast, for a control that is being dragged."""
 
         def handler(painted: dict[str, Any] | None, /, **values: Any) -> Any:
-            path, parameters = _split(values)
             # The last movement may be answered after the full picture of the same values: that one stays.
-            if path is None or self._missing(entry, parameters) or values == painted:
+            if self._incomplete(entry, values) or values == painted:
                 return gr.skip()
+            path, parameters = _split(values)
             content, full = read_small(path)
             if str(size := parameters.get("size", "")).isdecimal():  # strokes as large relative to the picture
                 parameters["size"] = max(32, round(int(size) * min(content.size) / min(full)))
@@ -105,6 +136,23 @@ class Studio:
             return painted
         return self.models.paint(name, content, parameters, report, photo)
 
+    def _asked(self, entry: Entry, values: Mapping[str, Any]) -> tuple[Image.Image, dict[str, Any], str | None]:
+        """The photo, the parameters and the photo's name. Raises ``ImageError``, ``ParameterError``."""
+        path, parameters = _split(values)
+        content = read(path)
+        if missing := self._missing(entry, parameters):
+            raise ParameterError(f"Choose first: {missing.lower()}.")
+        for field in declared(self.parameters(entry)):
+            if field.kind == "pictures" and field.name in parameters:
+                upload = parameters[field.name]
+                picture = read(upload, field.title.lower())
+                parameters[field.name] = Pictures([picture], names=[_file_name(upload)])
+        return content, parameters, _file_name(path) if path else None
+
+    def _incomplete(self, entry: Entry, values: Mapping[str, Any]) -> bool:
+        path, parameters = _split(values)
+        return path is None or self._missing(entry, parameters) is not None
+
     def _missing(self, entry: Entry, parameters: Mapping[str, Any]) -> str | None:
         for field in declared(self.parameters(entry)):
             if field.required and field.name not in parameters:
@@ -116,10 +164,16 @@ def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
     return values.get("photo"), given({name: value for name, value in values.items() if name != "photo"})
 
 
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
     def report(p: Progress) -> None:
         check(p)
-        if p.of > 1:
+        if "loss" in p.losses:
+            progress(p.step / p.of, desc=f"Step {p.step} of {p.of}, loss {p.losses['loss']:.3g}")
+        elif p.of > 1:
             progress((p.step, p.of), desc="Painting", unit="parts")
         else:
             progress(float(p.step), desc="Painting")

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import inspect
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 from PIL import Image
+from pydantic import Field
 
 gr = pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
@@ -32,10 +34,11 @@ from hub import registry  # noqa: E402
 from hub.errors import Cancelled, StylehubError  # noqa: E402
 from hub.files import example_photo  # noqa: E402
 from hub.images import read_recipe  # noqa: E402
-from hub.parameters import Declared, Parameters, declared  # noqa: E402
+from hub.parameters import Declared, Parameters, Shares, declared, validate  # noqa: E402
+from hub.pictures import Pictures  # noqa: E402
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
-from space import app, preset, previews  # noqa: E402
+from space import app, preset, previews, studio  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
 from space.photo import read  # noqa: E402
@@ -43,7 +46,7 @@ from tests.test_documents import blocks  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "data" / "space_api.json"
-SINGLE, FUSION = "/cin_25styles_single", "/cin_25styles_fusion"
+SINGLE, FUSION, ANY = "/cin_25styles_single", "/cin_25styles_fusion", "/gatys_arbitrary"
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,195 @@ def promised(demo: Any) -> dict[str, Any]:
         }
         for name, endpoint in endpoints.items()
     }
+
+
+# --- Any painting
+
+
+@pytest.fixture
+def painting_at(material: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A painting, and a perceptual network of random weights for the methods that look at it."""
+    monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
+    return handle_file(str(material / "paintings" / "red-stripes.png"))
+
+
+def test_any_painting(client: Client, photo_at: Any, painting_at: Any, photo_file: Path) -> None:
+    (before, after), picture, command, python = client.predict(
+        photo=photo_at, style=painting_at, iterations=2, size=64, api_name=ANY
+    )
+    assert Image.open(before).size == Image.open(after).size == Image.open(picture).size == Image.open(photo_file).size
+    assert Image.open(picture).tobytes() != Image.open(photo_file).tobytes()
+    assert command == "stylehub stylize gatys photo.png --size 64 --style red-stripes.png --iterations 2"
+    assert "style='red-stripes.png'" in python
+
+
+def test_previews_come_before_the_picture(
+    client: Client, photo_at: Any, painting_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio, "_PACE", 0.001)
+    job = client.submit(photo=photo_at, style=painting_at, iterations=21, patience=0, size=64, api_name=ANY)
+    last = job.result()
+    *previews, finished = [outputs for outputs in job.outputs() if isinstance(outputs[0], tuple | list)]
+    assert finished[1] == last[1]
+    assert len(previews) == 2, "one every ten iterations"
+    assert all(picture is None for _, picture, _, _ in previews), "an earlier result could be taken for this one"
+    assert len({Image.open(shown[1]).tobytes() for shown, *_ in [*previews, finished]}) == 3
+
+
+def test_a_cancelled_painting_gives_way_to_the_next(client: Client, photo_at: Any, painting_at: Any) -> None:
+    long = client.submit(photo=photo_at, style=painting_at, iterations=20000, patience=0, size=64, api_name=ANY)
+    while not long.outputs():
+        threading.Event().wait(0.05)
+    long.cancel()
+    assert client.predict(photo=photo_at, style=painting_at, iterations=1, size=64, api_name=ANY)[1]
+
+
+def test_paintings_that_are_none(client: Client, photo_at: Any, tmp_path: Path) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_bytes(b"hello")
+    assert "Choose first: painting" in refused(client, ANY, photo=photo_at, style=None)
+    assert "is of no known format" in refused(client, ANY, photo=photo_at, style=handle_file(str(text)))
+
+
+def test_no_file_of_the_server_is_a_painting(page: tuple[Any, str], photo_file: Path, painting_at: Any) -> None:
+    def answered(painting: str) -> str:
+        call = httpx.post(address, json={"data": [*uploaded(photo), *uploaded(painting), *rest]}, timeout=30)
+        return httpx.get(f"{address}/{call.json()['event_id']}", timeout=30).text
+
+    def uploaded(path: str) -> list[dict[str, Any]]:
+        return [{"path": path, "meta": {"_type": "gradio.FileData"}}]
+
+    with photo_file.open("rb") as file:
+        photo = httpx.post(page[1] + "gradio_api/upload", files={"files": file}, timeout=30).json()[0]
+    parameters = page[0].get_api_info()["named_endpoints"][ANY]["parameters"][2:]
+    short = {"iterations": 1, "size": "64"}
+    rest = [short.get(p["parameter_name"], p["parameter_default"]) for p in parameters]
+    address = f"{page[1]}gradio_api/call{ANY}"
+    assert "event: complete" in answered(photo)
+    for path in (str(ROOT / "examples" / "valley.jpg"), "/etc/hostname", "/dev/zero", "/nowhere.jpg"):
+        answer = answered(path)
+        assert "event: error" in answer, f"{path} was opened"
+        assert "complete" not in answer
+
+
+class Endless:
+    """Stands for a method that works until it is stopped."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def __call__(self, content: Image.Image, *, progress: Any, **_: Any) -> Any:
+        try:
+            while True:
+                progress(Progress(1, 100, {"loss": 0.5}, content))
+                threading.Event().wait(0.001)
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_what_is_stopped_keeps_its_preview_and_gives_back_the_accelerator(
+    end: str, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the visitor's Stop, or because nobody listens any more."""
+    monkeypatch.setattr(studio, "_PACE", 0.001)
+    endless, told = Endless(), []
+    whole = studio.Studio(Models(lambda name: endless))
+    request = SimpleNamespace(session_hash="someone")
+    values = {"photo": str(photo_file), "style": str(photo_file)}
+    handler = whole.paint(hub.info("gatys"), "arbitrary")
+    steps = handler(request, lambda step, desc: told.append((step, desc)), **values)
+    while not isinstance((outputs := next(steps))[0], tuple):
+        assert outputs[0] == gr.skip()
+    assert outputs[1:4] == (None, None, None)
+    assert told[-1] == (0.01, "Step 1 of 100, loss 0.5")
+    if end == "stop":
+        whole.stop(request)
+        after = list(steps)
+        assert all(outputs[0] == gr.skip() or Path(outputs[0][1]).is_file() for outputs in after)
+    else:
+        steps.close()
+    assert endless.ended.wait(30), "it works on for nobody"
+    assert whole.models.accelerator.acquire(timeout=30)
+
+
+def test_what_breaks_on_the_way_is_one_sentence_and_gives_back_the_accelerator(photo_file: Path) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise StylehubError("No such luck.")
+
+    whole = studio.Studio(Models(lambda name: broken))
+    values = {"photo": str(photo_file), "style": str(photo_file)}
+    steps = whole.paint(hub.info("gatys"), "arbitrary")(
+        SimpleNamespace(session_hash="x"), lambda *_, **__: None, **values
+    )
+    with pytest.raises(gr.Error, match="No such luck"):
+        list(steps)
+    assert whole.models.accelerator.acquire(timeout=30)
+
+
+def test_only_what_takes_minutes_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = studio.Studio(Models())
+    slow, fast = hub.info("gatys"), hub.info("cin-25styles")
+    assert inspect.isgeneratorfunction(whole.paint(slow, "arbitrary"))
+    assert not inspect.isgeneratorfunction(whole.paint(fast, "single"))
+    monkeypatch.setattr(studio.zero, "AVAILABLE", True)
+    assert not inspect.isgeneratorfunction(whole.paint(slow, "arbitrary")), "another process cannot report"
+
+
+PASTE = """
+from PIL import Image
+from pydantic import Field
+
+from hub.images import to_tensor
+from hub.method import Method
+from hub.parameters import Parameters
+from hub.pictures import Pictures
+
+
+class PasteParameters(Parameters):
+    style: Pictures = Field(title="Picture")
+
+
+class Posterize(Method):
+    Parameters = PasteParameters
+
+    def setup(self, config, tensors):
+        pass
+
+    def stylize(self, content, parameters, progress):
+        [(picture, _)] = parameters.style.read()
+        return to_tensor(picture.resize((content.shape[3], content.shape[2])))
+"""
+
+
+def test_a_fast_method_for_any_painting_appears_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo_at: Any, material: Path
+) -> None:
+    folder = tmp_path / "painter"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "method.py").write_text(PASTE)
+    catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", "painter.method:Posterize", 1)
+    (folder / "registry.yaml").write_text(catalogue.replace("[single]", "[arbitrary]"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("painter", "painter", group)])
+    registry._catalogue.cache_clear()
+    demo = None
+    try:
+        demo, address = app.serve(block=False)
+        own = Client(address, verbose=False, download_files=str(tmp_path))
+        job = own.submit(
+            photo=photo_at,
+            style=handle_file(str(material / "paintings/blue-dots.png")),
+            api_name="/posterize_arbitrary",
+        )
+        assert job.result()[2] == "stylehub stylize posterize photo.png --style blue-dots.png"
+        assert len(job.outputs()) == 1
+    finally:
+        if demo:
+            demo.close()
+        registry._catalogue.cache_clear()
+        sys.modules.pop("painter.method", None)
 
 
 # --- What it refuses, in one sentence, and goes on
@@ -288,6 +480,7 @@ class Everything(Parameters):
     many: list[str] = ["x", "y"]
     secret: Path | None = None
     count: int = 3
+    painting: Pictures | None = None
 
 
 @pytest.mark.parametrize("field", list(declared(Everything)), ids=lambda f: f.name)
@@ -299,6 +492,37 @@ def test_every_kind_of_parameter_has_a_control(field: Declared) -> None:
     assert made is not None
     assert made.label == field.title
     assert made.value == field.default
+
+
+class Ranges(Parameters):
+    share: float = Field(0.5, ge=0, le=1)
+    scale: float = Field(1.0, gt=0.05, le=8)
+    rate: float = Field(1.0, gt=0, le=100)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    layers: Shares = {"a": 0.5, "b": 1.0}
+
+
+def test_ranges_that_no_slider_can_serve_get_a_box() -> None:
+    made = {field.name: control(field) for field in declared(Ranges)}
+    assert isinstance(made["share"], gr.Slider)
+    assert made["share"].step == made["scale"].step == 0.01
+    assert isinstance(made["rate"], gr.Number)
+    assert isinstance(made["seed"], gr.Number)
+
+
+def test_shares_are_text_that_is_read_back() -> None:
+    field = next(f for f in declared(Ranges) if f.name == "layers")
+    text = control(field).value  # type: ignore[union-attr]
+    assert text == "a=0.5, b=1"
+    assert Ranges(layers=text) == Ranges()
+    with pytest.raises(StylehubError, match="names with shares, such as"):
+        validate(Ranges, {"layers": "a=b"})
+
+
+def test_a_control_may_start_elsewhere_than_at_the_default() -> None:
+    size = next(f for f in declared(Parameters) if f.name == "size")
+    assert control(size, 384).value == "384"  # type: ignore[union-attr]
+    assert control(size).value is None  # type: ignore[union-attr]
 
 
 def test_what_is_left_empty_is_not_passed_on() -> None:

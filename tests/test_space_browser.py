@@ -198,6 +198,44 @@ def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, 
     assert not foreign, f"the page asked for {foreign}"
 
 
+def test_any_painting(
+    chromium: Any, address: str, photo_path: Path, pictures: Path, material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two uploads; previews come while it works; Stop keeps the last one; the next run gives a picture to download."""
+    monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 400, "height": 900}, color_scheme="light")
+    page.get_by_role("tab", name="Any painting").click()
+    upload(page, "arbitrary", photo_path)
+    visible(page, ".pictures").locator("input[type=file]").last.set_input_files(
+        material / "paintings" / "red-stripes.png"
+    )
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.photo img')].filter(i => i.offsetParent).length === 2"
+    )
+    page.get_by_role("button", name="More").locator("visible=true").click()
+    for label, value in (("Working size", "64"), ("Iterations", "20000"), ("Patience", "0")):
+        page.get_by_label(label).locator("visible=true").first.fill(value)
+    paint, stop = (page.get_by_role("button", name=n, exact=True).locator("visible=true") for n in ("Paint", "Stop"))
+    download = visible(page, ".download")
+    paint.click()
+    preview = painted(page, painted(page, []))
+    visible(page, ".progress-level-inner").wait_for()
+    page.screenshot(path=pictures / "400-light-arbitrary.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    stop.click()
+    visible(page, ".progress-level-inner").wait_for(state="hidden")
+    stopped = sources(page)
+    assert len(stopped) == len(preview) == 2
+    assert download.is_disabled()
+    page.get_by_label("Iterations").locator("visible=true").first.fill("1")
+    paint.click()
+    painted(page, stopped)
+    page.get_by_text("Download PNG").locator("visible=true").wait_for()
+    assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
+
+
 def test_a_photo_by_paste_and_by_webcam(chromium: Any, address: str) -> None:
     """The two other ways in, each with a picture that only the browser has."""
     page = open_page(chromium, address, [], permissions=["camera", "clipboard-read", "clipboard-write"])
@@ -245,3 +283,4 @@ def test_it_fits(chromium: Any, address: str, photo_path: Path, pictures: Path, 
 def test_there_is_something_to_show() -> None:
     assert list_models("single")
     assert list_models("fusion")
+    assert list_models("arbitrary")
