@@ -208,6 +208,22 @@ def test_damaged_shards_and_samples(tmp_path: Path) -> None:
         Shards([tmp_path / "text.tar"]).image(0)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
+def test_gram_matrices_and_their_gradients(dtype: torch.dtype, tolerance: float) -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 6, 16, 12).to(dtype).requires_grad_()
+    exact = features.detach().double().requires_grad_()
+    by_hand = torch.einsum("nchw,ndhw->ncd", exact, exact) / (16 * 12)
+    gram = gram_matrix(features)
+    assert gram.dtype == torch.float32
+    assert torch.allclose(gram.double(), by_hand, atol=tolerance)
+    weights = torch.randn(2, 6, 6)
+    (gram * weights).sum().backward()
+    (by_hand * weights.double()).sum().backward()
+    assert features.grad is not None and exact.grad is not None
+    assert torch.allclose(features.grad.double(), exact.grad, atol=tolerance, rtol=tolerance)
+
+
 def test_losses_are_relative() -> None:
     features = torch.rand(2, 4, 6, 5)
     gram = gram_matrix(features)

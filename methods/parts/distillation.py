@@ -306,7 +306,7 @@ def pivots(moments: Tensor, count: int) -> list[int]:
         chosen.append(best)
         if (pivot := residual[best, best]) > 1e-12:
             column = residual[:, best] / pivot.sqrt()
-            residual = residual - torch.outer(column, column)
+            residual.addr_(column, column, alpha=-1)
     return sorted(chosen)
 
 

@@ -1,6 +1,7 @@
 """Perceptual losses, each relative to the size of its target so that every painting weighs the same."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +13,35 @@ STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 def gram_matrix(features: Tensor) -> Tensor:
     """Channel correlations ``F F^T / (H W)`` of features ``(N, C, H, W)``: ``(N, C, C)``, always in float32.
 
-    Gatys et al. 2016, equation 3, divided by the number of positions so that pictures of any size compare. The
-    features are scaled before the product because a sum over a million positions overflows half precision.
+    Gatys et al. 2016, equation 3, divided by the number of positions so that pictures of any size compare.
     """
-    n, c, h, w = features.shape
-    flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c).float() / (h * w) ** 0.5
+    flat = features.permute(0, 2, 3, 1).flatten(1, 2)
+    # float16 overflows in a sum over a million positions; bfloat16 does not, and is several times as fast on a CPU.
     with torch.autocast(features.device.type, enabled=False):
-        gram: Tensor = flat.transpose(1, 2) @ flat
+        gram: Tensor = _Gram.apply(flat if flat.dtype == torch.bfloat16 else flat.float())
     return gram
+
+
+class _Gram(torch.autograd.Function):
+    """``(N, positions, C)`` to ``(N, C, C)``, with a gradient of one product instead of autograd's two and a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor) -> Tensor:
+        ctx.save_for_backward(flat)
+        n, positions, channels = flat.shape
+        # Parts of the sum, each rounded once, added up in float32: bfloat16 is then good to 0.1 %.
+        parts = next(
+            p for p in (64, 32, 16, 8, 4, 2, 1) if p == 1 or (positions % p == 0 and positions >= 4 * p * channels)
+        )
+        cut = flat.reshape(n * parts, positions // parts, channels)
+        products = torch.bmm(cut.transpose(1, 2), cut).float()
+        return products.view(n, parts, channels, channels).sum(1) / positions
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (flat,) = ctx.saved_tensors
+        gradient = (gradients[0] + gradients[0].transpose(1, 2)) / flat.shape[1]
+        return torch.bmm(flat, gradient.to(flat.dtype))
 
 
 def relative_error(result: Tensor, target: Tensor, floor: float = 1e-12) -> Tensor:
