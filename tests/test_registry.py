@@ -99,7 +99,7 @@ def test_methods_never_import_gradio() -> None:
         ("    half: false\n", "", "mirror.half"),
         ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra"),
         ("      mirror: {", "      Mirror!: {", "mirror.models"),
-        ("methods:", "things:", "one mapping called 'methods'"),
+        ("methods:", "things:", "a mapping called 'methods'"),
         ("methods:", "methods: [", "not readable YAML"),
         ("tiling: none", "tiling: !!python/object/apply:os.system ['true']", "not readable YAML"),
     ],

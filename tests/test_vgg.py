@@ -1,5 +1,6 @@
 """The perceptual network: its layers against torchvision's architectures, and which one is taken."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,14 @@ import torch
 from torch import nn
 from torchvision.models import vgg as torchvision_vgg
 
+import hub
 from hub.errors import DownloadError, ParameterError, StylehubError, WeightsError
-from hub.weights import write_safetensors
+from hub.files import example_photo
+from hub.images import read_image, to_tensor
+from hub.registry import PACKAGE_ROOT, parts
+from hub.weights import read_metadata, sha256_of, write_safetensors
 from methods.parts.backbone import open_backbone
+from methods.parts.losses import gram_matrix, relative_error
 from methods.parts.vgg import ARCHITECTURES, VGG, read_vgg, torchvision_indices
 
 CONFIGURATIONS = {"VGG-16": "D", "VGG-19": "E"}
@@ -103,3 +109,32 @@ def test_what_works_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def _no_network(*_: object, **__: object) -> Path:
     raise DownloadError("The hub cannot be reached.")
+
+
+def test_the_bundled_network_is_whole_and_is_taken_when_there_is_no_other() -> None:
+    spec = parts()["vgg-slim"].weights
+    assert spec is not None and spec.folder is not None
+    folder = PACKAGE_ROOT / spec.folder
+    file = folder / spec.filename
+    assert (sha256_of(file), file.stat().st_size) == (spec.sha256, spec.bytes)
+    assert file.stat().st_size < 8e6
+    assert json.loads((folder / "config.json").read_text()) == json.loads(read_metadata(file)["config"])
+    network, name = open_backbone()
+    assert name == "vgg-slim"
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    with pytest.raises(ParameterError, match="vgg-slim has no layer 'relu5_3'"):
+        open_backbone("vgg-slim", layers=["relu5_3"])
+
+
+def test_the_bundled_network_knows_a_texture_from_another() -> None:
+    """Gram matrices of two parts of one texture are nearer than those of two textures, at every layer of style."""
+    photo = to_tensor(read_image(example_photo()).rgb.resize((384, 256)))
+    style = hub.load("cin-25styles", device="cpu", dtype="float32", styles=[])
+    one, other = style(photo, style="starry-night"), style(photo, style="great-wave")
+    layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+    network, _ = open_backbone("vgg-slim", layers=layers)
+    with torch.no_grad():
+        left, right, foreign = (network(p, layers) for p in (one[..., :192], one[..., 192:], other[..., 192:]))
+    for layer in layers:
+        grams = [gram_matrix(features[layer]) for features in (left, right, foreign)]
+        assert relative_error(grams[1], grams[0]) < 0.7 * relative_error(grams[2], grams[0]), layer

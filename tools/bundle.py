@@ -1,6 +1,7 @@
 """Put freshly trained weights into the package: copy them and write their size and sha256 into registry.yaml.
 
 python tools/bundle.py runs/cin/weights cin-25styles
+python tools/bundle.py runs/vgg-slim/weights vgg-slim
 """
 
 import re
@@ -8,15 +9,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from hub.registry import info
+from hub.registry import info, parts
 from hub.weights import sha256_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def bundle(source: Path, name: str) -> None:
-    """Copy ``source/{model.safetensors, config.json}`` into the folder of the model ``name``."""
-    spec = info(name).model.weights
+    """Copy ``source/{model.safetensors, config.json}`` into the folder of the model or part ``name``."""
+    spec = parts()[name].weights if name in parts() else info(name).model.weights
     if spec is None or spec.folder is None:
         raise SystemExit(f"{name} has no bundled weights in registry.yaml")
     target = ROOT / spec.folder
@@ -26,7 +27,7 @@ def bundle(source: Path, name: str) -> None:
     weights = target / spec.filename
     registry = ROOT / "registry.yaml"
     text = registry.read_text(encoding="utf-8")
-    start = text.index(f"      {name}:\n")
+    start = re.search(rf"^ +{re.escape(name)}:\n", text, re.MULTILINE).start()  # type: ignore[union-attr]
     block = text[start:]
     block = re.sub(r'sha256: "?[0-9a-f]{64}"?', f'sha256: "{sha256_of(weights)}"', block, count=1)
     block = re.sub(r"bytes: \d+", f"bytes: {weights.stat().st_size}", block, count=1)

@@ -9,29 +9,38 @@ scores come from ``eval.json`` beside it, which ``stylehub eval MODEL -o eval.js
 
 import json
 import re
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import hub
+from benchmarks.__main__ import TABLES
 from hub.flags import rows
 from hub.method import Method
 from hub.registry import PACKAGE_ROOT, Entry
+
+QUOTED = ("peer", "megapixels", "batch")  # the speed tables that the README quotes
 
 
 def render(name: str) -> str:
     """The card of the model ``name`` with every drawn part up to date."""
     method = hub.load(name, device="cpu", styles=[])
     entry = method.entry
-    assert entry.model.weights is not None
-    folder = PACKAGE_ROOT / str(entry.model.weights.folder)
-    scores = json.loads((folder / "eval.json").read_text(encoding="utf-8"))
-    parts = {
-        "facts": facts(entry),
-        "styles": styles(method, scores),
-        "parameters": parameters(method),
-    }
-    text = (folder / "README.md").read_text(encoding="utf-8")
+    path = card(entry)
+    parts = {"facts": facts(entry), "parameters": parameters(method)}
+    if method.styles:
+        scores = json.loads((path.parent / "eval.json").read_text(encoding="utf-8"))
+        parts["styles"] = styles(method, scores)
+    text = path.read_text(encoding="utf-8")
     text = re.sub(r"\A---\n(.*?\n)?---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
     return fill(text, parts)
+
+
+def card(entry: Entry) -> Path:
+    """Where the card lies: with the weights, or with the code of a method that has none."""
+    weights = entry.model.weights
+    folder = weights.folder if weights and weights.folder else f"methods/{entry.method_id}"
+    return PACKAGE_ROOT / folder / "README.md"
 
 
 def render_readme() -> str:
@@ -50,7 +59,15 @@ def render_readme() -> str:
         f"trained on ({result['photos']}); better than the peer on both distances for {result['better_on_both']} of "
         f"{len(result['ours'])} paintings.",
     ]
-    return fill((PACKAGE_ROOT / "README.md").read_text(encoding="utf-8"), {"quality": "\n".join(lines)})
+    measured = {table: measured_table(table) for table in QUOTED}
+    return fill((PACKAGE_ROOT / "README.md").read_text(encoding="utf-8"), {"quality": "\n".join(lines), **measured})
+
+
+def measured_table(table: str) -> str:
+    """A committed result of ``python -m benchmarks``, drawn as that command draws it."""
+    result = json.loads((PACKAGE_ROOT / "benchmarks" / "results" / f"{table}.json").read_text(encoding="utf-8"))
+    drawn: str = import_module(TABLES[table]).render(result)
+    return drawn
 
 
 def fill(text: str, parts: dict[str, str]) -> str:
@@ -66,33 +83,31 @@ def fill(text: str, parts: dict[str, str]) -> str:
 
 def front_matter(entry: Entry) -> str:
     """What the model hub reads."""
-    assert entry.model.weights is not None
-    arxiv = entry.method.paper.url.rpartition("/")[2]
+    weights, url = entry.model.weights, entry.method.paper.url
+    arxiv = f", 'arxiv:{url.rpartition('/')[2]}'" if "arxiv.org" in url else ""
     return (
         "---\n"
-        f"license: {entry.model.weights.license.lower()}\n"
+        f"license: {(weights.license if weights else entry.method.code_license).lower()}\n"
         "library_name: stylehub\n"
         "pipeline_tag: image-to-image\n"
-        f"tags: [style-transfer, neural-style-transfer, {entry.method_id}, 'arxiv:{arxiv}']\n"
+        f"tags: [style-transfer, neural-style-transfer, {entry.method_id}{arxiv}]\n"
         "---\n"
     )
 
 
 def facts(entry: Entry) -> str:
     """Method, paper, file."""
-    weights, paper = entry.model.weights, entry.method.paper
-    assert weights is not None
-    return "\n".join(
-        [
-            "| | |",
-            "|---|---|",
-            f"| method | `{entry.method_id}`: {paper.authors} {paper.year}, [{paper.title}]({paper.url}) |",
-            f"| tasks | {', '.join(entry.tasks)} |",
-            f"| file | `{weights.filename}`, {weights.bytes or 0:,} bytes, sha256 `{weights.sha256}` |",
-            f"| licence | weights {weights.license}, code {entry.method.code_license} |",
-            f"| tiling | {entry.method.tiling} |",
-        ]
-    )
+    weights, paper, code = entry.model.weights, entry.method.paper, entry.method.code_license
+    lines = [
+        "| | |",
+        "|---|---|",
+        f"| method | `{entry.method_id}`: {paper.authors} {paper.year}, [{paper.title}]({paper.url}) |",
+        f"| tasks | {', '.join(entry.tasks)} |",
+    ]
+    if weights:
+        lines.append(f"| file | `{weights.filename}`, {weights.bytes or 0:,} bytes, sha256 `{weights.sha256}` |")
+    lines.append(f"| licence | weights {weights.license}, code {code} |" if weights else f"| licence | code {code} |")
+    return "\n".join([*lines, f"| tiling | {entry.method.tiling} |"])
 
 
 def styles(method: Method, scores: dict[str, Any]) -> str:
@@ -120,9 +135,8 @@ def parameters(method: Method) -> str:
 def main() -> None:
     """Refresh the README and every card of a model that ships with weights."""
     for entry in hub.list():
-        if entry.source == "stylehub" and entry.model.weights and entry.model.weights.folder:
-            card = PACKAGE_ROOT / entry.model.weights.folder / "README.md"
-            card.write_text(render(entry.name), encoding="utf-8")
+        if entry.source == "stylehub":
+            card(entry).write_text(render(entry.name), encoding="utf-8")
     (PACKAGE_ROOT / "README.md").write_text(render_readme(), encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 python tools/sheets.py hero                      # docs/valley.jpg, from examples/valley.jpg
 python tools/sheets.py card MODEL PHOTO ...      # the card's sheet: every style on every photo
+python tools/sheets.py paintings PAINTING ...    # methods/gatys/sheet.jpg: the example photo by each painting
 """
 
 import sys
@@ -42,6 +43,16 @@ def card(name: str, photos: list[Path]) -> None:
     save(contact_sheet(cells, columns=5, captions=captions), ROOT / str(weights.folder) / "sheet.jpg")
 
 
+def optimised(paintings: list[Path]) -> None:
+    """The example photo, optimised by each painting at 384 pixels."""
+    method = hub.load("gatys")
+    photo = read_image(ROOT / "examples" / "valley.jpg").rgb
+    made = [method(photo, style=painting, size=384) for painting in paintings]
+    cells = [picture.resize((480, 320), Image.Resampling.LANCZOS) for picture in made]
+    captions = [painting.stem.replace("-", " ").capitalize() for painting in paintings]
+    save(contact_sheet(cells, columns=3, captions=captions), ROOT / "methods" / "gatys" / "sheet.jpg")
+
+
 def save(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,5 +66,7 @@ if __name__ == "__main__":
             hero()
         case ["card", name, *paths]:
             card(name, [Path(path) for path in paths])
+        case ["paintings", *paths]:
+            optimised([Path(path) for path in paths])
         case _:
             raise SystemExit(__doc__)

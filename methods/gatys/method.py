@@ -21,7 +21,7 @@ from hub.images import at_short_side, read_image, to_image, to_tensor
 from hub.method import Method
 from hub.parameters import ADVANCED, File, Parameters, Shares
 from hub.pictures import Pictures
-from hub.progress import Progress, ProgressCallback
+from hub.progress import Pace, Progress, ProgressCallback
 from hub.runtime import keep_freed_memory, out_of_memory
 from methods.gatys.curves import draw_curves
 from methods.parts.backbone import Backbone, open_backbone
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 SMALLEST = 64  # short side in pixels that is worked at: relu5_1 has four places left
 COARSEST = 256
-PREVIEW_EVERY = 10  # iterations
+PREVIEW_EVERY = 1.0  # seconds
 
 
 class GatysParameters(Parameters):
@@ -40,10 +40,10 @@ class GatysParameters(Parameters):
 
     style: Pictures = Field(title="Painting", description="A painting, or several with their shares.")
     iterations: int = Field(
-        120, ge=1, le=20000, title="Iterations", description="Steps at the working size; the coarser ones have as many."
+        200, ge=1, le=20000, title="Iterations", description="Steps at the working size; the coarser ones have as many."
     )
     style_weight: float = Field(
-        20.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
+        30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
     )
     content_weight: float = Field(
         1.0,
@@ -160,7 +160,7 @@ class Gatys(Method):
                 raise ParameterError(f"The weights of the {name} layers are zero or more; one of them is not.")
         style = parameters.style_weight * sum(parameters.style_layers.values())
         if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
-            raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 20.")
+            raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 30.")
         return parameters
 
     def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
@@ -232,7 +232,7 @@ class Gatys(Method):
         sizes = scales(photo.shape[2], photo.shape[3], parameters.coarse_to_fine)
         picture = self.first(photo, parameters)
         history: list[dict[str, float]] = []
-        of = len(sizes) * parameters.iterations
+        of, pace = len(sizes) * parameters.iterations, Pace()
         for number, size in enumerate(sizes):
             scaled = resized(photo, size)
             targets = self.targets(scaled, paintings, network, parameters)
@@ -241,7 +241,7 @@ class Gatys(Method):
                 history.append(losses)
                 done = number * parameters.iterations + step
                 preview = None
-                if step % PREVIEW_EVERY == 0 or step == parameters.iterations:
+                if pace.due(PREVIEW_EVERY) or step == parameters.iterations:
                     preview = to_image(optimisation.picture.detach())
                 if done < of:
                     progress(Progress(done, of, losses, preview))
@@ -317,12 +317,14 @@ class Optimisation:
             )
 
         def closure() -> Tensor:
+            with torch.no_grad():
+                self.picture.clamp_(0, 1)  # whatever lies outside would be lost in the end
             parts = self.losses()
             latest.update({name: value.item() for name, value in parts.items()})
             # Times the number of pixels: a gradient of one millionth is taken for zero by L-BFGS.
             self.picture.grad = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
             if latest["loss"] < self.least:
-                self.least, self.best = latest["loss"], self.picture.detach().clone().clamp_(0, 1)
+                self.least, self.best = latest["loss"], self.picture.detach().clone()
             return parts["loss"].detach() * self.picture[0, 0].numel()
 
         flat = Flatness(p.patience)
