@@ -19,7 +19,7 @@ ENTRIES = hub.list()
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 def test_every_model_keeps_the_contract(entry: Entry, photo: Image.Image, tmp_path: Path) -> None:
     method = hub.load(entry.name, device="cpu")
-    parameters: dict[str, object] = {"iterations": 2} if entry.method.iterative else {}
+    parameters: dict[str, object] = {"iterations": 8} if entry.method.iterative else {}
     if "style-names" in entry.method.inputs:
         parameters["style"] = next(iter(method.styles))
     if "style-images" in entry.method.inputs:
