@@ -581,6 +581,8 @@ def _stylize(
                 if not latest or to_stdout:
                     raise
                 stopped = target.with_name(f"{target.stem}-stopped.png")
+                values = method.resolve(method.Parameters(**parameters))
+                latest[0].info["stylehub"] = method.describe(values, photo, strength_map)
                 save(latest[0], stopped, overwrite=True)
                 print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
                 raise typer.Exit(130) from None

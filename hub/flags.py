@@ -70,7 +70,7 @@ def _value(field: Declared, values: list[str]) -> Any:
             raise ParameterError(f"{field.option} takes names with shares, such as {field.option} name=0.6.") from None
     if field.kind == "pictures":
         pictures = [_path_with_share(value) for value in values]
-        return pictures if len(pictures) > 1 else pictures[0][0]
+        return pictures if len(pictures) > 1 or pictures[0][1] != 1 else pictures[0][0]
     if field.kind == "list":
         return [part for value in values for part in value.split(",") if part]
     if len(values) > 1:

@@ -74,6 +74,7 @@ def load(
         offline=offline,
         endpoint=endpoint,
     )
+    method.fetching = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
     adopt_styles(method, styles)
     return method
 

@@ -54,6 +54,9 @@ class Method(ABC):
     ) -> None:
         self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
         self.compile = compile  # whether the user asked for torch.compile; methods that cannot use it need not
+        self.fetching: dict[
+            str, Any
+        ] = {}  # how `hub.load` was told to use the hub: offline, cache_dir, endpoint, token
         self.added: dict[str, str] = {}  # styles learnt later: their names and the sha256 of their files
 
     @abstractmethod

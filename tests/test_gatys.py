@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 import hub
-from hub.errors import ImageError, ParameterError, StylehubError
+from hub.errors import DownloadError, ImageError, ParameterError, StylehubError
+from hub.flags import parse
 from hub.method import Method
 from hub.pictures import Pictures
 from hub.progress import Progress
@@ -201,12 +202,29 @@ def test_bad_input(gatys: Method, photo: Image.Image, painting: Image.Image, tmp
         ({"style": [(painting, 0)]}, ParameterError, "do not sum to zero"),
         ({"style": painting, "style_weight": 0, "content_weight": 0}, ParameterError, "nothing to optimise"),
         ({"style": painting, "style_layers": {"relu1_1": -1}}, ParameterError, "zero or more"),
+        ({"style": painting, "style_layers": {"relu1_1": 0}}, ParameterError, "weigh nothing together"),
+        ({"style": painting, "curves": Path(__file__)}, ParameterError, "exists; give --curves another name"),
         ({"style": painting, "backbone": "resnet"}, ParameterError, "backbone"),
         ({"style": painting, "iterations": 0}, ParameterError, "iterations"),
     ]
     for parameters, kind, message in cases:
         with pytest.raises(kind, match=message):
             gatys(photo, **parameters)
+
+
+def test_a_share_of_a_single_painting_is_checked_too() -> None:
+    assert parse(GatysParameters, ["--style", "a.png=-1"])[0] == {"style": [("a.png", -1.0)]}
+    assert parse(GatysParameters, ["--style", "a.png"])[0] == {"style": "a.png"}
+    assert parse(GatysParameters, ["--style", "a=b.png"])[0] == {"style": "a=b.png"}
+
+
+def test_offline_makes_no_request(painting: Image.Image, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("looked up a host")
+
+    monkeypatch.setattr("socket.getaddrinfo", never)
+    with pytest.raises(DownloadError, match="--backbone vgg-slim works"):
+        hub.load("gatys", device="cpu", offline=True)(photo, style=painting, backbone="vgg-19")
 
 
 def test_layers_that_do_not_exist(photo: Image.Image, painting: Image.Image, material: Path) -> None:

@@ -158,6 +158,10 @@ class Gatys(Method):
         for name, layers in (("content", parameters.content_layers), ("style", parameters.style_layers)):
             if any(weight < 0 for weight in layers.values()):
                 raise ParameterError(f"The weights of the {name} layers are zero or more; one of them is not.")
+        if parameters.style_weight and not sum(parameters.style_layers.values()) > 0:
+            raise ParameterError("The style layers weigh nothing together; give one of them a weight above zero.")
+        if parameters.curves and parameters.curves.exists():
+            raise ParameterError(f"{parameters.curves} exists; give --curves another name, one for each picture.")
         style = parameters.style_weight * sum(parameters.style_layers.values())
         if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
             raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 30.")
@@ -213,6 +217,7 @@ class Gatys(Method):
                 pooling=parameters.pooling,
                 device=self.device,
                 dtype=self.dtype,
+                fetching=self.fetching,
             )
             for layer in layers:
                 network.channels(layer)

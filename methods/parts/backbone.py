@@ -3,9 +3,9 @@
 import json
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -28,11 +28,13 @@ def open_backbone(
     pooling: Literal["max", "average"] = "max",
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    fetching: Mapping[str, Any] | None = None,
 ) -> tuple[VGG, str]:
     """The frozen network as far as the deepest of ``layers``, and what it is called.
 
     "auto" is the VGG of the file ``vgg``, or of the one that STYLEHUB_VGG names; else VGG-19 when it was downloaded
-    before; else the bundled ``vgg-slim``. "vgg-19" alone may download it. Borders are reflected.
+    before; else the bundled ``vgg-slim``. "vgg-19" alone may download it, ``fetching`` as ``hub.load`` was told to (offline,
+    cache_dir, endpoint, token). Borders are reflected.
 
     Raises ``ParameterError``, ``WeightsError`` or ``DownloadError``, each with what works instead.
     """
@@ -41,11 +43,11 @@ def open_backbone(
     assert vgg19 is not None
     if name == "auto":
         if path is None:
-            path = cached_weights(vgg19)
+            path = cached_weights(vgg19, (fetching or {}).get("cache_dir"))
         name = "vgg-slim" if path is None else "auto"
     elif name == "vgg-19" and path is None:
         try:
-            path = find_weights(vgg19, root=None)
+            path = find_weights(vgg19, root=None, **(fetching or {}))
         except DownloadError as error:
             raise DownloadError(
                 f"{error} Without it --backbone vgg-slim works, or --vgg with a file of your own."
