@@ -520,7 +520,9 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
         return
     print(command(recipe))
     print(python_line(recipe))
-    print(f"weights sha256 {recipe.get('weights')}, stylehub {recipe.get('stylehub')}")
+    by = f"weights sha256 {recipe['weights']}" if recipe.get("weights") else "no weights of its own"
+    network = recipe.get("perceptual_network")
+    print(f"{by}{f', optimised by {network}' if network else ''}, stylehub {recipe.get('stylehub')}")
 
 
 # --- What the commands share

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import hub
+from hub.cli import app
 from hub.errors import DownloadError, ImageError, ParameterError, StylehubError
 from hub.flags import parse
 from hub.method import Method
@@ -225,6 +226,17 @@ def test_offline_makes_no_request(painting: Image.Image, photo: Image.Image, mon
     monkeypatch.setattr("socket.getaddrinfo", never)
     with pytest.raises(DownloadError, match="--backbone vgg-slim works"):
         hub.load("gatys", device="cpu", offline=True)(photo, style=painting, backbone="vgg-19")
+
+
+def test_show_says_which_network_optimised(
+    photo: Image.Image, painting: Image.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = hub.load("gatys", device="cpu")(photo, style=painting, iterations=2, size=64)
+    hub.save(image, tmp_path / "out.png")
+    with pytest.raises(SystemExit) as stopped:
+        app(["show", str(tmp_path / "out.png")])
+    assert stopped.value.code == 0
+    assert "no weights of its own, optimised by vgg-slim, stylehub" in capsys.readouterr().out
 
 
 def test_layers_that_do_not_exist(photo: Image.Image, painting: Image.Image, material: Path) -> None:
