@@ -582,10 +582,11 @@ def _stylize(
             except KeyboardInterrupt:
                 if not latest or to_stdout:
                     raise
-                stopped = target.with_name(f"{target.stem}-stopped.png")
+                names = (f"{target.stem}-stopped{number}.png" for number in ("", *range(2, 10_000)))
+                stopped = next(path for path in map(target.with_name, names) if not path.exists())
                 values = method.resolve(method.Parameters(**parameters))
                 latest[0].info["stylehub"] = method.describe(values, photo, strength_map)
-                save(latest[0], stopped, overwrite=True)
+                save(latest[0], stopped)
                 print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
                 raise typer.Exit(130) from None
             if to_stdout:

@@ -122,8 +122,9 @@ def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
         return "choice", tuple(map(str, get_args(plain)))
     if any(get_origin(option) is dict for option in options):
         return "shares", ()
-    if any(getattr(option, "__name__", "") == "Pictures" for option in options):
-        return "pictures", ()
+    for option in options:
+        if kind := getattr(option, "declared_kind", None):  # a type that has a control of its own says so
+            return kind, ()
     if get_origin(plain) is list:
         return "list", ()
     return {bool: "flag", int: "integer", float: "number", Path: "path"}.get(plain, "text"), ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL import Image
 from pydantic import GetCoreSchemaHandler
@@ -20,6 +20,8 @@ class Pictures:
     It is made of a path, bytes, an open file or a PIL image; of a list of them; of a mapping of paths to shares; or of a
     list of (picture, share). Nothing is opened before ``read``.
     """
+
+    declared_kind: ClassVar = "pictures"
 
     def __init__(
         self,

@@ -120,6 +120,7 @@ def method_entry(method_id: str) -> Entry:
         raise UnknownName(f"{error} A method from another package must be installed first.") from None
 
 
+@cache
 def parts() -> dict[str, Part]:
     """The networks of the built-in registry that methods share, by name."""
     return {

@@ -121,10 +121,8 @@ class Cin(Method):
     def stylize(self, content: Tensor, parameters: CinParameters, progress: ProgressCallback) -> Tensor:
         mix = self.mix(parameters.style).expand(len(content), -1)
         height, width = content.shape[-2:]
-        content = content.to(
-            self.dtype
-        )  # and the caller's copy, perhaps the only other one, need not stay: 48 megapixels
-        padded = pad_to_multiple(content)  # are 0.6 GB in float32
+        # 48 megapixels are 0.6 GB in float32: neither this copy nor the caller's, perhaps the last one, need stay.
+        padded = pad_to_multiple(content := content.to(self.dtype))
         del content
         for tile in [None, *self.tiles] if height * width <= self.whole_pixels else self.tiles:
             try:

@@ -219,8 +219,6 @@ class Gatys(Method):
                 dtype=self.dtype,
                 fetching=self.fetching,
             )
-            for layer in layers:
-                network.channels(layer)
             logger.info("Optimising by the features of %s.", label)
             self._backbone = wanted, network, label
         return self._backbone[1]

@@ -12,7 +12,7 @@ import torch
 from hub.errors import DownloadError, ParameterError, WeightsError
 from hub.registry import PACKAGE_ROOT, parts
 from hub.weights import cached_weights, find_weights, load_strict, read_metadata, read_safetensors
-from methods.parts.vgg import ARCHITECTURES, VGG, vgg_of
+from methods.parts.vgg import ARCHITECTURES, VGG, read_vgg
 
 Backbone = Literal["auto", "vgg-slim", "vgg-16", "vgg-19"]
 VARIABLE = "STYLEHUB_VGG"  # the environment variable that says where a VGG lies
@@ -61,9 +61,7 @@ def open_backbone(
         network, label = read_slim(layers, pooling), "vgg-slim"
     else:
         assert path is not None
-        state = {key.removeprefix("features."): tensor for key, tensor in read_safetensors(path).items()}
-        last = max(layers, key=lambda layer: layer[4:])
-        network = vgg_of(state, path, last, padding="reflect", pooling=pooling)
+        network = read_vgg(path, max(layers, key=lambda layer: layer[4:]), padding="reflect", pooling=pooling)
         label = next(label for label, blocks in ARCHITECTURES.items() if blocks == network.blocks)
         if name in ("vgg-16", "vgg-19") and label.lower() != name:
             raise WeightsError(f"{path} is a {label}, not a {name.upper()}; give another file, or --backbone auto.")

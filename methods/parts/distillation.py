@@ -27,7 +27,7 @@ from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
 from hub.weights import write_safetensors
-from methods.parts.losses import relative_error
+from methods.parts.losses import gram_matrix, relative_error
 from methods.parts.vgg import ARCHITECTURES, VGG, read_vgg
 
 BLOCKS = tuple(tuple(width // 2 for width in block) for block in ARCHITECTURES["VGG-16"])
@@ -82,7 +82,7 @@ class Student(nn.Module):
 
     def embedded_gram(self, layer: str, features: Tensor) -> Tensor:
         """The Gram matrix of the embedded features, which need not be computed for it: ``E G E^T``."""
-        gram = second_moments(features)
+        gram = gram_matrix(features)
         with torch.autocast(features.device.type, enabled=False):
             matrix = cast(nn.Conv2d, self.embeddings[layer]).weight[:, :, 0, 0]
             embedded: Tensor = matrix @ gram @ matrix.T
@@ -171,7 +171,7 @@ class SlimRecipe(Recipe):
         seen = torch.cat([batch["photos"], batch["paintings"], own])
         with torch.no_grad():
             wanted = self.teacher(seen, LAYERS)
-            wanted_grams = {layer: second_moments(wanted[layer]) for layer in GRAM_LAYERS}
+            wanted_grams = {layer: gram_matrix(wanted[layer]) for layer in GRAM_LAYERS}
         features = self.network(seen, LAYERS)
         grams = {layer: self.network.embedded_gram(layer, features[layer]) for layer in GRAM_LAYERS}
         estimates = {layer: self.network.embeddings[layer](features[layer]) for layer in LAYERS}
@@ -258,12 +258,6 @@ def error(features: Tensor, wanted: Tensor, energy: float) -> Tensor:
     difference = features - wanted
     squares = (difference * difference).sum((1, 2, 3)).float()  # torch adds up half precision in float32
     return squares / (wanted[0].numel() * energy)
-
-
-def second_moments(features: Tensor) -> Tensor:
-    """``gram_matrix`` in the precision of the features, added up in float32: three times as fast, good to 1 %."""
-    flat = features.permute(0, 2, 3, 1).flatten(1, 2)
-    return torch.bmm(flat.transpose(1, 2), flat).float() / flat.shape[1]
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 Simonyan & Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition".
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -125,18 +125,6 @@ def read_vgg(
     """
     path = Path(weights)
     state = {key.removeprefix("features."): tensor for key, tensor in read_safetensors(path).items()}
-    return vgg_of(state, path, last, padding=padding, pooling=pooling)
-
-
-def vgg_of(
-    state: Mapping[str, Tensor],
-    path: Path,
-    last: str,
-    *,
-    padding: Literal["zeros", "reflect"] = "zeros",
-    pooling: Literal["max", "average"] = "max",
-) -> VGG:
-    """``read_vgg`` of tensors that were read from ``path``."""
     complaints = []
     for architecture, blocks in ARCHITECTURES.items():
         network = VGG(blocks, last, padding=padding, pooling=pooling)
