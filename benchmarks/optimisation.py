@@ -3,8 +3,8 @@
     python -m benchmarks optimisation --painting painting.jpg --vgg vgg16.safetensors
 
 The tutorial's recipe (as in PyTorch's "Neural Transfer Using PyTorch"): one scale, from the photo, L-BFGS with torch's
-defaults (20 inner iterations, a history of 100), the picture clamped before every evaluation. Ours goes from coarse to
-fine, and an evaluation at half the size counts as a whole one.
+defaults (20 inner iterations, a history of 100), the picture clamped before every evaluation. Beyond 512 pixels ours goes
+from coarse to fine, and an evaluation at half the size counts as a whole one.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photo", type=Path, help="the picture of the documents when left out")
     parser.add_argument("--vgg", type=Path, help="a VGG as safetensors; the best at hand when left out")
     parser.add_argument("--side", type=count, default=512, help="side of the square photo in pixels")
-    parser.add_argument("--iterations", type=count, default=120, help="of ours, at each scale")
+    parser.add_argument("--iterations", type=count, default=120, help="of ours, at the full size")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from hub.images import read_image, to_tensor
     from hub.parameters import validate
     from hub.pictures import Pictures
-    from methods.gatys.method import Gatys, Optimisation
+    from methods.gatys.method import Gatys, Optimisation, targets
 
     method = hub.load("gatys")
     assert isinstance(method, Gatys)
@@ -48,14 +48,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         parameters = method.resolve(validate(method.Parameters, values))
         network = method.backbone(parameters)
         paintings = [(read_image(painting).rgb, 1.0)]
-        targets = method.targets(content, paintings, network, parameters)
-        judge = Optimisation(content, targets, network, parameters)
+        wanted = targets(content, paintings, network, parameters)
+        judge = Optimisation(content, wanted, network, parameters)
         evaluations: list[object] = []
         started = time.perf_counter()
         ours = method.paint(content, paintings, network, parameters, evaluations.append)
         ours_s = time.perf_counter() - started
         started = time.perf_counter()
-        theirs = tutorial(Optimisation(content, targets, network, parameters), len(evaluations) + 1)
+        theirs = tutorial(Optimisation(content, wanted, network, parameters), len(evaluations) + 1)
         rows.append(
             {
                 "painting": painting.stem,

@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +62,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "limit": options.limit,
         "size": options.size,
         "better_on_both": sum(ours[n].style < peer[n].style and ours[n].content < peer[n].content for n in ours),
-        "average": {"ours": asdict(average(ours)), "peer": asdict(average(peer))},
-        "ours": {name: asdict(scores) for name, scores in ours.items()},
-        "peer": {name: asdict(scores) for name, scores in peer.items()},
+        "average": {"ours": average(ours).measured(), "peer": average(peer).measured()},
+        "ours": {name: scores.measured() for name, scores in ours.items()},
+        "peer": {name: scores.measured() for name, scores in peer.items()},
     }
 
 

@@ -153,7 +153,7 @@ def info(method: "Method", as_json: Json = False) -> None:
     """One model: its styles, its flags, its paper and its licences."""
     from hub.flags import rows
 
-    entry, weights = method.entry, method.entry.model.weights
+    entry, model = method.entry, method.entry.model
     flags = [
         dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)
     ]
@@ -168,11 +168,14 @@ def info(method: "Method", as_json: Json = False) -> None:
     paper = entry.method.paper
     print(f"paper     {paper.authors} {paper.year}: {paper.title}, {paper.url}")
     print(f"tasks     {', '.join(entry.tasks)}; pictures of any size, tiling {entry.method.tiling}")
-    print(f"licences  code {entry.method.code_license}, weights {weights.license if weights else 'none needed'}")
-    if weights:
-        where = f"{weights.repo_id}@{weights.revision}" if weights.revision else "bundled only"
-        size = f"{weights.bytes / 1e6:.2f} MB, " if weights.bytes else ""
-        print(f"weights   {size}sha256 {weights.sha256}, {where}")
+    print(f"licences  code {entry.method.code_license}, weights {', '.join(model.licenses) or 'none needed'}")
+    if model.files:
+        first, one = model.files[0], len(model.files) == 1
+        where = f"{first.repo_id}@{first.revision}" if first.revision else "bundled only"
+        size = f"{sum(file.bytes or 0 for file in model.files) / 1e6:.2f} MB"
+        print(
+            f"weights   {size if one else f'{len(model.files)} files of {size} in all'}, sha256 {model.sha256}, {where}"
+        )
     if method.styles:
         print()
         table = Table(_whole("style"), "title", "artist", "year", box=None, pad_edge=False)
@@ -434,16 +437,18 @@ def evaluate(
     size: Annotated[int, typer.Option(min=64, help="Short side in pixels.")] = 512,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
     style: Annotated[list[str] | None, typer.Option(help="Only these styles; may be repeated.")] = None,
+    gap: Annotated[
+        bool, typer.Option("--gap", help="The optimality gap too: optimises every picture further, a minute each.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the JSON to this file too.")] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Measure a model: distance to the painting, distance to the photo, edges kept."""
-    from dataclasses import asdict
-
     from hub.evaluation import average, evaluate, read_photos
     from hub.images import find_named, read_image
     from hub.names import resolve
+    from methods.gatys.gap import gap_by
     from methods.parts.vgg import read_vgg
 
     if output and output.exists() and not overwrite:
@@ -461,6 +466,7 @@ def evaluate(
             pictures,
             network,
             size=size,
+            gap=gap_by(vgg, method.device) if gap else None,
             progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
     result = {
@@ -470,8 +476,8 @@ def evaluate(
         "photos": Path(photos).name,
         "limit": limit,
         "dtype": str(method.dtype).removeprefix("torch."),
-        "average": asdict(average(scores)),
-        "styles": {name: asdict(s) for name, s in scores.items()},
+        "average": average(scores).measured(),
+        "styles": {name: s.measured() for name, s in scores.items()},
     }
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -481,9 +487,10 @@ def evaluate(
         return
     from rich.table import Table
 
-    table = Table(_whole("style name"), "style", "content", "edges", "untouched", box=None, pad_edge=False)
+    headings = ["style", "content", "edges", "untouched", *(["gap"] if gap else [])]
+    table = Table(_whole("style name"), *headings, box=None, pad_edge=False)
     for name, s in [*scores.items(), ("average", average(scores))]:
-        table.add_row(name, *(f"{v:.3f}" for v in (s.style, s.content, s.edges, s.untouched_style)))
+        table.add_row(name, *(f"{v:.3f}" for v in s.measured().values()))
     _console().print(table)
 
 

@@ -24,13 +24,19 @@ class Scores:
     ``style``: squared difference of Gram matrices over the mean square of the painting's, mean over relu1_2,
     relu2_2, relu3_3 and relu4_3 of VGG-16. ``content``: squared difference at relu3_3 over the mean square of the
     photo's features. ``edges``: structural similarity of edge maps, 1 is all edges kept. ``untouched_style``: the
-    style distance of the photo itself (its content distance is 0).
+    style distance of the photo itself (its content distance is 0). ``gap``: the total loss over the least that
+    optimisation reaches from there, if it was asked for.
     """
 
     style: float
     content: float
     edges: float
     untouched_style: float
+    gap: float | None = None
+
+    def measured(self) -> dict[str, float]:
+        """The scores by name, ``gap`` only if it was asked for."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @torch.inference_mode()
@@ -41,11 +47,13 @@ def evaluate(
     vgg: VGG,
     *,
     size: int = 512,
+    gap: Callable[[Image.Image, Image.Image, Image.Image], float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Scores]:
     """Scores of ``stylise(photo, name)`` for every painting by name; photos and paintings at ``size`` on the short side.
 
-    VGG-16 runs in float32 on the device it is on. ``progress`` counts pictures.
+    VGG-16 runs in float32 on the device it is on. ``gap`` of (result, photo, painting) is measured too when it is given:
+    see ``methods/gatys/gap.py``. ``progress`` counts pictures.
     """
     device = vgg.mean.device
     resized = [at_short_side(photo, size) for photo in photos]
@@ -62,7 +70,8 @@ def evaluate(
         }
         rows = []
         for index, photo in enumerate(resized):
-            result = to_tensor(stylise(photo, name)).to(device)
+            picture = stylise(photo, name)
+            result = to_tensor(picture).to(device)
             if result.shape != pixels[index].shape:
                 result = F.interpolate(result, pixels[index].shape[-2:], mode="bicubic", antialias=True).clamp(0, 1)
             features = vgg(result, STYLE_LAYERS)
@@ -74,6 +83,7 @@ def evaluate(
                     structural_similarity(edge_map(result), photo_edges[index]).item(),
                     untouched.item(),
                 ]
+                + ([gap(picture, photo, painting)] if gap else [])
             )
             if progress:
                 progress(number * len(resized) + index + 1, len(paintings) * len(resized))
@@ -83,7 +93,7 @@ def evaluate(
 
 def average(scores: Mapping[str, Scores]) -> Scores:
     """The mean over all styles."""
-    values = [list(asdict(s).values()) for s in scores.values()]
+    values = [list(s.measured().values()) for s in scores.values()]
     return Scores(*torch.tensor(values, dtype=torch.float64).mean(0).tolist())
 
 

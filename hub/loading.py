@@ -102,15 +102,15 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
 
 def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
     """The class that ``entry`` (or another ``dotted_path`` of it) names. Raises ``RegistryError`` when it does not exist."""
-    module_name, _, class_name = (dotted_path or entry.method.plugin).partition(":")
+    dotted_path = dotted_path or entry.method.plugin
     try:
-        module = (
-            _folder_module(entry.root, module_name) if entry.external and entry.root else import_module(module_name)
-        )
-        return getattr(module, class_name)
+        if entry.external and entry.root:
+            module_name, _, class_name = dotted_path.partition(":")
+            return getattr(_folder_module(entry.root, module_name), class_name)
+        return named_class(dotted_path)
     except Exception as error:  # a stranger's module may raise anything while it is imported
         raise RegistryError(
-            f"The method {entry.method_id!r} of {entry.source} points to {module_name}:{class_name}, which does not load: {error}."
+            f"The method {entry.method_id!r} of {entry.source} points to {dotted_path}, which does not load: {error}."
         ) from error
 
 
@@ -121,7 +121,7 @@ def named_class(dotted_path: str) -> Any:
 
 
 def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
-    if entry.model.weights is None:
+    if entry.model.weights is None:  # needs none, or has a file for each style: see Method.variant
         return _build(entry, None, how)
     path = find_weights(entry.model.weights, root=entry.root, **options)
     return _build(entry, path, how)
@@ -158,20 +158,7 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     from hub.method import Method
     from hub.runtime import choose_device, choose_dtype
 
-    config: dict[str, Any] = {}
-    tensors: dict[str, torch.Tensor] = {}
-    if path is not None:
-        config = _config(path)
-        if "adds_to" in config:
-            base = config.get("model")
-            raise WeightsError(
-                f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}])."
-            )
-        tensors = read_safetensors(path)
-        if config.pop("method", None) != entry.method_id:
-            raise WeightsError(
-                f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
-            )
+    config, tensors = read_weights(path, entry) if path else ({}, {})
     place = choose_device(how.device)
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
@@ -180,11 +167,25 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
         entry,
         place,
         choose_dtype(how.dtype, place, entry.method.half),
-        sha256_of(path) if path else None,
+        sha256_of(path) if path else entry.model.sha256,
         how.compile,
     )
     method.setup(config, tensors)
     return method
+
+
+def read_weights(path: Path, entry: Entry) -> "tuple[dict[str, Any], dict[str, torch.Tensor]]":
+    """Configuration and tensors of weights for the method of ``entry``. Raises ``WeightsError`` for any other file."""
+    config = _config(path)
+    if "adds_to" in config:
+        base = config.get("model")
+        raise WeightsError(f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}]).")
+    tensors = read_safetensors(path)
+    if config.pop("method", None) != entry.method_id:
+        raise WeightsError(
+            f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
+        )
+    return config, tensors
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -74,6 +74,17 @@ class Method(ABC):
         """Take one more ``style``, which ``stylehub add-style`` learnt on these very weights (``tensors``: untrusted)."""
         raise StylehubError(f"{self.entry.name} cannot be taught further styles.")
 
+    def variant(self, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Configuration and tensors of the style ``name``, for models with a file of weights for each style.
+
+        Raises ``DownloadError`` or ``WeightsError``.
+        """
+        from hub.loading import read_weights
+        from hub.weights import find_weights
+
+        spec = self.entry.model.file(name)
+        return read_weights(find_weights(spec, root=self.entry.root, **self.fetching), self.entry)
+
     @property
     def styles(self) -> Mapping[str, Style]:
         """The styles that this model knows by name; empty when it takes any."""

@@ -4,19 +4,20 @@ Three sources, in this order: the built-in ``registry.yaml``; a ``registry.yaml`
 names itself in the entry-point group ``stylehub.methods``; a folder given to ``hub.load("./folder")``.
 """
 
+import hashlib
 import os
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from hub.errors import RegistryError, UnknownName
 from hub.names import resolve
-from hub.weights import WeightsSpec
+from hub.weights import File, Repository, WeightsSpec
 
 NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
@@ -41,12 +42,54 @@ class Paper(_Data):
     url: Annotated[str, StringConstraints(pattern=r"^https://")]
 
 
+class Variant(File):
+    """One style of a model that has a file of weights for each, called after it."""
+
+    title: str
+    artist: str = ""
+    year: str = ""
+
+
 class Model(_Data):
-    """One set of trained weights of a method, or the method as it is when it needs none."""
+    """Trained weights of a method: one file, or one for each style; or the method as it is when it needs none."""
 
     title: str
     summary: str
     weights: WeightsSpec | None = None
+    repository: Repository | None = None  # where the files of the variants are
+    variants: dict[Name, Variant] = Field(default_factory=dict, description="styles with files of their own")
+
+    @model_validator(mode="after")
+    def _one_kind_of_weights(self) -> Self:
+        if bool(self.variants) != bool(self.repository) or (self.variants and self.weights):
+            raise ValueError("give weights, or variants and their repository, or neither")
+        return self
+
+    def file(self, variant: str) -> WeightsSpec:
+        """The file of one variant."""
+        assert self.repository
+        known = self.variants[variant]
+        return WeightsSpec(
+            **dict(self.repository), filename=f"{variant}.safetensors", sha256=known.sha256, bytes=known.bytes
+        )
+
+    @property
+    def files(self) -> list[WeightsSpec]:
+        """Every file of weights."""
+        return [self.weights] if self.weights else [self.file(name) for name in self.variants]
+
+    @property
+    def licenses(self) -> list[str]:
+        """Under which licences the weights are, each once."""
+        return list(dict.fromkeys(file.license for file in self.files))
+
+    @property
+    def sha256(self) -> str | None:
+        """What all the weights hash to: of several files, the hash of their names and hashes."""
+        if not self.variants:
+            return self.weights.sha256 if self.weights else None
+        lines = "".join(f"{name} {variant.sha256}\n" for name, variant in self.variants.items())
+        return hashlib.sha256(lines.encode()).hexdigest()
 
 
 class MethodEntry(_Data):

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hub import __version__
 from hub.errors import DownloadError, WeightsError
@@ -32,9 +33,20 @@ _PATH = f"{_PART}(/{_PART})*"
 
 logger = logging.getLogger(__name__)
 
+Config = TypeVar("Config", bound=BaseModel)
 
-class WeightsSpec(BaseModel):
-    """Which file a registry entry stands on, and what it must contain to the byte.
+
+class File(BaseModel):
+    """What a file must contain to the byte."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int | None = Field(None, gt=0, description="left out where only the hash is known")
+
+
+class Repository(BaseModel):
+    """Where files are published.
 
     Without a ``revision`` the repository does not exist yet and only the bundled copy is used: ``folder``, relative
     to the package's root, in the layout of its repository (README.md, config.json, model.safetensors).
@@ -44,17 +56,20 @@ class WeightsSpec(BaseModel):
 
     repo_id: Annotated[str, Field(pattern=f"^{_PART}/{_PART}$")] | None = None
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
-    filename: str = Field("model.safetensors", pattern=rf"^{_PATH}\.safetensors$")
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int | None = Field(None, gt=0, description="left out where only the hash is known")
     license: str = Field(min_length=1)
     folder: Annotated[str, Field(pattern=f"^{_PATH}$")] | None = None
 
     @model_validator(mode="after")
-    def _revision_of_something(self) -> WeightsSpec:
+    def _revision_of_something(self) -> Self:
         if self.revision and not self.repo_id:
             raise ValueError("a revision needs the repo_id it belongs to")
         return self
+
+
+class WeightsSpec(Repository, File):
+    """Which file of a repository a registry entry stands on."""
+
+    filename: str = Field("model.safetensors", pattern=rf"^{_PATH}\.safetensors$")
 
 
 # --- Finding and checking
@@ -343,6 +358,29 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
             f"{path} could not be written ({error.strerror}): free some space or choose another folder; "
             "a file that was there before is unchanged."
         ) from error
+
+
+def write_model(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+    """A folder that ``hub.load`` reads: ``model.safetensors``, its configuration in the metadata and as ``config.json``.
+
+    Numbers are stored as float16; what needs more is not for this function.
+    """
+    halves = {name: tensor.half() for name, tensor in tensors.items()}
+    write_safetensors(folder / "model.safetensors", halves, {"config": json.dumps(config)})
+    text = json.dumps(config, indent=2, ensure_ascii=False)
+    write_whole(folder / "config.json", f"{text}\n".encode())
+
+
+def checked_config(kind: type[Config], config: Mapping[str, Any], source: str) -> Config:
+    """What weights say of themselves as a ``kind``. Raises ``WeightsError`` naming the field at fault."""
+    try:
+        return kind.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise WeightsError(
+            f"{source}: the weights' configuration is wrong at {where} ({first['msg']}); get them again."
+        ) from None
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path | str) -> None:

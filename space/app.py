@@ -111,10 +111,10 @@ def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any],
         logging.getLogger("stylehub.space").warning("%s", error)
         gr.Markdown(f"This model cannot be shown. {error}")
         return None
-    paper, weights = entry.method.paper, entry.model.weights
+    paper, licences = entry.method.paper, ", ".join(entry.model.licenses)
     gr.Markdown(
         f"{entry.model.summary} After [{paper.title}]({paper.url}), {paper.authors}, {paper.year}. "
-        f"Code {entry.method.code_license}{f', weights {weights.license}' if weights else ''}.",
+        f"Code {entry.method.code_license}{f', weights {licences}' if licences else ''}.",
         elem_classes=["about"],
     )
     if panel.style is None:

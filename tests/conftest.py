@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from hub.weights import write_safetensors
-from methods.cin.network import ConditionalStyleNetwork
+from methods.parts.transformation import ImageTransformationNetwork
 from methods.parts.vgg import ARCHITECTURES, torchvision_indices
 
 torch.set_num_threads(2)
@@ -27,10 +27,10 @@ def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.delenv("STYLEHUB_PLUGINS", raising=False)
 
 
-def random_network(styles: int = 3, width: int = 4, seed: int = 0) -> ConditionalStyleNetwork:
+def random_network(styles: int = 3, width: int = 4, seed: int = 0) -> ImageTransformationNetwork:
     """A network whose every row of scales and shifts differs, so that mixing styles up cannot go unseen."""
     torch.manual_seed(seed)
-    network = ConditionalStyleNetwork(styles, width)
+    network = ImageTransformationNetwork(styles, width)
     for name, parameter in network.named_parameters():
         if ".norm." in name:
             parameter.data += 0.3 * torch.randn_like(parameter)

@@ -9,9 +9,9 @@ from PIL import Image
 
 import hub
 from hub.errors import ParameterError, UnknownName, WeightsError
-from methods.cin.folded import FoldedNetwork
-from methods.cin.network import ConditionalStyleNetwork
+from methods.parts.folded import FoldedNetwork
 from methods.parts.normalisation import ConditionalInstanceNorm
+from methods.parts.transformation import ImageTransformationNetwork
 from tests.conftest import STYLES, random_network
 
 GOLDEN = Path(__file__).parent / "data"
@@ -20,10 +20,10 @@ GOLDEN_STYLES = ["van-gogh-starry-night", "dore-little-red-riding-hood", "mondri
 
 def test_the_papers_architecture() -> None:
     """1.68 million numbers, and 3,206 more for every style: 2 x 1,603 feature maps."""
-    one, two = (sum(p.numel() for p in ConditionalStyleNetwork(n, 32).parameters()) for n in (1, 2))
+    one, two = (sum(p.numel() for p in ImageTransformationNetwork(n, 32).parameters()) for n in (1, 2))
     assert two - one == 3206
     assert one == pytest.approx(1.68e6, rel=0.01)
-    layers = ConditionalStyleNetwork(1, 32).layers
+    layers = ImageTransformationNetwork(1, 32).layers
     assert [layer.convolution.out_channels for layer in layers] == [32, 64, 128, *[128] * 10, 64, 32, 3]
     assert [layer.kernel for layer in layers] == [9, *[3] * 14, 9]
     assert [layer.activation for layer in layers][3:13] == ["relu", "none"] * 5
@@ -133,7 +133,7 @@ def test_centre_crop_works_on_the_middle_square(tiny_model: Path, photo: Image.I
 def test_large_pictures_are_tiled_and_the_same(tiny_model: Path, photo: Image.Image) -> None:
     style = hub.load(tiny_model, device="cpu", dtype="float32")
     whole = np.asarray(style(photo, style="klee-senecio"), np.int16)
-    style.whole_pixels = 100
+    style.painter.whole_pixels = 100
     tiled = np.asarray(style(photo, style="klee-senecio"), np.int16)
     assert np.abs(whole - tiled).max() <= 1
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hub.progress import Progress
-from hub.tiling import run_tiled
-from methods.cin.method import pad_to_multiple
+from methods.parts.painter import pad_to_multiple
+from methods.parts.tiling import run_tiled
 from tests.conftest import random_network
 
 

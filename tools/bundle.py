@@ -2,6 +2,7 @@
 
 python tools/bundle.py runs/cin/weights cin-25styles
 python tools/bundle.py runs/vgg-slim/weights vgg-slim
+python tools/bundle.py runs/udnie/weights fast-art/picabia-udnie
 """
 
 import re
@@ -16,18 +17,26 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def bundle(source: Path, name: str) -> None:
-    """Copy ``source/{model.safetensors, config.json}`` into the folder of the model or part ``name``."""
-    spec = parts()[name].weights if name in parts() else info(name).model.weights
+    """Copy ``source/{model.safetensors, config.json}`` into the folder of the model or part ``name``.
+
+    Of a model with a file for each style (``model/style``) the configuration lies in the file's metadata alone.
+    """
+    model, _, style = name.partition("/")
+    if style:
+        spec = info(model).model.file(style)
+    else:
+        spec = parts()[name].weights if name in parts() else info(name).model.weights
     if spec is None or spec.folder is None:
         raise SystemExit(f"{name} has no bundled weights in registry.yaml")
     target = ROOT / spec.folder
     target.mkdir(parents=True, exist_ok=True)
-    for file in (spec.filename, "config.json"):
-        shutil.copyfile(source / file, target / file)
+    shutil.copyfile(source / "model.safetensors", target / spec.filename)
+    if not style:
+        shutil.copyfile(source / "config.json", target / "config.json")
     weights = target / spec.filename
     registry = ROOT / "registry.yaml"
     text = registry.read_text(encoding="utf-8")
-    start = re.search(rf"^ +{re.escape(name)}:\n", text, re.MULTILINE).start()  # type: ignore[union-attr]
+    start = re.search(rf"^ +{re.escape(style or name)}:\n", text, re.MULTILINE).start()  # type: ignore[union-attr]
     block = text[start:]
     block = re.sub(r'sha256: "?[0-9a-f]{64}"?', f'sha256: "{sha256_of(weights)}"', block, count=1)
     block = re.sub(r"bytes: \d+", f"bytes: {weights.stat().st_size}", block, count=1)

@@ -38,8 +38,8 @@ def render(name: str) -> str:
 
 def card(entry: Entry) -> Path:
     """Where the card lies: with the weights, or with the code of a method that has none."""
-    weights = entry.model.weights
-    folder = weights.folder if weights and weights.folder else f"methods/{entry.method_id}"
+    files = entry.model.files
+    folder = files[0].folder if files and files[0].folder else f"methods/{entry.method_id}"
     return PACKAGE_ROOT / folder / "README.md"
 
 
@@ -83,11 +83,11 @@ def fill(text: str, parts: dict[str, str]) -> str:
 
 def front_matter(entry: Entry) -> str:
     """What the model hub reads."""
-    weights, url = entry.model.weights, entry.method.paper.url
+    url = entry.method.paper.url
     arxiv = f", 'arxiv:{url.rpartition('/')[2]}'" if "arxiv.org" in url else ""
     return (
         "---\n"
-        f"license: {(weights.license if weights else entry.method.code_license).lower()}\n"
+        f"license: {(entry.model.licenses or [entry.method.code_license])[0].lower()}\n"
         "library_name: stylehub\n"
         "pipeline_tag: image-to-image\n"
         f"tags: [style-transfer, neural-style-transfer, {entry.method_id}{arxiv}]\n"
@@ -97,16 +97,17 @@ def front_matter(entry: Entry) -> str:
 
 def facts(entry: Entry) -> str:
     """Method, paper, file."""
-    weights, paper, code = entry.model.weights, entry.method.paper, entry.method.code_license
+    paper, code = entry.method.paper, entry.method.code_license
     lines = [
         "| | |",
         "|---|---|",
         f"| method | `{entry.method_id}`: {paper.authors} {paper.year}, [{paper.title}]({paper.url}) |",
         f"| tasks | {', '.join(entry.tasks)} |",
     ]
-    if weights:
-        lines.append(f"| file | `{weights.filename}`, {weights.bytes or 0:,} bytes, sha256 `{weights.sha256}` |")
-    lines.append(f"| licence | weights {weights.license}, code {code} |" if weights else f"| licence | code {code} |")
+    for file in entry.model.files:
+        lines.append(f"| file | `{file.filename}`, {file.bytes or 0:,} bytes, sha256 `{file.sha256}` |")
+    licences = ", ".join(entry.model.licenses)
+    lines.append(f"| licence | weights {licences}, code {code} |" if licences else f"| licence | code {code} |")
     return "\n".join([*lines, f"| tiling | {entry.method.tiling} |"])
 
 

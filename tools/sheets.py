@@ -32,15 +32,14 @@ def hero(name: str = "cin-25styles") -> None:
 def card(name: str, photos: list[Path]) -> None:
     """Every style on every photo, five styles a row, the photos' central squares at 512 pixels."""
     style = hub.load(name, styles=[])
-    weights = style.entry.model.weights
-    assert weights is not None
+    folder = style.entry.model.files[0].folder
     squares = [ImageOps.fit(read_image(photo).rgb, (512, 512), Image.Resampling.LANCZOS) for photo in photos]
     cells, captions = [], []
     for known in style.styles.values():
         made = [style(square, style=known.name).resize((200, 200), Image.Resampling.LANCZOS) for square in squares]
         cells.append(contact_sheet(made, columns=min(2, len(made)), gap=2))
         captions.append(f"{known.artist}: {known.title}")
-    save(contact_sheet(cells, columns=5, captions=captions), ROOT / str(weights.folder) / "sheet.jpg")
+    save(contact_sheet(cells, columns=5, captions=captions), ROOT / str(folder) / "sheet.jpg")
 
 
 def optimised(paintings: list[Path]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from hub.weights import read_metadata, read_safetensors, write_safetensors
+from hub.weights import read_metadata, read_safetensors, write_model
 
 
 def soup(first: Path, second: Path, share: float, out: Path) -> None:
@@ -23,10 +23,8 @@ def soup(first: Path, second: Path, share: float, out: Path) -> None:
     trainings = [config.pop("training") for config in configs]
     if configs[0] != configs[1] or a.keys() != b.keys():
         raise SystemExit("the two models differ in more than their numbers")
-    mean = {name: torch.lerp(a[name].float(), b[name].float(), share).half() for name in a}
-    config = configs[0] | {"training": {"mean_of": trainings, "share_of_the_second": share}}
-    write_safetensors(out / "model.safetensors", mean, {"config": json.dumps(config)})
-    (out / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    mean = {name: torch.lerp(a[name].float(), b[name].float(), share) for name in a}
+    write_model(out, mean, configs[0] | {"training": {"mean_of": trainings, "share_of_the_second": share}})
 
 
 if __name__ == "__main__":

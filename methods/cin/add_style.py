@@ -14,10 +14,10 @@ from torch import Tensor
 
 from hub.images import to_image
 from methods.cin.method import Cin
-from methods.cin.network import ConditionalStyleNetwork
-from methods.cin.training import PerceptualRecipe, PerceptualSettings
 from methods.parts.losses import total_variation
 from methods.parts.normalisation import ConditionalInstanceNorm
+from methods.parts.perceptual import PerceptualRecipe, PerceptualSettings
+from methods.parts.transformation import ImageTransformationNetwork
 
 
 class AddStyleSettings(PerceptualSettings):
@@ -45,7 +45,7 @@ class AddStyleRecipe(PerceptualRecipe):
         self.network = with_one_row(base.network, self.nearest(base.network)).to(device)
 
     @torch.no_grad()
-    def nearest(self, network: ConditionalStyleNetwork) -> int:
+    def nearest(self, network: ImageTransformationNetwork) -> int:
         """The trained style with the least loss on a few crops: half of the way is behind it."""
         photos = torch.stack([self.crops.crop(index, 128) for index in range(2)]).to(self.device)
         losses = []
@@ -69,22 +69,22 @@ class AddStyleRecipe(PerceptualRecipe):
         return {"loss": loss.mean(), "content": content.mean(), "style": style.mean() / len(self.grams)}
 
     @torch.no_grad()
-    def sheet(self, network: ConditionalStyleNetwork) -> Image.Image:
+    def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
         """One crop in the style as far as it is learnt."""
         photo = self.crops.crop(0, 256)[None].to(self.device)
         return to_image(network(photo, photo.new_ones(1, 1)).float())
 
-    def export(self, network: ConditionalStyleNetwork, folder: Path, facts: dict[str, object]) -> None:
+    def export(self, network: ImageTransformationNetwork, folder: Path, facts: dict[str, object]) -> None:
         raise NotImplementedError("a row is no model; `row` gives its tensors")
 
-    def row(self, network: ConditionalStyleNetwork) -> dict[str, Tensor]:
+    def row(self, network: ImageTransformationNetwork) -> dict[str, Tensor]:
         """What ``Cin.adopt`` takes: scale and shift of every layer, ``(1, channels)``."""
         return {name: tensor for name, tensor in network.state_dict().items() if ".norm." in name}
 
 
-def with_one_row(network: ConditionalStyleNetwork, style: int) -> ConditionalStyleNetwork:
+def with_one_row(network: ImageTransformationNetwork, style: int) -> ImageTransformationNetwork:
     """A network with the filters of ``network``, frozen, and a single row to learn that starts as a copy of ``style``'s."""
-    one = ConditionalStyleNetwork(1, network.width)
+    one = ImageTransformationNetwork(1, network.width)
     for name, tensor in network.state_dict().items():
         one.state_dict()[name].copy_(tensor[style : style + 1] if ".norm." in name else tensor)
     one.requires_grad_(False)

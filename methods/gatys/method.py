@@ -23,6 +23,7 @@ from hub.parameters import ADVANCED, File, Parameters, Shares
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.runtime import keep_freed_memory, out_of_memory
+from methods.gatys.coordinates import Coordinates, color_covariance
 from methods.gatys.curves import draw_curves
 from methods.parts.backbone import Backbone, open_backbone
 from methods.parts.losses import gram_matrix, relative_error, total_variation
@@ -31,8 +32,11 @@ from methods.parts.vgg import VGG
 logger = logging.getLogger(__name__)
 
 SMALLEST = 64  # short side in pixels that is worked at: relu5_1 has four places left
-COARSEST = 256
+COARSEST = 512
 PREVIEW_EVERY = 1.0  # seconds
+FIRST_STEP = 0.01  # mean length of the first step of L-BFGS
+CONTENT_LAYERS = {"conv4_2": 0.5, "conv5_2": 0.5}
+STYLE_LAYERS = {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2}
 
 
 class GatysParameters(Parameters):
@@ -40,7 +44,7 @@ class GatysParameters(Parameters):
 
     style: Pictures = Field(title="Painting", description="A painting, or several with their shares.")
     iterations: int = Field(
-        200, ge=1, le=20000, title="Iterations", description="Steps at the working size; the coarser ones have as many."
+        200, ge=1, le=20000, title="Iterations", description="Steps at the working size; the coarser ones have a third."
     )
     style_weight: float = Field(
         30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
@@ -91,7 +95,7 @@ class GatysParameters(Parameters):
     coarse_to_fine: bool = Field(
         True,
         title="Coarse to fine",
-        description="Begin at 256 pixels and double: strokes stay large in large pictures.",
+        description="Begin at 512 pixels and double: strokes stay large in large pictures.",
         json_schema_extra=ADVANCED,
     )
     pooling: Literal["max", "average"] = Field(
@@ -107,13 +111,13 @@ class GatysParameters(Parameters):
         json_schema_extra=ADVANCED,
     )
     content_layers: Shares = Field(
-        {"conv4_2": 0.5, "conv5_2": 0.5},
+        CONTENT_LAYERS,
         title="Content layers",
         description="Layers that see the photo, with weights.",
         json_schema_extra=ADVANCED,
     )
     style_layers: Shares = Field(
-        {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2},
+        STYLE_LAYERS,
         title="Style layers",
         description="Layers that see the painting, with weights.",
         json_schema_extra=ADVANCED,
@@ -140,10 +144,11 @@ class GatysParameters(Parameters):
 
 @dataclass
 class Targets:
-    """What the picture is to have: features of the photo, Gram matrices of the paintings."""
+    """What the picture is to have: features of the photo, Gram matrices of the paintings, and about what colours."""
 
     content: Mapping[str, Tensor]
     grams: Mapping[str, Tensor]
+    colors: Tensor
 
 
 class Gatys(Method):
@@ -235,16 +240,17 @@ class Gatys(Method):
         sizes = scales(photo.shape[2], photo.shape[3], parameters.coarse_to_fine)
         picture = self.first(photo, parameters)
         history: list[dict[str, float]] = []
-        of, pace = len(sizes) * parameters.iterations, Pace()
-        for number, size in enumerate(sizes):
+        steps = [-(-parameters.iterations // 3)] * (len(sizes) - 1) + [parameters.iterations]
+        of, pace = sum(steps), Pace()
+        for number, (size, iterations) in enumerate(zip(sizes, steps, strict=True)):
             scaled = resized(photo, size)
-            targets = self.targets(scaled, paintings, network, parameters)
-            optimisation = Optimisation(resized(picture, size), targets, network, parameters)
-            for step, losses in enumerate(optimisation.steps(), start=1):
+            wanted = targets(scaled, paintings, network, parameters)
+            optimisation = Optimisation(resized(picture, size), wanted, network, parameters)
+            for step, losses in enumerate(optimisation.steps(iterations), start=1):
                 history.append(losses)
-                done = number * parameters.iterations + step
+                done = sum(steps[:number]) + step
                 preview = None
-                if pace.due(PREVIEW_EVERY) or step == parameters.iterations:
+                if pace.due(PREVIEW_EVERY) or step == iterations:
                     preview = to_image(optimisation.picture.detach())
                 if done < of:
                     progress(Progress(done, of, losses, preview))
@@ -263,18 +269,21 @@ class Gatys(Method):
         noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(parameters.seed)).to(self.device)
         return noise if parameters.start == "noise" else torch.lerp(photo, noise, 0.6)
 
-    @torch.no_grad()
-    def targets(
-        self, photo: Tensor, paintings: list[tuple[Image.Image, float]], network: VGG, parameters: GatysParameters
-    ) -> Targets:
-        """Features of ``photo`` and the mean Gram matrices of the paintings, at the scale of ``photo``."""
-        side = max(32, round(min(photo.shape[-2:]) * parameters.style_scale))
-        grams: dict[str, Tensor] = {}
-        for painting, share in paintings:
-            pixels = to_tensor(at_short_side(painting, side)).to(self.device)
-            for layer, features in network(pixels, parameters.style_layers).items():
-                grams[layer] = grams.get(layer, 0) + share * gram_matrix(features)
-        return Targets(network(photo, parameters.content_layers), grams)
+
+@torch.no_grad()
+def targets(
+    photo: Tensor, paintings: list[tuple[Image.Image, float]], network: VGG, parameters: GatysParameters
+) -> Targets:
+    """Features of ``photo`` and the mean Gram matrices of the paintings, at the scale of ``photo``."""
+    side = max(32, round(min(photo.shape[-2:]) * parameters.style_scale))
+    grams: dict[str, Tensor] = {}
+    seen = [photo]
+    for painting, share in paintings:
+        pixels = to_tensor(at_short_side(painting, side)).to(photo.device)
+        seen.append(pixels)
+        for layer, features in network(pixels, parameters.style_layers).items():
+            grams[layer] = grams.get(layer, 0) + share * gram_matrix(features)
+    return Targets(network(photo, parameters.content_layers), grams, color_covariance(*seen))
 
 
 class Optimisation:
@@ -283,6 +292,7 @@ class Optimisation:
     def __init__(self, start: Tensor, targets: Targets, network: VGG, parameters: GatysParameters) -> None:
         self.targets, self.network, self.parameters = targets, network, parameters
         self.picture = start.clone().requires_grad_()
+        self.coordinates = Coordinates(start, targets.colors)
         self.best = start  # the picture of the least loss so far
         self.least = float("inf")
         self.layers = {*parameters.content_layers, *parameters.style_layers}
@@ -303,16 +313,19 @@ class Optimisation:
         loss = p.content_weight * content + p.style_weight * style + p.variation_weight * variation
         return {"loss": loss[0], "content": content[0], "style": style[0], "variation": variation[0]}
 
-    def steps(self) -> Iterator[dict[str, float]]:
-        """The losses of one iteration after another, until they are done, flat, or no numbers any more."""
+    def steps(self, iterations: int) -> Iterator[dict[str, float]]:
+        """The losses of up to ``iterations``, one after another, until they are done, flat, or no numbers any more."""
         p, latest = self.parameters, {"loss": float("nan")}
+        z = torch.zeros_like(self.picture).requires_grad_()
         optimizer: torch.optim.Optimizer
         if p.optimizer == "adam":
-            optimizer = torch.optim.Adam([self.picture], lr=0.02 * p.learning_rate)
+            optimizer = torch.optim.Adam([z], lr=0.005 * p.learning_rate)
         else:
+            # The first step of L-BFGS has the learning rate as the sum of its lengths. It must be long enough to show
+            # the curvature through the noise of half precision.
             optimizer = torch.optim.LBFGS(
-                [self.picture],
-                lr=p.learning_rate,
+                [z],
+                lr=FIRST_STEP * z.numel() * p.learning_rate,
                 max_iter=1,
                 history_size=20,
                 tolerance_grad=0,
@@ -321,19 +334,25 @@ class Optimisation:
 
         def closure() -> Tensor:
             with torch.no_grad():
-                self.picture.clamp_(0, 1)  # whatever lies outside would be lost in the end
+                free = self.coordinates.picture(z)
+                self.picture.copy_(free.clamp(0, 1))
             parts = self.losses()
             latest.update({name: value.item() for name, value in parts.items()})
             # Times the number of pixels: a gradient of one millionth is taken for zero by L-BFGS.
-            self.picture.grad = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
+            gradient = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
+            # What lies outside of [0, 1] shows no effect: it may come back, but not go further.
+            gradient[((free < 0) & (gradient > 0)) | ((free > 1) & (gradient < 0))] = 0
+            z.grad = self.coordinates.gradient(gradient)
             if latest["loss"] < self.least:
                 self.least, self.best = latest["loss"], self.picture.detach().clone()
             return parts["loss"].detach() * self.picture[0, 0].numel()
 
         flat = Flatness(p.patience)
-        for _ in range(p.iterations):
+        for _ in range(iterations):
             optimizer.step(closure)  # type: ignore[no-untyped-call]
-            if not torch.isfinite(self.picture).all() or not latest["loss"] < float("inf"):
+            if p.optimizer == "l-bfgs":
+                optimizer.param_groups[0]["lr"] = p.learning_rate
+            if not torch.isfinite(z).all() or not latest["loss"] < float("inf"):
                 logger.warning(
                     "The losses are no numbers any more; the best picture before is kept. Lower --learning-rate or --style-weight."
                 )

@@ -10,7 +10,6 @@ misjudges. So the student optimises some pictures all the while it learns, a few
 teacher corrects it on those.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -26,7 +25,7 @@ from hub.images import to_image, to_tensor
 from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
-from hub.weights import write_safetensors
+from hub.weights import write_model
 from methods.parts.losses import gram_matrix, relative_error
 from methods.parts.vgg import ARCHITECTURES, VGG, read_vgg
 
@@ -244,13 +243,7 @@ class SlimRecipe(Recipe):
             root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
             tensors[f"projections.{layer}.weight"] = root[:, :, None, None]
         config = {"part": "vgg-slim", "blocks": BLOCKS, "last": LAST, "projected": LAYERS, "training": facts}
-        folder.mkdir(parents=True, exist_ok=True)
-        write_safetensors(
-            folder / "model.safetensors",
-            {name: tensor.half().contiguous() for name, tensor in tensors.items()},
-            {"config": json.dumps(config)},
-        )
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_model(folder, tensors, config)
 
 
 def error(features: Tensor, wanted: Tensor, energy: float) -> Tensor:

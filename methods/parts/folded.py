@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
-from methods.cin.network import ConditionalStyleNetwork, Layer
+from methods.parts.transformation import ImageTransformationNetwork, Layer
 
 PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
 
@@ -29,7 +29,7 @@ BILINEAR = {-1: (0.75, 0.25, 0.0), 0: (0.25, 0.75, 0.0), 1: (0.0, 0.75, 0.25), 2
 class FoldedNetwork(nn.Module):
     """Takes and returns what the ``network`` it was made from does; shares its normalisations and inner layers."""
 
-    def __init__(self, network: ConditionalStyleNetwork) -> None:
+    def __init__(self, network: ImageTransformationNetwork) -> None:
         super().__init__()
         first, second, *inner, upper, last_upper, last = cast("list[Layer]", list(network.layers))
         self.first, self.second, self.upper, self.last_upper, self.last = first, second, upper, last_upper, last

@@ -1,12 +1,12 @@
-"""The conditional style network: an image transformation network whose every normalisation knows the style.
+"""The image transformation network: down by four, five residual blocks, up by four, instance normalisation all the way.
 
-Dumoulin et al. 2017 (arXiv 1610.07629), table of appendix A, with the choices of "image style fusion and fast
-transfer": bilinear upsampling before a convolution instead of a transposed one, and residual blocks without a ReLU
-after the addition.
+Johnson et al. 2016 (arXiv 1603.08155), whose every style is a network; with one row of scales and shifts a style it is
+the conditional network of Dumoulin et al. 2017 (arXiv 1610.07629, table of appendix A). Residual blocks keep the size
+and have no ReLU after the addition.
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,11 +15,14 @@ from torch import Tensor, nn
 from hub.progress import Progress, ProgressCallback
 from methods.parts.normalisation import ConditionalInstanceNorm
 
+Upsampling = Literal["resize", "transposed"]
+
 
 class Layer(nn.Module):
     """[Upsample twice] -> reflect -> convolve -> normalise for the style -> [add the layer ``skip`` back] -> activate.
 
     Reflected borders equal padding the picture once and convolving without padding: no dark edge either way.
+    ``transposed`` upsamples by a transposed convolution instead.
     """
 
     def __init__(
@@ -31,16 +34,26 @@ class Layer(nn.Module):
         *,
         stride: int = 1,
         upsample: bool = False,
+        transposed: bool = False,
         skip: int = 0,
         activation: str = "relu",
     ) -> None:
         super().__init__()
         self.kernel, self.stride, self.upsample, self.skip, self.activation = kernel, stride, upsample, skip, activation
+        self.transposed = upsample and transposed
         # The normalisation removes any constant, so the convolution needs no bias.
-        self.convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False)
+        self.convolution: nn.Conv2d | nn.ConvTranspose2d
+        if self.transposed:
+            self.convolution = nn.ConvTranspose2d(
+                inputs, outputs, kernel, stride=2, padding=kernel // 2, output_padding=1, bias=False
+            )
+        else:
+            self.convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False)
         self.norm = ConditionalInstanceNorm(styles, outputs)
 
     def convolve(self, x: Tensor) -> Tensor:
+        if self.transposed:
+            return cast(Tensor, self.convolution(x))
         if self.upsample:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         padded = F.pad(x, [self.kernel // 2] * 4, mode="reflect")
@@ -52,20 +65,30 @@ class Layer(nn.Module):
                 return F.relu_(x)  # of a sum or a normalisation, which nobody else holds
             case "sigmoid":
                 return torch.sigmoid(x)
+            case "tanh":
+                return (torch.tanh(x) + 1) / 2
             case _:
                 return x
 
 
-class ConditionalStyleNetwork(nn.Module):
+class ImageTransformationNetwork(nn.Module):
     """Stylises ``(N, 3, H, W)`` in [0, 1] into the same shape and range.
 
     ``H`` and ``W`` are multiples of 4 and at least 16. ``width`` is the number of channels of the first convolution:
-    32 in the paper (1.68 M parameters), 16 here costs 3.6 times less arithmetic.
+    32 in the papers (1.68 M parameters), 16 costs 3.6 times less arithmetic. ``upsampling`` is bilinear resizing
+    before a convolution, or a transposed convolution, which leaves a checkerboard (Odena et al. 2016).
     """
 
-    def __init__(self, styles: int, width: int = 32) -> None:
+    def __init__(
+        self,
+        styles: int = 1,
+        width: int = 32,
+        output: Literal["sigmoid", "tanh"] = "sigmoid",
+        upsampling: Upsampling = "resize",
+    ) -> None:
         super().__init__()
-        self.styles, self.width = styles, width
+        self.styles, self.width, self.upsampling = styles, width, upsampling
+        transposed = upsampling == "transposed"
         w = width
         layers = [
             Layer(3, w, 9, styles),
@@ -76,9 +99,9 @@ class ConditionalStyleNetwork(nn.Module):
             layers.append(Layer(4 * w, 4 * w, 3, styles))
             layers.append(Layer(4 * w, 4 * w, 3, styles, skip=2, activation="none"))
         layers += [
-            Layer(4 * w, 2 * w, 3, styles, upsample=True),
-            Layer(2 * w, w, 3, styles, upsample=True),
-            Layer(w, 3, 9, styles, activation="sigmoid"),
+            Layer(4 * w, 2 * w, 3, styles, upsample=True, transposed=transposed),
+            Layer(2 * w, w, 3, styles, upsample=True, transposed=transposed),
+            Layer(w, 3, 9, styles, activation=output),
         ]
         self.layers = nn.ModuleList(layers)
 

@@ -26,13 +26,17 @@ class Normalisation(Protocol):
 
 
 class TileableLayer(Protocol):
-    """[Upsample twice] -> reflect ``kernel // 2`` -> convolve -> normalise -> [add layer ``-skip``] -> activate."""
+    """[Upsample twice] -> reflect ``kernel // 2`` -> convolve -> normalise -> [add layer ``-skip``] -> activate.
+
+    A ``transposed`` convolution, 3x3 with stride 2, upsamples by itself and reflects nothing.
+    """
 
     kernel: int
     stride: int
     upsample: bool
+    transposed: bool
     skip: int
-    convolution: nn.Conv2d
+    convolution: nn.Conv2d | nn.ConvTranspose2d
     norm: Normalisation
 
     def activate(self, x: Tensor) -> Tensor: ...
@@ -169,20 +173,24 @@ class _Tiled:
             high = (span[1] - 1) * layer.stride - layer.kernel // 2 + layer.kernel
             spans.append((max(0, low), min(size, high)))
             pads.append((max(0, -low), max(0, high - size)))
+        if layer.transposed:
+            return self.upsampled(index - 1, layer.convolution, rows, columns)
         if layer.upsample:
-            x = self.upsampled(index - 1, *spans)
+            x = self.upsampled(index - 1, _bilinear, *spans)
         else:
             x = self.activated(index - 1, *spans)
         (top, bottom), (left, right) = pads
         return cast(Tensor, layer.convolution(F.pad(x, (left, right, top, bottom), mode="reflect")))
 
-    def upsampled(self, index: int, rows: Span, columns: Span) -> Tensor:
-        """A region of layer ``index`` bilinearly upsampled twice: one more pixel on every side makes the edges right."""
+    def upsampled(self, index: int, twice: Callable[[Tensor], Tensor], rows: Span, columns: Span) -> Tensor:
+        """A region of layer ``index`` upsampled by ``twice``: one more pixel on every side makes the edges right."""
         height, width = self.sizes[index]
         source_rows = (max(0, (rows[0] - 1) // 2), min(height, rows[1] // 2 + 1))
         source_columns = (max(0, (columns[0] - 1) // 2), min(width, columns[1] // 2 + 1))
-        x = F.interpolate(
-            self.activated(index, source_rows, source_columns), scale_factor=2, mode="bilinear", align_corners=False
-        )
+        x = twice(self.activated(index, source_rows, source_columns))
         top, left = rows[0] - 2 * source_rows[0], columns[0] - 2 * source_columns[0]
         return x[:, :, top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
+
+
+def _bilinear(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

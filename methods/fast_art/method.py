@@ -1,0 +1,80 @@
+"""Fast style transfer: a network that has learnt a single painting.
+
+Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution"
+(arXiv 1603.08155). Every style has weights of its own, which are opened when it is first asked for.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from hub.errors import UnknownName
+from hub.method import Method, Style
+from hub.names import resolve
+from hub.parameters import Parameters
+from hub.progress import ProgressCallback
+from hub.weights import checked_config, load_strict
+from methods.parts.painter import Painter
+from methods.parts.transformation import ImageTransformationNetwork, Upsampling
+
+
+class FastArtParameters(Parameters):
+    """What the method takes."""
+
+    style: str = Field(title="Style", description="A style's name; the end of it is enough: starry-night.")
+
+
+class FastArtConfig(BaseModel):
+    """What the weights of one style say of themselves."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    width: int = Field(ge=2, le=64)
+    upsampling: Upsampling
+    style: Style
+
+
+class FastArt(Method):
+    """One image transformation network a painting."""
+
+    Parameters = FastArtParameters
+
+    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        self.painters: dict[str, Painter] = {}
+        self._styles = {
+            name: Style(name=name, title=variant.title, artist=variant.artist, year=variant.year)
+            for name, variant in self.entry.model.variants.items()
+        }
+        if tensors:  # a single style that somebody trained
+            style = checked_config(FastArtConfig, config, self.entry.name).style
+            self._styles[style.name] = style
+            self.painters[style.name] = self.painter(config, tensors)
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        return self._styles
+
+    def resolve(self, parameters: FastArtParameters) -> FastArtParameters:
+        try:
+            name = resolve(parameters.style, self._styles, "style")
+        except UnknownName as error:
+            raise UnknownName(
+                f"{error} Each style is a network of its own: `stylehub train fast-art --style painting.jpg` trains another."
+            ) from None
+        return parameters.model_copy(update={"style": name})
+
+    def stylize(self, content: Tensor, parameters: FastArtParameters, progress: ProgressCallback) -> Tensor:
+        if parameters.style not in self.painters:
+            self.painters[parameters.style] = self.painter(*self.variant(parameters.style))
+        pictures, mix = [content], content.new_ones(len(content), 1)
+        del content  # nobody else may hold it: 48 megapixels are 0.6 GB
+        return self.painters[parameters.style](pictures, mix, progress)
+
+    def painter(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Painter:
+        """The network of one style, ready for pictures of any size."""
+        checked = checked_config(FastArtConfig, config, self.entry.name)
+        network = ImageTransformationNetwork(1, checked.width, "tanh", checked.upsampling)
+        load_strict(network, tensors, self.entry.name)
+        return Painter(network, self)
