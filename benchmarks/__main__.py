@@ -25,6 +25,7 @@ TABLES = {
     "papers": "benchmarks.papers",
     "quality": "benchmarks.quality",
     "optimisation": "benchmarks.optimisation",
+    "gap": "benchmarks.gap",
     "load": "benchmarks.space_load",
 }
 NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers")

@@ -55,7 +55,7 @@ def add_style(
 
     Raises ``StylehubError`` before anything is written; the file appears whole or not at all.
     """
-    from hub.images import read_image
+    from hub.images import is_flat, read_image
     from hub.loading import load
     from hub.method import Style
     from hub.parameters import validate
@@ -77,7 +77,7 @@ def add_style(
     if path.exists() and not overwrite:
         raise ParameterError(already_exists(path))
     picture = read_image(painting).rgb
-    if max(high - low for low, high in picture.getextrema()) < 8:  # type: ignore[misc]
+    if is_flat(picture):
         raise ImageError("The painting has one colour only, which is no style to learn; choose another picture.")
 
     checked = validate(recipe_class.Settings, _with_defaults(settings))

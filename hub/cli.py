@@ -649,12 +649,16 @@ def _bar(hidden: bool) -> "Iterator[Bars]":
 
 
 def _updating(bar: "Bars", task: Any, latest: "list[Image.Image] | None" = None) -> "ProgressCallback":
-    """Move the bar, show the losses beside it, and keep the ``latest`` preview."""
-    name = bar.tasks[task].description
+    """Move the bar, show the losses beside it, and keep the ``latest`` preview; without a terminal, a line now and then."""
+    from hub.progress import Pace
+
+    name, pace = bar.tasks[task].description, Pace()
 
     def update(p: "Progress") -> None:
         losses = "".join(f"  {what} {value:.3f}" for what, value in p.losses.items() if "/" not in what)
         bar.update(task, completed=p.step, total=p.of, description=name + losses)
+        if p.losses and not bar.console.is_terminal and pace.due(seconds=10):
+            print(f"stylehub: {name}, {p.step}/{p.of}{losses}", file=sys.stderr, flush=True)
         if latest is not None and p.preview is not None:
             latest[:] = [p.preview]
 

@@ -103,6 +103,11 @@ def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
     return None
 
 
+def is_flat(image: Image.Image) -> bool:
+    """Whether an RGB picture has but one colour, or nearly: there is no style in it."""
+    return max(high - low for low, high in image.getextrema()) < 8  # type: ignore[misc]
+
+
 def to_tensor(image: Image.Image) -> Tensor:
     """Turn an RGB image into a float32 tensor (1, 3, H, W) in [0, 1]. Raises ImageError for any other mode."""
     import torch

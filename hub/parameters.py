@@ -16,8 +16,10 @@ from hub.errors import ParameterError
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# ``Field(..., json_schema_extra=ADVANCED)``: few change it, so the app keeps it out of sight until asked for more.
-ADVANCED: dict[str, Any] = {"advanced": True}
+
+def advanced(default: Any, **constraints: Any) -> Any:
+    """A ``Field`` that few change: the app keeps it out of sight until asked for more."""
+    return Field(default, json_schema_extra={"advanced": True}, **constraints)
 
 
 class Parameters(BaseModel):

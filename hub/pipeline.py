@@ -112,6 +112,10 @@ class Pipeline:
         self.job, self.note = job, note
         self.threads = threads or min(8, os.cpu_count() or 1)
         self._on_cpu = job.method.device.type == "cpu"
+        # Photos go to the GPU on a stream of their own, while the one before is computed.
+        self._upload: torch.cuda.Stream | None = None
+        if job.method.device.type == "cuda":
+            self._upload = torch.cuda.Stream(job.method.device)  # type: ignore[no-untyped-call]
         self._most = job.batch or (8 if self._on_cpu else 32)
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
@@ -197,11 +201,21 @@ class Pipeline:
         photo = read_image(picture.outcome.task.photo)
         large = self._on_cpu and picture.weight > LARGE and self._together(picture) == 1
         if photo.alpha is None and not large:
-            picture.pixels = torch.from_numpy(np.array(photo.rgb))
+            picture.pixels = self._uploaded(torch.from_numpy(np.array(photo.rgb)))
             return
         picture.image = photo.rgb
         if photo.alpha is not None:
             picture.image.putalpha(photo.alpha)
+
+    def _uploaded(self, pixels: Tensor) -> Tensor:
+        """``pixels`` on the method's device; copied from pinned memory, beside what is computed there."""
+        if self._upload is None:
+            return pixels.to(self.job.method.device)
+        with torch.cuda.stream(self._upload):
+            there = pixels.pin_memory().to(self.job.method.device, non_blocking=True)
+        self._upload.synchronize()  # this thread waits, the one that computes does not
+        there.record_stream(torch.cuda.default_stream(self.job.method.device))
+        return there
 
     def _stylise(self, pictures: list[_Picture]) -> list[_Picture]:
         """Stylise what was read: those of one shape together, transparent and large ones alone."""
@@ -245,7 +259,7 @@ class Pipeline:
             alone, batch[0].image = [batch[0].image], None
             return [job.method(alone.pop(), strength_map=job.strength_map, **job.parameters)]
         pixels = [picture.pixels for picture in batch if picture.pixels is not None]
-        content = torch.stack(pixels).to(job.method.device).permute(0, 3, 1, 2).contiguous().float().div_(255)
+        content = torch.stack(pixels).permute(0, 3, 1, 2).contiguous().float().div_(255)
         result = job.method(content, strength_map=job.strength_map, **job.parameters)
         if len(result) != len(pixels):
             raise ValueError(f"{len(pixels)} pictures became {len(result)}")

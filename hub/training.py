@@ -53,8 +53,8 @@ class TrainingSettings(BaseModel):
     sheet_every: int = Field(500, ge=1, description="Steps between contact sheets.")
 
 
-class Recipe(ABC):
-    """What is particular about training one method. ``network`` is what learns; everything else is frozen."""
+class Learning(ABC):
+    """What a ``Run`` optimises. ``network`` is what learns; everything else is frozen."""
 
     Settings: ClassVar[type[TrainingSettings]]
     settings: TrainingSettings
@@ -72,6 +72,10 @@ class Recipe(ABC):
     def losses(self, batch: Any, step: int) -> dict[str, Tensor]:
         """Scalars to log; ``loss`` is the one to minimise."""
 
+
+class Recipe(Learning):
+    """What is particular about training one method, with what ``train`` leaves behind."""
+
     @abstractmethod
     def sheet(self, network: Any) -> Image.Image:
         """A contact sheet of what ``network`` can do now."""
@@ -84,7 +88,7 @@ class Recipe(ABC):
 class Run:
     """One optimisation: the network that learns, the moving average of it that ships, the optimiser between them."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, recipe: Learning, device: torch.device) -> None:
         self.recipe, self.settings, self.device = recipe, recipe.settings, device
         self.network = recipe.network.to(device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.settings.average))  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ from hub.registry import Entry
 from space.controls import Control, control
 from space.photo import example_upload, photo_input
 from space.result import ResultPanel, result_panel
-from space.studio import Studio
+from space.studio import Studio, by_name
 
 # One accelerator, one queue: whatever computes, on whatever tab, waits in this line.
 ACCELERATOR = "accelerator"
@@ -47,13 +47,13 @@ def build_panel(
         with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
             fields = list(declared(studio.parameters(entry)))
             starts = {"size": WORKING_SIZE} if entry.method.iterative else {}
-            pictures = [f for f in fields if f.kind == "pictures"]
+            named = [f for f in fields if style_control and by_name(entry, task, f)]
+            pictures = [f for f in fields if f.kind == "pictures" and f not in named]
             with gr.Row(elem_classes=["pictures"]):
                 inputs["photo"] = photo = photo_input(f"photo-{entry.name}-{task}")
                 for field in pictures:
                     _add(field, inputs, plain)
             use_example = gr.Button("Use the example photo", size="sm", elem_classes=["quiet"])
-            named = [f for f in fields if f.name == "style" and style_control and "style-names" in entry.method.inputs]
             for field in named:
                 assert style_control is not None
                 inputs[field.name] = style = style_control(field, result_id)

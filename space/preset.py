@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub.errors import ParameterError
 from hub.method import Method
+from hub.names import resolve
 from hub.parameters import validate
 from hub.registry import Entry
 from space.scratch import scratch
@@ -50,5 +51,10 @@ def read(method: Method, path: str) -> dict[str, float]:
         raise ParameterError("This file holds no blend; open one that was kept here.") from None
     if preset.model != method.entry.name:
         raise ParameterError(f"This blend is for {preset.model!r}; open it on the tab of that model.")
-    values = method.resolve(validate(method.Parameters, {"style": preset.style}))
-    return dict(values.style)
+    blend: dict[str, float] = {}
+    for name, share in preset.style.items():
+        full = resolve(name, method.styles, "style")
+        blend[full] = blend.get(full, 0.0) + share
+    if not sum(blend.values()) > 0:
+        raise ParameterError("The shares of this blend sum to zero; open another one.")
+    return blend

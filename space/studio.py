@@ -9,7 +9,8 @@ import gradio as gr
 from PIL import Image
 
 from hub.errors import Cancelled, ParameterError
-from hub.parameters import declared
+from hub.names import resolve
+from hub.parameters import Declared, declared
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
@@ -46,7 +47,7 @@ class Studio:
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
             if quiet and self._incomplete(entry, values):
                 return gr.skip()
-            content, parameters, photo = self._asked(entry, values)
+            content, parameters, photo = self._asked(entry, task, values)
             try:
                 with self.jobs.running(request.session_hash) as check:
                     painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
@@ -57,7 +58,7 @@ class Studio:
         def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
             if quiet and self._incomplete(entry, values):
                 return
-            content, parameters, photo = self._asked(entry, values)
+            content, parameters, photo = self._asked(entry, task, values)
 
             def work(report: ProgressCallback) -> Painted:
                 return self._run(entry.name, content, parameters, photo, report)
@@ -100,6 +101,7 @@ class Studio:
             content, full = read_small(path)
             if str(size := parameters.get("size", "")).isdecimal():  # strokes as large relative to the picture
                 parameters["size"] = max(32, round(int(size) * min(content.size) / min(full)))
+            self._open_pictures(entry, "fusion", parameters)
             painted_small = self._run(entry.name, content, parameters, None, _silent)
             return shown(painted_small, full if not parameters.get("center_crop") else None)
 
@@ -136,18 +138,38 @@ class Studio:
             return painted
         return self.models.paint(name, content, parameters, report, photo)
 
-    def _asked(self, entry: Entry, values: Mapping[str, Any]) -> tuple[Image.Image, dict[str, Any], str | None]:
+    def _asked(
+        self, entry: Entry, task: str, values: Mapping[str, Any]
+    ) -> tuple[Image.Image, dict[str, Any], str | None]:
         """The photo, the parameters and the photo's name. Raises ``ImageError``, ``ParameterError``."""
         path, parameters = _split(values)
         content = read(path)
         if missing := self._missing(entry, parameters):
             raise ParameterError(f"Choose first: {missing.lower()}.")
-        for field in declared(self.parameters(entry)):
-            if field.kind == "pictures" and field.name in parameters:
-                upload = parameters[field.name]
-                picture = read(upload, field.title.lower())
-                parameters[field.name] = Pictures([picture], names=[_file_name(upload)])
+        self._open_pictures(entry, task, parameters)
         return content, parameters, _file_name(path) if path else None
+
+    def _open_pictures(self, entry: Entry, task: str, parameters: dict[str, Any]) -> None:
+        """Replace what stands for pictures among ``parameters``: uploads, or on a tab for names those of styles.
+
+        A visitor's word is never taken for a path on the server.
+        """
+        for field in declared(self.parameters(entry)):
+            if field.kind != "pictures" or field.name not in parameters:
+                continue
+            value = parameters[field.name]
+            if not by_name(entry, task, field):
+                picture = read(value, field.title.lower())
+                parameters[field.name] = Pictures([picture], names=[_file_name(value)])
+                continue
+            shares = value if isinstance(value, Mapping) else {value: 1.0}
+            known = self.models.get(entry.name).styles
+            try:
+                parameters[field.name] = Pictures(
+                    [resolve(str(name), known, "style") for name in shares], list(shares.values())
+                )
+            except (TypeError, ValueError) as error:
+                raise ParameterError(f"The parameter {field.name!r} {error}.") from None
 
     def _incomplete(self, entry: Entry, values: Mapping[str, Any]) -> bool:
         path, parameters = _split(values)
@@ -158,6 +180,11 @@ class Studio:
             if field.required and field.name not in parameters:
                 return field.title
         return None
+
+
+def by_name(entry: Entry, task: str, field: Declared) -> bool:
+    """Whether the tab for ``task`` has styles chosen by name, even of a method that takes pictures too."""
+    return field.name == "style" and task != "arbitrary" and "style-names" in entry.method.inputs
 
 
 def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:

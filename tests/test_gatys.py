@@ -17,6 +17,7 @@ from hub.method import Method
 from hub.pictures import Pictures
 from hub.progress import Progress
 from methods.gatys.coordinates import Coordinates, color_covariance
+from methods.gatys.gap import gap_by
 from methods.gatys.method import Flatness, GatysParameters, Optimisation, Targets, scales
 from methods.parts.losses import gram_matrix
 from methods.parts.vgg import VGG
@@ -142,6 +143,16 @@ def test_every_start_and_optimiser_goes_downhill(run: Run, photo: Image.Image, s
 def test_more_style_weight_brings_the_style_nearer(run: Run) -> None:
     styles = [run(style_weight=w, iterations=25, patience=0)[1][-1].losses["style"] for w in (1.0, 300.0)]
     assert styles[1] < 0.7 * styles[0]
+
+
+def test_the_optimality_gap_of_an_optimised_picture_is_small(material: Path, photo: Image.Image) -> None:
+    """One that was optimised already has little left to gain, the photo itself much."""
+    vgg, painting = material / "vgg.safetensors", Image.open(material / "paintings" / "red-stripes.png")
+    optimised = hub.load("gatys", device="cpu")(photo, style=painting, vgg=vgg, iterations=40, patience=0)
+    gap = gap_by(vgg, torch.device("cpu"), 20)
+    near, far = (gap(result, photo, painting) for result in (optimised, photo))
+    assert 1 <= near < 1.5
+    assert far > 2 * near
 
 
 def test_it_goes_on_from_an_earlier_picture(run: Run, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ Dumoulin et al. 2017 (arXiv 1610.07629) do the same to show that the filters are
 ``2 x 803`` numbers at width 16, so a few hundred steps are enough, and the styles that were there keep every bit.
 """
 
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -16,7 +15,7 @@ from hub.images import to_image
 from methods.cin.method import Cin
 from methods.parts.losses import total_variation
 from methods.parts.normalisation import ConditionalInstanceNorm
-from methods.parts.perceptual import PerceptualRecipe, PerceptualSettings
+from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
 from methods.parts.transformation import ImageTransformationNetwork
 
 
@@ -34,7 +33,7 @@ class AddStyleSettings(PerceptualSettings):
     crop_starts: list[float] = Field([0.0, 0.6], description="Where each part begins, as a share of all steps.")
 
 
-class AddStyleRecipe(PerceptualRecipe):
+class AddStyleRecipe(PerceptualLearning):
     """The row that comes nearest to the painting, and from there downhill."""
 
     Settings = AddStyleSettings
@@ -73,9 +72,6 @@ class AddStyleRecipe(PerceptualRecipe):
         """One crop in the style as far as it is learnt."""
         photo = self.crops.crop(0, 256)[None].to(self.device)
         return to_image(network(photo, photo.new_ones(1, 1)).float())
-
-    def export(self, network: ImageTransformationNetwork, folder: Path, facts: dict[str, object]) -> None:
-        raise NotImplementedError("a row is no model; `row` gives its tensors")
 
     def row(self, network: ImageTransformationNetwork) -> dict[str, Tensor]:
         """What ``Cin.adopt`` takes: scale and shift of every layer, ``(1, channels)``."""

@@ -5,7 +5,6 @@ Gram matrices at once (Johnson et al. 2016; Dumoulin et al. 2017). Both losses a
 much as another; flat paintings that would swallow the photo can be given less (``style_weights``).
 """
 
-import csv
 import json
 from pathlib import Path
 
@@ -15,16 +14,17 @@ from pydantic import Field
 from torch import Tensor
 
 from hub.errors import TrainingError
-from hub.images import FORMATS, find_named, read_image, to_image
-from hub.method import Style
+from hub.images import to_image
 from hub.shards import Rounds
 from hub.sheets import contact_sheet
+from hub.training import Recipe
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
 from methods.parts.losses import (
     STYLE_LAYERS,
     total_variation,
 )
-from methods.parts.perceptual import PerceptualRecipe, PerceptualSettings
+from methods.parts.paintings import read_painting, read_styles
+from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
 from methods.parts.transformation import ImageTransformationNetwork
 
 
@@ -44,7 +44,7 @@ class CinSettings(PerceptualSettings):
     imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
 
 
-class CinRecipe(PerceptualRecipe):
+class CinRecipe(PerceptualLearning, Recipe):
     """Shuffled rounds of all styles, each with its rows; the filters learn from every one of them."""
 
     Settings = CinSettings
@@ -116,25 +116,3 @@ def read_network(path: Path, names: list[str]) -> ImageTransformationNetwork:
     network = ImageTransformationNetwork(len(names), config["width"])
     load_strict(network, read_safetensors(path), path)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
-
-def read_styles(folder: Path) -> list[Style]:
-    """Every painting of ``folder`` by its file name; with a ``styles.csv``, those with ``pick`` = 1 and their titles.
-
-    The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are ``slug.jpg``.
-    """
-    table = folder / "styles.csv"
-    if table.is_file():
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("pick", "1") == "1"]
-        styles = [Style(name=r["slug"], title=r["title"], artist=r["artist"], year=r["year"]) for r in rows]
-    else:
-        styles = [Style(name=p.stem) for p in sorted(folder.glob("*")) if p.suffix.lower() in FORMATS]
-    if not styles:
-        raise TrainingError(f"No painting in {folder}; give a folder of pictures with --styles.")
-    return styles
-
-
-def read_painting(folder: Path, style: Style) -> Image.Image:
-    """The painting of ``style`` as RGB."""
-    return read_image(find_named(folder, style.name)).rgb

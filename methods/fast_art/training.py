@@ -22,9 +22,10 @@ from hub.method import Style
 from hub.names import resolve
 from hub.registry import NAME
 from hub.sheets import contact_sheet
+from hub.training import Recipe
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
 from methods.parts.losses import total_variation
-from methods.parts.perceptual import PerceptualRecipe, PerceptualSettings
+from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
 from methods.parts.transformation import ImageTransformationNetwork, Upsampling
 
 SMALLEST = 128  # short side of a painting in pixels
@@ -48,13 +49,13 @@ class FastArtSettings(PerceptualSettings):
         "may be a part of --width.",
     )
     initial_style: str | None = Field(None, description="Which style of the conditional network; the painting's name.")
-    style_weight: float = Field(10.0, ge=0, description="Weight of the mean of the relative Gram errors, five layers.")
+    style_weight: float = Field(5.0, ge=0, description="Weight of the mean of the relative Gram errors, five layers.")
     content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu4_2 error.")
     variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
     steps: int = Field(1000, ge=1, description="Optimiser steps; 40,000 when nothing is given to start from.")
 
 
-class FastArtRecipe(PerceptualRecipe):
+class FastArtRecipe(PerceptualLearning, Recipe):
     """One painting for every photo."""
 
     Settings = FastArtSettings

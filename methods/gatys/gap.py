@@ -19,16 +19,16 @@ from methods.parts.vgg import VGG
 ITERATIONS = 100
 
 
-def gap_by(weights: Path, device: torch.device) -> Callable[[Image.Image, Image.Image, Image.Image], float]:
+def gap_by(
+    weights: Path, device: torch.device, iterations: int = ITERATIONS
+) -> Callable[[Image.Image, Image.Image, Image.Image], float]:
     """What ``hub.evaluation.evaluate`` takes: the gap of (result, photo, painting) by the VGG in the file ``weights``."""
     layers = {*CONTENT_LAYERS, *STYLE_LAYERS}
     vgg, _ = open_backbone("auto", weights, layers=layers, device=device, dtype=choose_dtype(None, device, True))
-    return lambda result, photo, painting: optimality_gap(result, photo, painting, vgg)
+    return lambda result, photo, painting: optimality_gap(result, photo, painting, vgg, iterations)
 
 
-def optimality_gap(
-    result: Image.Image, photo: Image.Image, painting: Image.Image, vgg: VGG, iterations: int = ITERATIONS
-) -> float:
+def optimality_gap(result: Image.Image, photo: Image.Image, painting: Image.Image, vgg: VGG, iterations: int) -> float:
     """Of ``result``, which has the size of ``photo``; the weights of the losses are the defaults of ``gatys``."""
     parameters = GatysParameters.model_validate({"style": painting, "iterations": iterations, "patience": 0})
     device = vgg.mean.device

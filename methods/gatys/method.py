@@ -19,7 +19,7 @@ from torch import Tensor
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.images import at_short_side, read_image, to_image, to_tensor
 from hub.method import Method
-from hub.parameters import ADVANCED, File, Parameters, Shares
+from hub.parameters import File, Parameters, Shares, advanced
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.runtime import keep_freed_memory, out_of_memory
@@ -49,21 +49,19 @@ class GatysParameters(Parameters):
     style_weight: float = Field(
         30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
     )
-    content_weight: float = Field(
+    content_weight: float = advanced(
         1.0,
         ge=0,
         le=1e6,
         title="Content weight",
         description="Alpha: weight of the features' relative errors.",
-        json_schema_extra=ADVANCED,
     )
-    variation_weight: float = Field(
+    variation_weight: float = advanced(
         1.0,
         ge=0,
         le=1e6,
         title="Smoothness",
         description="Weight of the total variation: more of it, less grain.",
-        json_schema_extra=ADVANCED,
     )
     style_scale: float = Field(
         1.0,
@@ -72,66 +70,61 @@ class GatysParameters(Parameters):
         title="Stroke size",
         description="Size of the painting beside the photo: 2 doubles the strokes.",
     )
-    start: Literal["content", "noise", "mix"] = Field(
+    start: Literal["content", "noise", "mix"] = advanced(
         "content",
         title="Start",
         description="From the photo, from noise, or from 0.6 of noise and 0.4 of the photo.",
-        json_schema_extra=ADVANCED,
     )
-    optimizer: Literal["l-bfgs", "adam"] = Field(
+    optimizer: Literal["l-bfgs", "adam"] = advanced(
         "l-bfgs",
         title="Optimiser",
         description="L-BFGS needs fewer steps; Adam is the calmer one.",
-        json_schema_extra=ADVANCED,
     )
-    learning_rate: float = Field(
+    learning_rate: float = advanced(
         1.0,
         gt=0,
         le=100,
         title="Learning rate",
         description="As a factor on the optimiser's usual one.",
-        json_schema_extra=ADVANCED,
     )
-    coarse_to_fine: bool = Field(
+    coarse_to_fine: bool = advanced(
         True,
         title="Coarse to fine",
         description="Begin at 512 pixels and double: strokes stay large in large pictures.",
-        json_schema_extra=ADVANCED,
     )
-    pooling: Literal["max", "average"] = Field(
+    pooling: Literal["max", "average"] = advanced(
         "max",
         title="Pooling",
         description="Of the perceptual network: as it was trained, or average as in the paper.",
-        json_schema_extra=ADVANCED,
     )
-    backbone: Backbone = Field(
+    backbone: Backbone = advanced(
         "auto",
         title="Perceptual network",
         description="The best at hand, or one by name; vgg-slim is bundled.",
-        json_schema_extra=ADVANCED,
     )
-    content_layers: Shares = Field(
+    content_layers: Shares = advanced(
         CONTENT_LAYERS,
         title="Content layers",
         description="Layers that see the photo, with weights.",
-        json_schema_extra=ADVANCED,
     )
-    style_layers: Shares = Field(
+    style_layers: Shares = advanced(
         STYLE_LAYERS,
         title="Style layers",
         description="Layers that see the painting, with weights.",
-        json_schema_extra=ADVANCED,
     )
-    patience: float = Field(
+    patience: float = advanced(
         2e-4,
         ge=0,
         le=1,
         title="Patience",
         description="Stop when ten iterations lower the loss by less than this share of it; 0 never stops early.",
-        json_schema_extra=ADVANCED,
     )
-    seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="Of the noise at the start.", json_schema_extra=ADVANCED
+    seed: int = advanced(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Of the noise at the start.",
     )
     initial: File | None = Field(
         None, title="Go on from", description="A picture to start from, such as an earlier result."

@@ -74,8 +74,8 @@ class Painter:
         return results[0] if len(results) == 1 else torch.cat(results)
 
 
-def pad_to_multiple(content: Tensor) -> Tensor:
-    """``content`` with its last rows and columns repeated up to a multiple of 4, and to 16 at least."""
+def pad_to_multiple(content: Tensor, multiple: int = 4) -> Tensor:
+    """``content`` with its last rows and columns repeated up to a multiple of ``multiple``, and to 16 at least."""
     height, width = content.shape[-2:]
-    bottom, right = (max(16, -(-n // 4) * 4) - n for n in (height, width))
+    bottom, right = (max(16, -(-n // multiple) * multiple) - n for n in (height, width))
     return F.pad(content, (0, right, 0, bottom), mode="replicate") if bottom or right else content

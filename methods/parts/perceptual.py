@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from hub.images import at_short_side, to_tensor
 from hub.shards import Rounds, open_photos
-from hub.training import Recipe, TrainingSettings
+from hub.training import Learning, TrainingSettings
 from methods.parts.backbone import open_backbone
 from methods.parts.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
 from methods.parts.transformation import ImageTransformationNetwork
@@ -72,20 +72,28 @@ class PhotoCrops(Dataset[Tensor]):
                 break
         return crop
 
-    def draw(self, photo: Image.Image, side: int, rng: np.random.Generator) -> Tensor:
+    def draw(
+        self,
+        photo: Image.Image,
+        side: int,
+        rng: np.random.Generator,
+        sizes: tuple[int, int] = (288, 512),
+        grey: float = 0.1,
+    ) -> Tensor:
+        """A square of ``side`` of ``photo`` scaled to a short side between ``sizes``."""
         short = min(photo.size)
-        scale = rng.uniform(max(288, side), max(512, side)) / short
+        scale = rng.uniform(max(sizes[0], side), max(sizes[1], side)) / short
         region = min(short, side / scale)
         x, y = rng.uniform(0, photo.width - region), rng.uniform(0, photo.height - region)
         photo = photo.resize((side, side), Image.Resampling.BICUBIC, box=(x, y, x + region, y + region))
         if rng.random() < 0.5:
             photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if rng.random() < 0.1:  # grey photographs keep their faces only if some were seen
+        if rng.random() < grey:  # grey photographs keep their faces only if some were seen
             photo = photo.convert("L").convert("RGB")
         return to_tensor(photo)[0]
 
 
-class PerceptualRecipe(Recipe):
+class PerceptualLearning(Learning):
     """A photo's content and a painting's Gram matrices, both by the perceptual network."""
 
     content_layer: ClassVar[str] = CONTENT_LAYER

@@ -1,0 +1,1 @@
+"""Any painting in one pass: see ``method.py``."""

@@ -1,0 +1,158 @@
+"""Adaptive instance normalisation: any painting in one pass.
+
+Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization" (arXiv 1703.06868).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from hub.errors import UnknownName
+from hub.images import read_image
+from hub.method import Method, Style
+from hub.names import resolve
+from hub.parameters import Parameters
+from hub.pictures import Pictures
+from hub.progress import Progress, ProgressCallback
+from hub.weights import checked_config, load_strict
+from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
+from methods.adain.vectors import SCALES, StyleVector, mixed, read_vector, vector_of
+from methods.parts.painter import pad_to_multiple
+
+if TYPE_CHECKING:
+    from hub.images import Source
+
+TILE = 96  # features a side, 768 pixels
+HALO = 4  # features around a tile that its borders depend on: 26 pixels either way
+
+
+class AdaINParameters(Parameters):
+    """What the method takes."""
+
+    style: Pictures = Field(
+        title="Painting",
+        description="A painting, a style vector (.safetensors) or the name of a preset; or several with their shares.",
+    )
+    alpha: float = Field(
+        1.0, ge=0, le=1, title="Alpha", description="How much of the painting's statistics the features get."
+    )
+    stroke_size: float = Field(
+        1.0,
+        ge=SCALES[0],
+        le=SCALES[-1],
+        title="Stroke size",
+        description="Size of the painting's strokes in pixels, as a factor.",
+    )
+
+
+class AdaINConfig(BaseModel):
+    """What the weights say of themselves."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    blocks: tuple[tuple[int, ...], ...] = Field(min_length=4, max_length=5)
+    presets: list[Style] = Field([], max_length=4096)
+
+
+class AdaIN(Method):
+    """Encode, give the features the painting's statistics, decode."""
+
+    Parameters = AdaINParameters
+
+    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        checked = checked_config(AdaINConfig, config, self.entry.name)
+        self.network = AdaINNetwork(checked.blocks)
+        vectors = {name: tensor for name, tensor in tensors.items() if name.startswith("presets.")}
+        load_strict(self.network, {name: t for name, t in tensors.items() if name not in vectors}, self.entry.name)
+        self.encoder = self.network.encoder_hash()
+        self._styles = {style.name: style for style in checked.presets}
+        self.presets = {n: StyleVector(vectors[f"presets.{n}"].float(), self.encoder) for n in self._styles}
+        self.place(self.network)
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        return self._styles
+
+    def resolve(self, parameters: AdaINParameters) -> AdaINParameters:
+        """Names of presets in full. What is neither a file nor a preset is left for the reader of pictures to refuse."""
+        given = parameters.style
+        pictures, names = list(given.pictures), list(given.names)
+        for index, picture in enumerate(pictures):
+            if isinstance(picture, str) and self._styles and not Path(picture).suffix and not Path(picture).exists():
+                try:
+                    pictures[index] = names[index] = resolve(picture, self._styles, "preset")
+                except UnknownName as error:
+                    raise UnknownName(f"{error} A painting is given as a file.") from None
+        return parameters.model_copy(update={"style": Pictures(pictures, given.shares, names)})
+
+    def vector(self, painting: "Source") -> StyleVector:
+        """What the method takes of ``painting``: a preset's name, a saved vector, or a picture; ``save`` keeps it."""
+        if isinstance(painting, str) and painting in self.presets:
+            return self.presets[painting]
+        if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
+            return read_vector(Path(painting), self.encoder)
+        return vector_of(read_image(painting).rgb, self.network, self.encoder)
+
+    def stylize(self, content: Tensor, parameters: AdaINParameters, progress: ProgressCallback) -> Tensor:
+        chosen = zip(parameters.style.pictures, parameters.style.shares, strict=True)
+        style = mixed([(self.vector(p).at(parameters.stroke_size), share) for p, share in chosen if share])
+        style = Statistics(*(s.to(self.device) for s in style))
+        height, width = content.shape[-2:]
+        padded = pad_to_multiple(content, STRIDE).to(self.dtype)
+        rows, columns = padded.shape[2] // STRIDE, padded.shape[3] // STRIDE
+        tiles = 2 * len(padded) * sum(1 for _ in pieces(rows, columns))
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            progress(Progress(done, tiles))
+
+        results = []
+        for picture in torch.split(padded, 1):
+            features = tiled(self.network.encode, picture, STRIDE, 1, rows, columns, advance)
+            own = statistics(features)
+            wanted = Statistics(*(o.lerp(s, parameters.alpha) for o, s in zip(own, style, strict=True)))
+            exchanged = adain(features, own, wanted)
+            results.append(tiled(self.network.decode, exchanged, 1, STRIDE, rows, columns, advance))
+        return torch.cat(results)[..., :height, :width].float().clamp_(0, 1)
+
+
+def pieces(rows: int, columns: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Tiles that cover ``rows`` x ``columns`` features."""
+    for top in range(0, rows, TILE):
+        for left in range(0, columns, TILE):
+            yield (top, min(top + TILE, rows)), (left, min(left + TILE, columns))
+
+
+def tiled(
+    network: Callable[[Tensor], Tensor],
+    x: Tensor,
+    before: int,
+    after: int,
+    rows: int,
+    columns: int,
+    advance: Callable[[], None],
+) -> Tensor:
+    """``network`` of ``x`` in tiles, as if at once; a feature is ``before`` numbers of ``x`` a side, ``after`` of the result.
+
+    Every tile brings the ``HALO`` that its numbers depend on; statistics are not this function's business.
+    """
+    result: Tensor | None = None
+    for (top, bottom), (left, right) in pieces(rows, columns):
+        a, b, c, d = max(0, top - HALO), min(rows, bottom + HALO), max(0, left - HALO), min(columns, right + HALO)
+        out = network(x[:, :, a * before : b * before, c * before : d * before])
+        if result is None:
+            if (bottom - top, right - left) == (rows, columns):
+                advance()
+                return out
+            result = out.new_empty((1, out.shape[1], rows * after, columns * after))
+        inner = out[:, :, (top - a) * after : (bottom - a) * after, (left - c) * after : (right - c) * after]
+        result[:, :, top * after : bottom * after, left * after : right * after] = inner
+        advance()
+    assert result is not None
+    return result

@@ -1,0 +1,203 @@
+"""How the decoder learns to paint from features whose statistics were exchanged.
+
+Huang & Belongie 2017 (arXiv 1703.06868), equations 11 to 13, by a perceptual network: the result's relu4_1 is to be the
+photo's with the painting's statistics, its means and deviations at relu1_1 to relu4_1 are to be the painting's. Beyond
+the paper: Gram matrices too, each error over the energy of both sides so that every painting weighs the same (Cheng et
+al. 2021, arXiv 2104.10064), a beginning as an autoencoder, pairs of a picture with itself, mixtures of two paintings.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hub.images import to_image
+from hub.shards import Rounds, open_photos
+from hub.sheets import contact_sheet
+from hub.training import Recipe
+from hub.weights import load_strict, read_safetensors, write_model
+from methods.adain.network import LAYER, AdaINNetwork, Statistics, adain, statistics
+from methods.adain.vectors import vector_of
+from methods.parts.backbone import open_backbone, read_slim
+from methods.parts.losses import gram_matrix, total_variation
+from methods.parts.paintings import read_painting, read_styles
+from methods.parts.perceptual import PerceptualSettings, PhotoCrops
+
+CONTENT = "relu4_1"
+MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+GRAMS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+
+
+class AdaINSettings(PerceptualSettings):
+    """Settings of ``stylehub train adain``."""
+
+    paintings: list[Path] = Field(description="Paintings: pictures, folders, patterns, or tar shards.")
+    presets: Path | None = Field(
+        None, description="A folder of paintings whose vectors go into the weights, with a styles.csv perhaps."
+    )
+    initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
+    reconstruction: float = Field(
+        0.1, ge=0, le=1, description="Share of the steps that only reconstruct, at the start."
+    )
+    style_weight: float = Field(4.0, ge=0, description="Weight of the balanced errors of moments and Gram matrices.")
+    identity_weight: float = Field(
+        4.0, ge=0, description="Weight of the difference to a picture that is its own style."
+    )
+    content_weight: float = Field(1.0, ge=0, description="Weight of the relative error to the exchanged relu4_1.")
+
+
+class Pairs(Dataset[dict[str, Tensor]]):
+    """Step -> as many photo crops as crops of paintings; paintings at any scale, mirrored, their colours shifted."""
+
+    def __init__(self, settings: AdaINSettings) -> None:
+        self.photos = PhotoCrops(settings)
+        self.paintings = open_photos(settings.paintings)
+        self.settings = settings
+        self.rounds = Rounds(len(self.paintings), settings.seed + 1)
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        photos = self.photos[step]
+        count, side = len(photos), photos.shape[-1]
+        return {"photos": photos, "paintings": torch.stack([self.crop(step * count + i, side) for i in range(count)])}
+
+    def crop(self, index: int, side: int) -> Tensor:
+        rng = np.random.default_rng([self.settings.seed, 2, index])
+        painting = self.paintings.image(self.rounds[index])
+        for _ in range(8):
+            crop = self.photos.draw(painting, side, rng, (side, 2 * side), grey=0.02)
+            if crop.std() > 0.03:
+                break
+        if rng.random() < 0.5:  # other colours: the channels in another order, darker or brighter
+            crop = crop[rng.permutation(3)] ** float(rng.uniform(0.7, 1.4))
+        return crop
+
+
+class AdaINRecipe(Recipe):
+    """A frozen encoder, a decoder that learns."""
+
+    Settings = AdaINSettings
+    settings: AdaINSettings
+    network: AdaINNetwork
+
+    def __init__(self, settings: AdaINSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        torch.manual_seed(settings.seed)
+        precision = torch.bfloat16 if settings.bf16 else torch.float32
+        self.vgg, self.perceptual_network = open_backbone(
+            "auto", settings.vgg, layers=GRAMS, device=device, dtype=precision
+        )
+        slim = read_slim([LAYER])
+        self.network = AdaINNetwork(slim.blocks)
+        if settings.initial:
+            load_strict(self.network, read_safetensors(settings.initial), settings.initial)
+        else:
+            self.network.encoder.load_state_dict(
+                {
+                    name: tensor
+                    for name, tensor in slim.state_dict().items()
+                    if name in self.network.encoder.state_dict()
+                }
+            )
+        self.network.encoder.frozen()
+        self.network = self.network.to(device).to(memory_format=torch.channels_last)
+        self.pairs = Pairs(settings)
+
+    def batches(self) -> Dataset[dict[str, Tensor]]:
+        return self.pairs
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        named = list(self.network.decoder.named_parameters())
+        return [
+            {"params": [p for name, p in named if name.endswith("weight")], "muon": True},
+            {"params": [p for name, p in named if name.endswith("bias")]},
+        ]
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        s = self.settings
+        photos, paintings = (batch[k].contiguous(memory_format=torch.channels_last) for k in ("photos", "paintings"))
+        warm = step < s.reconstruction * s.steps
+        with torch.no_grad():
+            content, style = self.network.encode(photos), self.network.encode(paintings)
+            wanted = self.vgg(paintings, {*MOMENTS, *GRAMS})
+            moments = {layer: statistics(wanted[layer]) for layer in MOMENTS}
+            grams = {layer: gram_matrix(wanted[layer]) for layer in GRAMS}
+            # Each painting mixed with the next one, most of them hardly: what fusion will ask for.
+            share = torch.rand(len(photos), 1, generator=torch.Generator().manual_seed(s.seed * 1_000_003 + step))
+            share = (0.5 * share.to(self.device)) * (share.to(self.device) > 0.7)
+            target = _mixed(statistics(style), share)
+            moments = {layer: _mixed(moments[layer], share) for layer in MOMENTS}
+            grams = {layer: g.lerp(g.roll(1, 0), share[:, :, None]) for layer, g in grams.items()}
+        identity = self.network.decode(style if step % 2 else content).float()
+        itself = paintings if step % 2 else photos
+        same = (identity - itself).abs().mean((1, 2, 3))
+        if warm:
+            with torch.no_grad():
+                there = self.vgg(itself, [CONTENT])[CONTENT]
+            same = same + balanced(self.vgg(identity, [CONTENT])[CONTENT], there)
+        loss, parts = s.identity_weight * same, {"identity": same.mean()}
+        if not warm:
+            result = self.network.decode(adain(content, statistics(content), target)).float()
+            features = self.vgg(result, {CONTENT, *MOMENTS, *GRAMS})
+            with torch.no_grad():
+                own = self.vgg(photos, [CONTENT])[CONTENT]
+                exchanged = adain(own, statistics(own), moments[CONTENT])
+            content_error = balanced(features[CONTENT], exchanged)
+            found = {layer: statistics(features[layer]) for layer in MOMENTS}
+            moment_error = torch.stack(
+                [balanced(a, b) for k in MOMENTS for a, b in zip(found[k], moments[k], strict=True)]
+            ).mean(0)
+            gram_error = torch.stack([balanced(gram_matrix(features[k]), grams[k]) for k in GRAMS]).mean(0)
+            variation = total_variation(result)
+            loss = loss + s.content_weight * content_error + s.style_weight * (moment_error + gram_error)
+            loss = loss + s.variation_weight * variation
+            parts |= {"content": content_error.mean(), "moments": moment_error.mean(), "grams": gram_error.mean()}
+        return {"loss": loss.mean(), **parts}
+
+    @torch.no_grad()
+    def sheet(self, network: AdaINNetwork) -> Image.Image:
+        """Three photos by five paintings; the paintings above, and each photo as it is reconstructed at the left."""
+        photos = torch.stack([self.pairs.photos.crop(index, 256) for index in range(3)]).to(self.device)
+        paintings = torch.stack([self.pairs.crop(index, 224) for index in range(5)]).to(self.device)
+        style, blank = statistics(network.encode(paintings)), torch.ones_like(photos[:1])
+        cells = [blank, *torch.split(torch.nn.functional.interpolate(paintings, 256), 1)]
+        for photo in torch.split(photos, 1):
+            features = network.encode(photo)
+            own = statistics(features)
+            cells.append(network.decode(features).float())
+            for index in range(len(paintings)):
+                exchanged = adain(
+                    features, own, Statistics(style.mean[index : index + 1], style.deviation[index : index + 1])
+                )
+                cells.append(network.decode(exchanged).float())
+        return contact_sheet([to_image(cell) for cell in cells], columns=6)
+
+    def export(self, network: AdaINNetwork, folder: Path, facts: dict[str, Any]) -> None:
+        training = facts | {"perceptual_network": self.perceptual_network}
+        tensors, presets = dict(network.state_dict()), []
+        for style in read_styles(self.settings.presets, everything=True) if self.settings.presets else ():
+            painting = read_painting(cast(Path, self.settings.presets), style)
+            tensors[f"presets.{style.name}"] = vector_of(painting, network, network.encoder_hash()).numbers
+            presets.append(style.model_dump())
+        config = {"method": "adain", "blocks": network.encoder.blocks, "presets": presets, "training": training}
+        write_model(folder, tensors, config)
+
+
+def balanced(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared difference over the energy of both sides, ``(N,)`` in [0, 2]: no target is so small that it weighs all."""
+    axes = tuple(range(1, wanted.ndim))
+    found, wanted = found.float(), wanted.float()
+    energy = found.square().sum(axes).detach() + wanted.square().sum(axes)
+    error: Tensor = (found - wanted).square().sum(axes) / energy.clamp_min(1e-8)
+    return 2 * error
+
+
+def _mixed(own: Statistics, share: Tensor) -> Statistics:
+    return Statistics(*(s.lerp(s.roll(1, 0), share) for s in own))

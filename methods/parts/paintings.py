@@ -1,0 +1,34 @@
+"""A folder of paintings to learn from, with what is known of them."""
+
+import csv
+from pathlib import Path
+
+from PIL import Image
+
+from hub.errors import TrainingError
+from hub.images import FORMATS, find_named, read_image
+from hub.method import Style
+
+
+def read_styles(folder: Path, everything: bool = False) -> list[Style]:
+    """Every painting of ``folder`` by its file name; with a ``styles.csv``, those with ``pick`` = 1 and their titles.
+
+    ``everything``: the others of the table too.
+
+    The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are ``slug.jpg``.
+    """
+    table = folder / "styles.csv"
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if everything or row.get("pick", "1") == "1"]
+        styles = [Style(name=r["slug"], title=r["title"], artist=r["artist"], year=r["year"]) for r in rows]
+    else:
+        styles = [Style(name=p.stem) for p in sorted(folder.glob("*")) if p.suffix.lower() in FORMATS]
+    if not styles:
+        raise TrainingError(f"No painting in {folder}; give a folder of pictures with --styles.")
+    return styles
+
+
+def read_painting(folder: Path, style: Style) -> Image.Image:
+    """The painting of ``style`` as RGB."""
+    return read_image(find_named(folder, style.name)).rgb
