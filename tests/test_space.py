@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -289,21 +289,39 @@ class Posterize(Method):
 """
 
 
-def test_a_fast_method_for_any_painting_appears_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo_at: Any, material: Path
-) -> None:
-    folder = tmp_path / "painter"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "method.py").write_text(PASTE)
-    catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", "painter.method:Posterize", 1)
-    (folder / "registry.yaml").write_text(catalogue.replace("[single]", "[arbitrary]"))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("painter", "painter", group)])
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a package with the entry that CONTRIBUTING shows, for ``task``; its module ``method`` holds ``code``."""
+    names = []
+
+    def one(name: str, code: str, task: str = "single") -> None:
+        names.append(name)
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+        if code:
+            (folder / "method.py").write_text(code)
+        catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", f"{name}.method:Posterize", 1)
+        (folder / "registry.yaml").write_text(catalogue.replace("[single]", f"[{task}]"))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint(name, name, group)])
+        registry._catalogue.cache_clear()
+
+    yield one
     registry._catalogue.cache_clear()
-    demo = None
+    for name in names:
+        sys.modules.pop(f"{name}.method", None)
+
+
+def test_a_fast_method_for_any_painting_appears_by_itself(
+    install: Install, tmp_path: Path, photo_at: Any, material: Path
+) -> None:
+    install("painter", PASTE, "arbitrary")
+    demo, address = app.serve(block=False)
     try:
-        demo, address = app.serve(block=False)
         own = Client(address, verbose=False, download_files=str(tmp_path))
         job = own.submit(
             photo=photo_at,
@@ -313,10 +331,7 @@ def test_a_fast_method_for_any_painting_appears_by_itself(
         assert job.result()[2] == "stylehub stylize posterize photo.png --style blue-dots.png"
         assert len(job.outputs()) == 1
     finally:
-        if demo:
-            demo.close()
-        registry._catalogue.cache_clear()
-        sys.modules.pop("painter.method", None)
+        demo.close()
 
 
 # --- What it refuses, in one sentence, and goes on
@@ -532,20 +547,11 @@ def test_what_is_left_empty_is_not_passed_on() -> None:
     }
 
 
-def test_a_new_method_appears_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo_file: Path) -> None:
+def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_file: Path) -> None:
     """The method that CONTRIBUTING shows, in a package with an entry point: no file of the app knows it."""
-    folder = tmp_path / "stranger"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "method.py").write_text(blocks("CONTRIBUTING.md", "python")[0])
-    catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", "stranger.method:Posterize", 1)
-    (folder / "registry.yaml").write_text(catalogue)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("stranger", "stranger", group)])
-    registry._catalogue.cache_clear()
-    demo = None
+    install("stranger", blocks("CONTRIBUTING.md", "python")[0])
+    demo, address = app.serve(block=False)
     try:
-        demo, address = app.serve(block=False)
         endpoints = demo.get_api_info()["named_endpoints"]
         names = {p["parameter_name"] for p in endpoints["/posterize_single"]["parameters"]}
         assert names == {"photo", "strength", "keep_color", "size", "levels"}
@@ -556,27 +562,14 @@ def test_a_new_method_appears_by_itself(tmp_path: Path, monkeypatch: pytest.Monk
         assert set(Image.open(picture).tobytes()) == {0, 255}
         assert command == "stylehub stylize posterize photo.png --levels 2"
     finally:
-        if demo:
-            demo.close()
-        registry._catalogue.cache_clear()
-        sys.modules.pop("stranger.method", None)
+        demo.close()
 
 
-def test_a_plugin_that_does_not_load_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "broken"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", "broken.nowhere:Posterize", 1)
-    (folder / "registry.yaml").write_text(catalogue)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("broken", "broken", group)])
-    registry._catalogue.cache_clear()
-    try:
-        demo = app.build()
-        assert SINGLE in demo.get_api_info()["named_endpoints"]
-        assert "broken.nowhere:Posterize, which does not load" in json.dumps(demo.get_config_file(), default=str)
-    finally:
-        registry._catalogue.cache_clear()
+def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install) -> None:
+    install("broken", "")
+    demo = app.build()
+    assert SINGLE in demo.get_api_info()["named_endpoints"]
+    assert "broken.method:Posterize, which does not load" in json.dumps(demo.get_config_file(), default=str)
 
 
 def test_no_file_of_the_app_names_a_model() -> None:
