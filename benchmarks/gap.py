@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.numbers import count
-from benchmarks.results import markdown, where
+from benchmarks.results import markdown
 
 MODELS = ("fast-art", "cin-25styles", "cin-25styles-lite")
 
@@ -84,5 +84,5 @@ def render(result: dict[str, Any]) -> str:
         f"{markdown(['style', *(f'`{name}`' for name in models)], lines)}\n\n"
         f"The total loss of a picture over the least that `gatys` reaches in {result['iterations']} iterations from that "
         f"very picture; 1 is a picture that cannot be improved. Means over {result['limit']} photos of the validation set "
-        f"at {result['size']} pixels, by VGG-16. Their style and content distances: {averages}. {where(result)}"
+        f"at {result['size']} pixels, by VGG-16. Their style and content distances: {averages}."
     )

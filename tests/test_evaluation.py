@@ -112,3 +112,26 @@ def test_eval_on_the_command_line(material: Path, photo: Image.Image, tiny_model
     refused = CliRunner().invoke(app, [*map(str, words), "-o", str(out)])
     assert "exists" in str(refused.exception)
     assert out.read_bytes() == before
+
+
+def test_eval_with_the_optimality_gap(
+    material: Path, photo: Image.Image, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("methods.gatys.gap.ITERATIONS", 5)
+    photo.rotate(90, expand=True).save(tmp_path / "klee-senecio.png")
+    words = [
+        "eval",
+        tiny_model,
+        "--photos",
+        material / "photos.tar",
+        "--paintings",
+        tmp_path,
+        "--size",
+        "64",
+        "--limit",
+    ]
+    words += ["1", "--vgg", material / "vgg.safetensors", "--style", "senecio"]
+    plain, gap = (CliRunner().invoke(app, [*map(str, words), "--json", *more]) for more in ([], ["--gap"]))
+    assert gap.exit_code == 0, gap.exception
+    assert "gap" not in plain.stdout
+    assert json.loads(gap.stdout)["average"]["gap"] > 1

@@ -9,6 +9,7 @@ scores come from ``eval.json`` beside it, which ``stylehub eval MODEL -o eval.js
 
 import json
 import re
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hub.flags import rows
 from hub.method import Method
 from hub.registry import PACKAGE_ROOT, Entry
 
-QUOTED = ("peer", "megapixels", "batch")  # the speed tables that the README quotes
+QUOTED = ("peer", "megapixels", "papers", "batch")  # the speed tables that the README quotes
 
 
 def render(name: str) -> str:
@@ -32,6 +33,8 @@ def render(name: str) -> str:
         scores = json.loads((path.parent / "eval.json").read_text(encoding="utf-8"))
         parts["styles"] = styles(method, scores)
     text = path.read_text(encoding="utf-8")
+    if "<!-- gap -->" in text:
+        parts["gap"] = measured_table("gap", {entry.name: method.weights_sha256})
     text = re.sub(r"\A---\n(.*?\n)?---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
     return fill(text, parts)
 
@@ -63,9 +66,12 @@ def render_readme() -> str:
     return fill((PACKAGE_ROOT / "README.md").read_text(encoding="utf-8"), {"quality": "\n".join(lines), **measured})
 
 
-def measured_table(table: str) -> str:
-    """A committed result of ``python -m benchmarks``, drawn as that command draws it."""
+def measured_table(table: str, weights: Mapping[str, str | None] = {}) -> str:
+    """A committed result of ``python -m benchmarks``, drawn as that command draws it; of these ``weights`` by model."""
     result = json.loads((PACKAGE_ROOT / "benchmarks" / "results" / f"{table}.json").read_text(encoding="utf-8"))
+    for model, sha256 in weights.items():
+        if result["models"][model]["weights"] != sha256:
+            raise SystemExit(f"{table}.json was measured on other weights of {model}; measure it again")
     drawn: str = import_module(TABLES[table]).render(result)
     return drawn
 

@@ -2,14 +2,16 @@
 
 Johnson et al. 2016 (arXiv 1603.08155) as "fast style transfer" rebuilt it: content at relu4_2, Gram matrices at relu1_1
 to relu5_1, total variation. The papers begin with random weights and take two epochs of 80,000 photos, four a step. A
-conditional network that knows the painting is a better beginning (``initial``): with one row of its scales and shifts it
-is the very network, and a few hundred steps are enough.
+conditional network is a better beginning: with one row of its scales and shifts it is the very network, and a few hundred
+steps are enough.
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 from PIL import Image
@@ -20,13 +22,15 @@ from hub.errors import TrainingError
 from hub.images import read_image, to_image
 from hub.method import Style
 from hub.names import resolve
-from hub.registry import NAME
+from hub.registry import NAME, info
 from hub.sheets import contact_sheet
 from hub.training import Recipe
-from hub.weights import load_strict, read_metadata, read_safetensors, write_model
+from hub.weights import WeightsSpec, find_weights, load_strict, read_metadata, read_safetensors, write_model
 from methods.parts.losses import total_variation
 from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
 from methods.parts.transformation import ImageTransformationNetwork, Upsampling
+
+logger = logging.getLogger(__name__)
 
 SMALLEST = 128  # short side of a painting in pixels
 
@@ -45,14 +49,24 @@ class FastArtSettings(PerceptualSettings):
     )
     initial: Path | None = Field(
         None,
-        description="Weights to start from: of this method, or of a conditional network that knows the style; its width "
-        "may be a part of --width.",
+        description="Weights to start from, of this method or of a conditional network, whose width may be a part of "
+        "--width; the bundled cin-25styles when left out.",
     )
-    initial_style: str | None = Field(None, description="Which style of the conditional network; the painting's name.")
+    initial_style: str | None = Field(
+        None, description="Which style of a conditional network to start from; the painting's own, or the nearest."
+    )
+    scratch: bool = Field(False, description="Start from random weights, as the papers do; that takes 40,000 steps.")
     style_weight: float = Field(5.0, ge=0, description="Weight of the mean of the relative Gram errors, five layers.")
     content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu4_2 error.")
     variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
-    steps: int = Field(1000, ge=1, description="Optimiser steps; 40,000 when nothing is given to start from.")
+    steps: int = Field(800, ge=1, description="Optimiser steps.")
+    muon_rate: float = Field(0.02, gt=0, description="Muon's peak learning rate, for convolution kernels; same decay.")
+    learning_rate: float = Field(3e-3, gt=0, description="Adam's peak learning rate; cosine decay to zero.")
+    warmup: int = Field(20, ge=0, description="Steps of linear warm-up.")
+    average: float = Field(
+        0.99, ge=0, lt=1, description="Decay of the moving average of the weights, which is what ships."
+    )
+    crop_starts: list[float] = Field([0.0, 0.6, 0.92], description="Where each part begins, as a share of all steps.")
 
 
 class FastArtRecipe(PerceptualLearning, Recipe):
@@ -77,9 +91,44 @@ class FastArtRecipe(PerceptualLearning, Recipe):
         super().__init__(settings, device, [painting])
         torch.manual_seed(settings.seed)
         network = ImageTransformationNetwork(1, settings.width, "tanh", settings.upsampling)
-        if settings.initial:
-            start(network, settings.initial, settings.initial_style or name)
+        if not settings.scratch:
+            self.start(network, settings.initial or bundled())
         self.network = network.to(memory_format=torch.channels_last)
+
+    def start(self, network: ImageTransformationNetwork, path: Path) -> None:
+        """Give ``network`` the weights in ``path``: a fast-art run's, or of a conditional network one style's.
+
+        Kernels that upsample keep their random numbers when ``path`` upsamples the other way.
+        """
+        config, tensors = json.loads(read_metadata(path).get("config", "{}")), read_safetensors(path)
+        if config.get("method") == "cin":
+            names = [known["name"] for known in config["styles"]]
+            wanted = self.settings.initial_style or self.style.name
+            if self.settings.initial_style or wanted in names:
+                row = names.index(resolve(wanted, names, "style"))
+            else:
+                row = self.nearest(tensors, len(names), config["width"])
+                logger.info("Starting from %s.", names[row])
+            tensors = fold_row(tensors, row)
+        elif config.get("method") != "fast-art":
+            raise TrainingError(f"{path} holds no weights of fast-art or cin; give others with --initial.")
+        if network.upsampling != config.get("upsampling", "resize"):
+            own = network.state_dict()
+            for index, layer in enumerate(network.layers):
+                if layer.upsample:
+                    tensors[f"layers.{index}.convolution.weight"] = own[f"layers.{index}.convolution.weight"]
+        load_strict(network, widen(tensors, network), path)
+
+    @torch.no_grad()
+    def nearest(self, tensors: Mapping[str, Tensor], rows: int, width: int) -> int:
+        """The row of a conditional network whose picture of a photo crop has the least loss for this painting."""
+        network = ImageTransformationNetwork(1, width, "tanh").to(self.device)
+        photos = self.crops.crop(0, 128)[None].to(self.device)
+        losses = []
+        for row in range(rows):
+            load_strict(network, fold_row(tensors, row), "a row")
+            losses.append(self.loss(photos, network(photos, photos.new_ones(1, 1)).float())["loss"])
+        return int(torch.stack(losses).argmin())
 
     def parameter_groups(self) -> list[dict[str, object]]:
         rows = [p for name, p in self.network.named_parameters() if ".norm." in name]
@@ -87,9 +136,12 @@ class FastArtRecipe(PerceptualLearning, Recipe):
         return [{"params": filters, "muon": True}, {"params": rows}]
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
-        s = self.settings
         photos = batch.contiguous(memory_format=torch.channels_last)
-        result = self.network(photos, photos.new_ones(len(photos), 1)).float()
+        return self.loss(photos, self.network(photos, photos.new_ones(len(photos), 1)).float())
+
+    def loss(self, photos: Tensor, result: Tensor) -> dict[str, Tensor]:
+        """The loss of ``result`` and its parts, each a mean over the batch."""
+        s = self.settings
         content, style = self.perceptual(photos, result, torch.zeros(len(photos), dtype=torch.long))
         style, variation = style / len(self.style_layers), total_variation(result)
         loss = s.content_weight * content + s.style_weight * style + s.variation_weight * variation
@@ -113,23 +165,10 @@ class FastArtRecipe(PerceptualLearning, Recipe):
         write_model(folder, network.state_dict(), config)
 
 
-def start(network: ImageTransformationNetwork, path: Path, style: str) -> None:
-    """Give ``network`` the weights in ``path``: a fast-art run's, or the row ``style`` of a conditional network.
-
-    Kernels that upsample keep their random numbers when ``path`` upsamples the other way.
-    """
-    config, tensors = json.loads(read_metadata(path).get("config", "{}")), read_safetensors(path)
-    if config.get("method") == "cin":
-        names = [known["name"] for known in config["styles"]]
-        tensors = fold_row(tensors, names.index(resolve(style, names, "style")))
-    elif config.get("method") != "fast-art":
-        raise TrainingError(f"{path} holds no weights of fast-art or cin; give others with --initial.")
-    if network.upsampling != config.get("upsampling", "resize"):
-        own = network.state_dict()
-        for index, layer in enumerate(network.layers):
-            if layer.upsample:
-                tensors[f"layers.{index}.convolution.weight"] = own[f"layers.{index}.convolution.weight"]
-    load_strict(network, widen(tensors, network), path)
+def bundled() -> Path:
+    """The weights of cin-25styles."""
+    entry = info("cin-25styles")
+    return find_weights(cast(WeightsSpec, entry.model.weights), root=entry.root)
 
 
 def fold_row(tensors: Mapping[str, Tensor], row: int) -> dict[str, Tensor]:

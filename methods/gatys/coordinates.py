@@ -3,7 +3,7 @@
 In pixels a gradient says next to nothing about large soft shapes, since pictures have a thousand times the energy there.
 Here a picture is a start plus coloured noise: white numbers, shaped by a spectrum of one over the frequency and by the
 colours that photo and painting have together (Olah et al. 2017, "Feature Visualization", distill.pub, decorrelate space
-and colour alike for pictures made from nothing). The optimum is the same; 100 evaluations come as near as 400 did.
+and colour alike for pictures made from nothing). The optimum is the same, the way there shorter.
 """
 
 import torch

@@ -20,19 +20,21 @@ ITERATIONS = 100
 
 
 def gap_by(
-    weights: Path, device: torch.device, iterations: int = ITERATIONS
+    weights: Path, device: torch.device, iterations: int | None = None
 ) -> Callable[[Image.Image, Image.Image, Image.Image], float]:
     """What ``hub.evaluation.evaluate`` takes: the gap of (result, photo, painting) by the VGG in the file ``weights``."""
     layers = {*CONTENT_LAYERS, *STYLE_LAYERS}
     vgg, _ = open_backbone("auto", weights, layers=layers, device=device, dtype=choose_dtype(None, device, True))
-    return lambda result, photo, painting: optimality_gap(result, photo, painting, vgg, iterations)
+    return lambda result, photo, painting: optimality_gap(result, photo, painting, vgg, iterations or ITERATIONS)
 
 
 def optimality_gap(result: Image.Image, photo: Image.Image, painting: Image.Image, vgg: VGG, iterations: int) -> float:
     """Of ``result``, which has the size of ``photo``; the weights of the losses are the defaults of ``gatys``."""
     parameters = GatysParameters.model_validate({"style": painting, "iterations": iterations, "patience": 0})
     device = vgg.mean.device
-    wanted = targets(to_tensor(photo).to(device), [(painting, 1.0)], vgg, parameters)
-    optimisation = Optimisation(to_tensor(at_short_side(result, min(photo.size))).to(device), wanted, vgg, parameters)
-    losses = [step["loss"] for step in optimisation.steps(iterations)]
-    return losses[0] / optimisation.least
+    with torch.inference_mode(False), torch.enable_grad():  # whoever evaluates needs no gradients, this does
+        wanted = targets(to_tensor(photo).to(device), [(painting, 1.0)], vgg, parameters)
+        start = to_tensor(at_short_side(result, min(photo.size))).to(device)
+        optimisation = Optimisation(start, wanted, vgg, parameters)
+        losses = [step["loss"] for step in optimisation.steps(iterations)]
+        return losses[0] / optimisation.least
