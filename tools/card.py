@@ -33,6 +33,8 @@ def render(name: str) -> str:
         scores = json.loads((path.parent / "eval.json").read_text(encoding="utf-8"))
         parts["styles"] = styles(method, scores)
     text = path.read_text(encoding="utf-8")
+    if "<!-- optimisation -->" in text:
+        parts["optimisation"] = measured_table("optimisation")
     if "<!-- gap -->" in text:
         parts["gap"] = measured_table("gap", {entry.name: method.weights_sha256})
     text = re.sub(r"\A---\n(.*?\n)?---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
