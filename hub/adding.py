@@ -62,20 +62,29 @@ def add_style(
     from hub.training import Run, facts
     from hub.weights import write_safetensors
 
-    if not re.fullmatch(NAME, name):
+    if not re.fullmatch(NAME, name) or len(name) > 64:
         raise ParameterError(
-            f"{name!r} is no name for a style; use lower-case letters, digits and hyphens, such as my-style."
+            f"{name[:80]!r} is no name for a style; use up to 64 lower-case letters, digits and hyphens, such as my-style."
         )
     method = load(model, device=device, dtype="float32", styles=[]) if isinstance(model, str | Path) else model
     place = method.device
     recipe_class = recipe_of(method)
     if name in method.styles:
         raise ParameterError(f"{method.entry.name} has a style called {name!r} already; choose another name.")
+    for known in method.styles:
+        if known.endswith(f"-{name}"):
+            raise ParameterError(
+                f"{name!r} is short for {known!r} of {method.entry.name} already; choose another name."
+            )
     path = Path(out) if out else _home(method) / f"{name}.safetensors"
     if path.suffix != ".safetensors":
         raise ParameterError(f"A style is a .safetensors file, not {path.name}; choose another name.")
     if path.exists() and not overwrite:
         raise ParameterError(already_exists(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(f"There can be no folder {path.parent} ({error.strerror}); choose another one.") from None
     picture = read_image(painting).rgb
     if is_flat(picture):
         raise ImageError("The painting has one colour only, which is no style to learn; choose another picture.")
@@ -114,6 +123,8 @@ def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
     Raises ``UnknownName``, ``WeightsError`` or ``StylehubError`` for a style that was asked for; one of the folder
     that does not fit is left out with a warning.
     """
+    if isinstance(styles, str | Path):
+        styles = [styles]
     if styles is None:
         for path in sorted(_home(method).glob("*.safetensors")) if method.entry.method.adding else ():
             try:
@@ -137,7 +148,12 @@ def adopt_file(method: "Method", path: Path) -> "Style":
         raise WeightsError(f"{path} is no style of `stylehub add-style`; check the path.") from None
     if base != method.weights_sha256:
         what = f"other weights of {model}" if model == method.entry.name else model
-        raise WeightsError(f"{path} was learnt on {what}; learn it again with `stylehub add-style` for these.")
+        again = (
+            f"learn it again with `stylehub add-style --model {method.entry.name}`"
+            if method.entry.method.adding
+            else f"{method.entry.name} cannot be taught styles"
+        )
+        raise WeightsError(f"{path} was learnt on {what}; {again}.")
     if style.name in method.styles:
         raise WeightsError(f"{path} is called {style.name!r}, as a style that {method.entry.name} has already.")
     method.adopt(style, read_safetensors(path))

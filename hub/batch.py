@@ -84,6 +84,8 @@ def run_folder(
 
     started = time.perf_counter()
     run = _engine(engine)
+    if str(out) == "-" or (Path(out).suffix.lower() in FORMATS and not Path(out).exists()):
+        raise ImageError(f"A batch goes into a folder, and {out} is none; give one with -o.")
     if Path(out).exists() and not Path(out).is_dir():
         raise ImageError(f"{out} is a file; give a folder for the results.")
     for name, number in (("workers", workers), ("batch_size", batch_size)):

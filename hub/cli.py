@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from hub.errors import ImageError, ParameterError, StylehubError
-from hub.files import already_exists, write_whole
+from hub.files import already_exists, free_name, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -244,9 +244,9 @@ def batch(
     overwrite: Overwrite = False,
     quality: Quality = 95,
     strength_map: StrengthMap = None,
-    engine: Annotated[str, typer.Option(help="local: this process; ray: several (pip install 'stylehub[scale]').")] = (
-        "local"
-    ),
+    engine: Annotated[
+        str, typer.Option(help="local: this process; ray: several (pip install 'stylehub\\[scale]').")
+    ] = ("local"),
     workers: Annotated[
         int | None, typer.Option(min=1, help="local: threads that read, and as many that write; ray: processes.")
     ] = None,
@@ -416,15 +416,23 @@ def add_style_(
         task = bar.add_task(name, total=None)
 
         def advance(p: "Progress") -> None:
-            bar.update(task, completed=p.step, total=p.of, description=f"{name}: style {p.losses.get('style', 0):.3f}")
+            told(p)
             if p.preview:
                 preview[:] = [p.preview]
 
+        told = _updating(bar, task)
         about = {"title": title, "artist": artist, "year": year}
-        path = add_style(method, painting, name, **about, out=output, overwrite=overwrite, progress=advance, **values)
+        try:
+            path = add_style(
+                method, painting, name, **about, out=output, overwrite=overwrite, progress=advance, **values
+            )
+        except KeyboardInterrupt:
+            print("stylehub: stopped; nothing was added.", file=sys.stderr)
+            raise typer.Exit(130) from None
     picture = path.with_suffix(".jpg")
     write_whole(picture, encode_image(preview[0], "jpeg"))
-    print(f"{path}\n{picture} shows it; use it by: stylehub stylize {model} PHOTO --style {name}")
+    use = f"hub.load({model!r}, styles=[{str(path)!r}])" if output else f"stylehub stylize {model} PHOTO --style {name}"
+    print(f"{path}\n{picture} shows it; use it by: {use}")
 
 
 @app.command("eval")
@@ -529,6 +537,8 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
     print(python_line(recipe))
     by = f"weights sha256 {recipe['weights']}" if recipe.get("weights") else "no weights of its own"
     network = recipe.get("perceptual_network")
+    if recipe.get("stopped"):
+        print("# stopped before its end: the command goes further")
     print(f"{by}{f', optimised by {network}' if network else ''}, stylehub {recipe.get('stylehub')}")
 
 
@@ -556,7 +566,7 @@ def _stylize(
     strength_map: Path | None,
     as_json: bool,
 ) -> None:
-    from hub.images import encode_image, find_images
+    from hub.images import encode_image, find_images, read_image
     from hub.provenance import save
 
     to_stdout = output == "-" or (output is None and photos == ["-"])
@@ -573,6 +583,9 @@ def _stylize(
         for target in jobs.values():
             if target.exists():
                 raise ImageError(already_exists(target))
+    for photo, target in jobs.items():
+        if photo and target.exists() and target.samefile(photo):
+            raise ImageError(f"The result would replace the photo {photo}; choose another name with -o.")
     written = []
     with _bar(as_json or to_stdout) as bar:
         for photo, target in jobs.items():
@@ -589,11 +602,11 @@ def _stylize(
             except KeyboardInterrupt:
                 if not latest or to_stdout:
                     raise
-                names = (f"{target.stem}-stopped{number}.png" for number in ("", *range(2, 10_000)))
-                stopped = next(path for path in map(target.with_name, names) if not path.exists())
+                stopped = free_name(target.with_name(f"{target.stem}-stopped.png"))
                 values = method.resolve(method.Parameters(**parameters))
-                latest[0].info["stylehub"] = method.describe(values, photo, strength_map)
-                save(latest[0], stopped)
+                reached = latest[0] if photo is None else latest[0].resize(read_image(photo).rgb.size)
+                reached.info["stylehub"] = method.describe(values, photo, strength_map) | {"stopped": True}
+                save(reached, stopped)
                 print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
                 raise typer.Exit(130) from None
             if to_stdout:

@@ -4,6 +4,7 @@ import os
 import secrets
 import time
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 
 _TEMPORARY = ".stylehub-*.tmp"
@@ -54,6 +55,12 @@ def remove_leftovers(folder: Path, *, older: float = 0) -> None:
 def already_exists(path: Path) -> str:
     """The sentence for a file that is not to be overwritten."""
     return f"{path} exists; choose another name, or overwrite it with --overwrite (overwrite=True in Python)."
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or the first of ``name2``, ``name3``, ... beside it that does not exist yet."""
+    numbered = (path.with_name(f"{path.stem}{number}{path.suffix}") for number in count(2))
+    return next(p for p in chain([path], numbered) if not os.path.lexists(p))
 
 
 def example_photo() -> Path:

@@ -113,7 +113,8 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
         if first["type"] == "missing":
             raise ParameterError(f"The parameter {name!r} is needed: {model.model_fields[name].description}") from None
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        raise ParameterError(f"The parameter {name!r} cannot be {first['input']!r}: it {reason}.") from None
+        given = "so" if isinstance(first["input"], list | tuple | dict) else repr(first["input"])
+        raise ParameterError(f"The parameter {name!r} cannot be {given}: it {reason}.") from None
 
 
 def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:

@@ -108,6 +108,7 @@ def test_one_that_does_not_fit_is_left_out_or_refused(
         assert [n for n in hub.load(tiny_model, device="cpu").styles if n in ("mine", "other", "broken")] == ["mine"]
     assert "other is left out" in caplog.text
     assert "broken is left out" in caplog.text
+    assert "mine" in hub.load(tiny_model, device="cpu", styles="mine").styles
     with pytest.raises(WeightsError, match="learn it again"):
         hub.load(tiny_model, device="cpu", styles=["other"])
     with pytest.raises(WeightsError, match=r"missing|unexpected|wrong shape"):
@@ -130,6 +131,9 @@ def test_one_that_does_not_fit_is_left_out_or_refused(
         ({"name": "../mine"}, ParameterError, "is no name"),
         ({"name": "Mine"}, ParameterError, "is no name"),
         ({"name": "klee-senecio"}, ParameterError, "has a style called"),
+        ({"name": "senecio"}, ParameterError, "'senecio' is short for 'klee-senecio'"),
+        ({"name": "a" * 300}, ParameterError, "up to 64"),
+        ({"out": f"{__file__}/x.safetensors"}, ParameterError, "There can be no folder"),
         ({"painting": Image.new("RGB", (64, 64), "teal")}, ImageError, "one colour"),
         ({"painting": b"no picture"}, ImageError, ""),
         ({"vgg": "nowhere.safetensors"}, WeightsError, "nowhere.safetensors"),

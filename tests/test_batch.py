@@ -319,6 +319,9 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
         with pytest.raises(ImageError, match="cannot be written") as error:
             run_folder(method, [folder], out, style=STYLE)
         assert "\n" not in str(error.value)
+    for out in (tmp_path / "x.jpg", "-"):
+        with pytest.raises(ImageError, match="goes into a folder"):
+            run_folder(method, [folder], out, style=STYLE)
 
 
 @pytest.mark.parametrize(

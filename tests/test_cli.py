@@ -169,6 +169,10 @@ def test_nothing_is_overwritten_silently(tiny_model: Path, photo_file: Path, tmp
     assert out.read_bytes() == b"precious"
     assert call("stylize", tiny_model, photo_file, "--style", "senecio", "-o", out, "--overwrite").exit_code == 0
     assert Image.open(out).size == (96, 80)
+    photo = photo_file.read_bytes()
+    words = ["stylize", tiny_model, photo_file, "--style", "senecio", "-o", photo_file, "--overwrite"]
+    assert "would replace the photo" in call(*words).sentence
+    assert photo_file.read_bytes() == photo
 
 
 def test_standard_input_and_output(tiny_model: Path, photo_file: Path) -> None:

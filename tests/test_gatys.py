@@ -173,6 +173,10 @@ def test_a_record_names_files_without_their_folders(gatys: Method, painting: Ima
     recorded = image.info["stylehub"]["parameters"]
     assert recorded == {"style": "stripes.png", "initial": "stripes.png", "iterations": 2}
     assert Image.open(curves).size == (960, 540)
+    before = curves.read_bytes()
+    gatys(photo, style=tmp_path / "stripes.png", curves=curves, iterations=1)
+    assert curves.read_bytes() == before
+    assert (tmp_path / "curves2.png").is_file()
 
 
 def test_two_paintings_are_mixed(run: Run, painting: Image.Image) -> None:
@@ -244,7 +248,8 @@ def test_bad_input(gatys: Method, photo: Image.Image, painting: Image.Image, tmp
         ({"style": painting, "style_weight": 0, "content_weight": 0}, ParameterError, "nothing to optimise"),
         ({"style": painting, "style_layers": {"relu1_1": -1}}, ParameterError, "zero or more"),
         ({"style": painting, "style_layers": {"relu1_1": 0}}, ParameterError, "weigh nothing together"),
-        ({"style": painting, "curves": Path(__file__)}, ParameterError, "exists; give --curves another name"),
+        ({"style": painting, "curves": tmp_path / "losses.txt"}, ParameterError, "a PNG file, not losses.txt"),
+        ({"style": painting, "curves": tmp_path / "no" / "c.png"}, ParameterError, "There is no folder"),
         ({"style": painting, "backbone": "resnet"}, ParameterError, "backbone"),
         ({"style": painting, "iterations": 0}, ParameterError, "iterations"),
     ]

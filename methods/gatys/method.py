@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError, StylehubError
+from hub.files import free_name
 from hub.images import at_short_side, read_image, to_image, to_tensor
 from hub.method import Method
 from hub.parameters import File, Parameters, Shares, advanced
@@ -131,7 +132,10 @@ class GatysParameters(Parameters):
     )
     vgg: File | None = Field(None, title="VGG", description="A VGG-16 or VGG-19 as safetensors, for --backbone auto.")
     curves: File | None = Field(
-        None, exclude=True, title="Loss curves", description="A PNG file to draw the losses into."
+        None,
+        exclude=True,
+        title="Loss curves",
+        description="A PNG file to draw the losses into; one that exists is kept.",
     )
 
 
@@ -158,8 +162,12 @@ class Gatys(Method):
                 raise ParameterError(f"The weights of the {name} layers are zero or more; one of them is not.")
         if parameters.style_weight and not sum(parameters.style_layers.values()) > 0:
             raise ParameterError("The style layers weigh nothing together; give one of them a weight above zero.")
-        if parameters.curves and parameters.curves.exists():
-            raise ParameterError(f"{parameters.curves} exists; give --curves another name, one for each picture.")
+        if parameters.curves and parameters.curves.suffix.lower() != ".png":
+            raise ParameterError(f"The curves are a PNG file, not {parameters.curves.name}; give --curves such a name.")
+        if parameters.curves and not parameters.curves.absolute().parent.is_dir():
+            raise ParameterError(
+                f"There is no folder {parameters.curves.parent}; make it, or choose another for --curves."
+            )
         style = parameters.style_weight * sum(parameters.style_layers.values())
         if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
             raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 30.")
@@ -249,7 +257,7 @@ class Gatys(Method):
                     progress(Progress(done, of, losses, preview))
             picture = optimisation.best
         if parameters.curves:
-            draw_curves(history, parameters.curves)
+            draw_curves(history, free_name(parameters.curves))
         return picture
 
     def first(self, photo: Tensor, parameters: GatysParameters) -> Tensor:
