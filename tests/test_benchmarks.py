@@ -213,7 +213,7 @@ def test_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["megapixels", "--megapixels", "-1"], "'-1' is no number above 0"),
         (["gpu", "--frames", "1920"], "'' is no whole number"),
         (["peer", "--peer-style", "26"], "invalid choice: 26"),
-        (["papers", "--rows", "nobody"], "No row of this table is 'nobody'; there are cin-25styles"),
+        (["papers", "--rows", "nobody"], "No row of this table is 'nobody'; there are gatys, fast-art, cin-25styles"),
         (["batch", "--models", "cin-25style", "--count", "1"], "did you mean cin-25styles"),
     ],
 )

@@ -184,7 +184,9 @@ class Gatys(Method):
             network = self.backbone(parameters)
             paintings = self.paintings(parameters)
             results = []
-            for number, photo in enumerate(torch.split(content.clone(), 1)):
+            # In one memory layout whatever the caller's: it decides the last bit, and an optimisation makes much of that.
+            content = content.clone(memory_format=torch.contiguous_format)
+            for number, photo in enumerate(torch.split(content, 1)):
 
                 def shifted(p: Progress, before: int = number) -> None:
                     progress(Progress(before * p.of + p.step, len(content) * p.of, p.losses, p.preview))
