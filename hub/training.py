@@ -136,7 +136,10 @@ def train(recipe: Recipe, out: Path, device: torch.device, progress: ProgressCal
     scalars in ``logs/`` and at the end ``weights/``. Raises ``TrainingError`` when the loss is no longer finite or
     the checkpoint belongs to another configuration.
     """
-    from torch.utils.tensorboard import SummaryWriter
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise TrainingError("Training keeps its losses for TensorBoard: pip install 'stylehub[train]'.") from None
 
     settings = recipe.settings
     keep_freed_memory()

@@ -101,6 +101,15 @@ def test_training_starts_from_given_weights(material: Path, tmp_path: Path) -> N
         CinRecipe(settings(material, initial=weights, width=3), CPU)
 
 
+def test_without_tensorboard_it_is_one_sentence(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainingError, match=r"pip install 'stylehub\[train\]'"):
+        train(CinRecipe(settings(material), CPU), tmp_path / "run", CPU)
+    assert not (tmp_path / "run").exists()
+
+
 def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:
     """Asked for the style alone, it gets nearer to the paintings."""
     losses = run(material, tmp_path / "run", steps=60, warmup=4, sheet_every=100, content_weight=0)
