@@ -95,3 +95,20 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
         channels = width
     write_safetensors(folder / "vgg.safetensors", {k: v.half() for k, v in state.items()}, {})
     return folder
+
+
+def tiny_training(material: Path) -> dict[str, object]:
+    """Settings for a training of seconds by the perceptual losses."""
+    return {
+        "content": [material / "photos.tar"],
+        "vgg": material / "vgg.safetensors",
+        "width": 2,
+        "crops": [32],
+        "crop_starts": [0.0],
+        "style_size": 64,
+        "batch": 2,
+        "steps": 6,
+        "warmup": 2,
+        "workers": 0,
+        "bf16": False,
+    }

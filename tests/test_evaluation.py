@@ -84,22 +84,15 @@ def test_photos_from_shards_and_folders(material: Path, photo: Image.Image, tmp_
     assert [p.size for p in read_photos(tmp_path)] == [photo.size]
 
 
+def eval_words(model: Path, material: Path, paintings: Path) -> list[str | Path]:
+    words = ["eval", model, "--photos", material / "photos.tar", "--paintings", paintings, "--size", "64"]
+    return [*words, "--vgg", material / "vgg.safetensors"]
+
+
 def test_eval_on_the_command_line(material: Path, photo: Image.Image, tiny_model: Path, tmp_path: Path) -> None:
     for name in ("klee-senecio", "hokusai-great-wave"):
         photo.save(tmp_path / f"{name}.png")
-    words = [
-        "eval",
-        tiny_model,
-        "--photos",
-        material / "photos.tar",
-        "--paintings",
-        tmp_path,
-        "--size",
-        "64",
-        "--limit",
-        "2",
-    ]
-    words += ["--vgg", material / "vgg.safetensors", "--style", "senecio", "--style", "great-wave"]
+    words = [*eval_words(tiny_model, material, tmp_path), "--limit", "2", "--style", "senecio", "--style", "great-wave"]
     out = tmp_path / "scores.json"
     result = CliRunner().invoke(app, [*map(str, words), "-o", str(out)])
     assert result.exit_code == 0
@@ -119,18 +112,7 @@ def test_eval_with_the_optimality_gap(
 ) -> None:
     monkeypatch.setattr("methods.gatys.gap.ITERATIONS", 5)
     photo.rotate(90, expand=True).save(tmp_path / "klee-senecio.png")
-    words = [
-        "eval",
-        tiny_model,
-        "--photos",
-        material / "photos.tar",
-        "--paintings",
-        tmp_path,
-        "--size",
-        "64",
-        "--limit",
-    ]
-    words += ["1", "--vgg", material / "vgg.safetensors", "--style", "senecio"]
+    words = [*eval_words(tiny_model, material, tmp_path), "--limit", "1", "--style", "senecio"]
     plain, gap = (CliRunner().invoke(app, [*map(str, words), "--json", *more]) for more in ([], ["--gap"]))
     assert gap.exit_code == 0, gap.exception
     assert "gap" not in plain.stdout

@@ -19,25 +19,14 @@ from methods.fast_art.method import FastArt
 from methods.fast_art.training import FastArtRecipe, FastArtSettings, fold_row, widen
 from methods.parts.painter import Painter
 from methods.parts.transformation import ImageTransformationNetwork
-from tests.conftest import STYLES, random_network
+from tests.conftest import STYLES, random_network, tiny_training
 
 CPU = torch.device("cpu")
 
 
 def settings(material: Path, **changes: object) -> FastArtSettings:
-    values: dict[str, object] = {
-        "content": [material / "photos.tar"],
+    values = tiny_training(material) | {
         "style": material / "paintings" / "red-stripes.png",
-        "vgg": material / "vgg.safetensors",
-        "width": 2,
-        "crops": [32],
-        "crop_starts": [0.0],
-        "style_size": 64,
-        "batch": 2,
-        "steps": 6,
-        "warmup": 2,
-        "workers": 0,
-        "bf16": False,
         "scratch": "initial" not in changes,
     }
     return FastArtSettings.model_validate(values | changes)

@@ -23,24 +23,14 @@ from hub.training import CHECKPOINT, decay, train
 from hub.weights import read_metadata, read_safetensors
 from methods.cin.training import CinRecipe, CinSettings
 from methods.parts.losses import gram_matrix, relative_error, style_distances, total_variation
+from tests.conftest import tiny_training
 
 CPU = torch.device("cpu")
 
 
 def settings(material: Path, **changes: object) -> CinSettings:
-    values: dict[str, object] = {
-        "content": [material / "photos.tar"],
+    values = tiny_training(material) | {
         "styles": material / "paintings",
-        "vgg": material / "vgg.safetensors",
-        "width": 2,
-        "crops": [32],
-        "crop_starts": [0.0],
-        "style_size": 64,
-        "batch": 2,
-        "steps": 6,
-        "warmup": 2,
-        "workers": 0,
-        "bf16": False,
         "checkpoint_every": 1,
         "sheet_every": 3,
     }

@@ -19,10 +19,7 @@ from hub.shards import Rounds
 from hub.sheets import contact_sheet
 from hub.training import Recipe
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
-from methods.parts.losses import (
-    STYLE_LAYERS,
-    total_variation,
-)
+from methods.parts.losses import STYLE_LAYERS, total_variation
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
 from methods.parts.transformation import ImageTransformationNetwork
