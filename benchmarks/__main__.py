@@ -26,6 +26,8 @@ TABLES = {
     "quality": "benchmarks.quality",
     "optimisation": "benchmarks.optimisation",
     "gap": "benchmarks.gap",
+    "depth": "benchmarks.depth",
+    "arbitrary": "benchmarks.arbitrary",
     "load": "benchmarks.space_load",
 }
 NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers")

@@ -34,18 +34,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vgg", type=Path, required=True, help="VGG-16 as safetensors")
     parser.add_argument("--size", type=count, default=512, help="short side in pixels")
     parser.add_argument("--limit", type=count, help="only the first photos")
+    parser.add_argument("--first", type=count, help="only the first paintings")
     parser.add_argument("--peer", type=Path, help="the peer's scores of an earlier run with the same arguments")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores of both for every style."""
     import hub
-    from hub.evaluation import Scores, average, evaluate, read_photos
-    from hub.images import find_named, read_image
+    from hub.evaluation import Scores, average, evaluate, paintings_for, read_photos, stylise_by
     from methods.parts.vgg import read_vgg
 
     method = hub.load(options.model)
-    paintings = {name: read_image(find_named(options.paintings, name)).rgb for name in method.styles}
+    paintings = dict(list(paintings_for(method, options.paintings).items())[: options.first])
     photos = list(read_photos(options.photos, options.limit))
     vgg = read_vgg(options.vgg)
     if options.peer:
@@ -54,11 +54,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{PEER}: {len(paintings)} paintings on {len(photos)} photos", file=sys.stderr)
         peer = peer_scores(photos, paintings, vgg, options.size)
     print(f"{method.entry.name}: the same", file=sys.stderr)
-    ours = evaluate(lambda photo, name: method(photo, style=name), photos, paintings, vgg, size=options.size)
+    ours = evaluate(stylise_by(method, paintings), photos, paintings, vgg, size=options.size)
     return {
         "model": Path(options.model).name,
         "weights": method.weights_sha256,
         "photos": Path(options.photos).name,
+        "paintings": options.paintings.name,
         "limit": options.limit,
         "size": options.size,
         "better_on_both": sum(ours[n].style < peer[n].style and ours[n].content < peer[n].content for n in ours),

@@ -13,7 +13,6 @@ from hub.images import FORMATS, find_images, read_image, to_tensor
 from hub.manifest import Manifest
 from hub.method import Method
 from hub.names import resolve
-from hub.parameters import validate
 
 if TYPE_CHECKING:
     from hub.pipeline import Job, Outcome, Task
@@ -92,7 +91,7 @@ def run_folder(
         if number is not None and number < 1:
             raise ParameterError(f"The parameter {name!r} cannot be {number}; it is at least 1.")
     tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
-    recipe = method.describe(method.resolve(validate(method.Parameters, parameters)), None, strength_map)
+    recipe = method.describe(method.checked(parameters), None, strength_map)
     plane = None if strength_map is None else to_tensor(read_image(strength_map).rgb)[0].mean(0)
     job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
     with Manifest(Path(out)) as manifest:

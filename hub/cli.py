@@ -1,4 +1,4 @@
-"""The command line: ``stylehub list | info | stylize | fuse | batch | train | add-style | eval | space | show``.
+"""The command line: ``stylehub list | info | stylize | fuse | batch | train | add-style | vector | eval | space | show``.
 
 A method's own flags are drawn from its ``Parameters``; nothing here knows any method. Heavy imports happen inside
 the commands, so that ``stylehub list`` answers at once.
@@ -435,16 +435,53 @@ def add_style_(
     print(f"{path}\n{picture} shows it; use it by: {use}")
 
 
+@app.command("vector")
+@_loads_model
+def vector_(
+    method: "Method",
+    paintings: Annotated[
+        list[str],
+        typer.Argument(metavar="PAINTINGS...", help="A picture, or several with shares: a.jpg=0.6 b.jpg=0.4."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; the painting's name and .safetensors by default.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Keep what a method sees of a painting, or of a blend, as a file of some kilobytes: --style takes it from then on."""
+    from hub.flags import parse
+    from hub.pictures import Pictures
+
+    values, _ = parse(method.Parameters, [word for painting in paintings for word in ("--style", painting)])
+    chosen = getattr(method.checked(values), "style", None)
+    if not isinstance(chosen, Pictures):
+        raise ParameterError(
+            f"{method.entry.name} takes no paintings; `stylehub list --task arbitrary` lists who does."
+        )
+    target = output or Path(_label(chosen)).with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        raise ParameterError(f"A style vector is a .safetensors file; call it {target.with_suffix('.safetensors')}.")
+    if target.exists() and not overwrite:
+        raise ImageError(already_exists(target))
+    method.save_vector(chosen, target)
+    print(f"{target}; use it by: stylehub stylize {method.entry.name} PHOTO --style {target}")
+
+
 @app.command("eval")
 @_loads_model
 def evaluate(
     method: "Method",
     photos: Annotated[str, typer.Option(help="A tar shard, a folder or a pattern of photos that were not trained on.")],
-    paintings: Annotated[Path, typer.Option(help="The folder of the paintings, named by the model's styles.")],
+    paintings: Annotated[
+        Path,
+        typer.Option(
+            help="The folder of the paintings, named by the model's styles; a tar shard too if it takes any painting."
+        ),
+    ],
     vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, keys as torchvision's vgg16().features.")],
     size: Annotated[int, typer.Option(min=64, help="Short side in pixels.")] = 512,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
-    style: Annotated[list[str] | None, typer.Option(help="Only these styles; may be repeated.")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="Only these paintings; may be repeated.")] = None,
     gap: Annotated[
         bool, typer.Option("--gap", help="The optimality gap too: optimises every picture further, a minute each.")
     ] = False,
@@ -453,23 +490,18 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a model: distance to the painting, distance to the photo, edges kept."""
-    from hub.evaluation import average, evaluate, read_photos
-    from hub.images import find_named, read_image
-    from hub.names import resolve
+    from hub.evaluation import average, evaluate, paintings_for, read_photos, stylise_by
     from methods.gatys.gap import gap_by
     from methods.parts.vgg import read_vgg
 
     if output and output.exists() and not overwrite:
         raise ImageError(already_exists(output))
-    names = [resolve(s, method.styles, "style") for s in style] if style else list(method.styles)
-    if not names:
-        raise ParameterError(f"{method.entry.name} has no styles of its own to measure.")
-    pictures = {name: read_image(find_named(paintings, name)).rgb for name in names}
+    pictures = paintings_for(method, paintings, style)
     network = read_vgg(vgg).to(method.device)
     with _bar(as_json) as bar:
         task = bar.add_task("eval", total=None)
         scores = evaluate(
-            lambda photo, name: method(photo, style=name),
+            stylise_by(method, pictures),
             list(read_photos(photos, limit)),
             pictures,
             network,
@@ -482,6 +514,7 @@ def evaluate(
         "weights": method.weights_sha256,
         "size": size,
         "photos": Path(photos).name,
+        "paintings": paintings.name,
         "limit": limit,
         "dtype": str(method.dtype).removeprefix("torch."),
         "average": average(scores).measured(),
@@ -547,12 +580,11 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
 
 def _split(method: "Method", words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     from hub.flags import parse
-    from hub.parameters import validate
 
     parameters, photos = parse(method.Parameters, words)
     if not photos:
         raise ParameterError("Give at least one photo, a folder, or - for standard input.")
-    values = method.resolve(validate(method.Parameters, parameters))
+    values = method.checked(parameters)
     return {name: getattr(values, name) for name in parameters}, photos
 
 
@@ -603,7 +635,7 @@ def _stylize(
                 if not latest or to_stdout:
                     raise
                 stopped = free_name(target.with_name(f"{target.stem}-stopped.png"))
-                values = method.resolve(method.Parameters(**parameters))
+                values = method.checked(parameters)
                 reached = latest[0] if photo is None else latest[0].resize(read_image(photo).rgb.size)
                 reached.info["stylehub"] = method.describe(values, photo, strength_map) | {"stopped": True}
                 save(reached, stopped)

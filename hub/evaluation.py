@@ -9,7 +9,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from hub.images import at_short_side, find_images, read_image, to_tensor
+from hub.errors import ImageError
+from hub.images import at_short_side, find_images, find_named, read_image, to_tensor
+from hub.method import Method
+from hub.names import resolve
+from hub.pictures import Pictures
 from hub.shards import Shards
 from methods.parts.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
 from methods.parts.vgg import VGG
@@ -107,7 +111,12 @@ def edge_map(image: Tensor) -> Tensor:
 
 
 def structural_similarity(a: Tensor, b: Tensor) -> Tensor:
-    """SSIM (Wang et al. 2004) of ``(N, 1, H, W)`` in [0, 1] with an 11x11 Gaussian window of deviation 1.5: ``(N,)``."""
+    """SSIM (Wang et al. 2004) of ``(N, 1, H, W)`` in [0, 1]: ``(N,)``."""
+    return similarity_map(a, b).mean((1, 2, 3))
+
+
+def similarity_map(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM at every place, with an 11x11 Gaussian window of deviation 1.5: ``(N, 1, H, W)``."""
     offsets = torch.arange(11, dtype=a.dtype, device=a.device) - 5
     bell = torch.exp(-offsets.square() / (2 * 1.5**2))
     window = torch.outer(bell, bell) / bell.sum().square()
@@ -121,7 +130,7 @@ def structural_similarity(a: Tensor, b: Tensor) -> Tensor:
     covariance = blur(a * b) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
     ssim = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return (ssim / ((mean_a.square() + mean_b.square() + c1) * (variance_a + variance_b + c2))).mean((1, 2, 3))
+    return ssim / ((mean_a.square() + mean_b.square() + c1) * (variance_a + variance_b + c2))
 
 
 def read_photos(source: str | Path, limit: int | None = None) -> Iterator[Image.Image]:
@@ -133,3 +142,28 @@ def read_photos(source: str | Path, limit: int | None = None) -> Iterator[Image.
     else:
         for path in find_images([source])[:limit]:
             yield read_image(path).rgb
+
+
+def paintings_for(method: Method, source: str | Path, names: Sequence[str] | None = None) -> dict[str, Image.Image]:
+    """What to measure ``method`` on, by name: the paintings of its styles, or every one there is if it takes pictures.
+
+    ``source``: a folder, a pattern or a tar shard; of a shard they are numbered. ``names``: only these. Raises
+    ``ImageError``, ``UnknownName``.
+    """
+    if "style-images" in method.entry.method.inputs:
+        if str(source).endswith(".tar"):
+            found = {f"{number:06d}": picture for number, picture in enumerate(read_photos(source))}
+        else:
+            found = {path.stem: read_image(path).rgb for path in find_images([source])}
+        return {name: found[name] for name in (resolve(n, found, "painting") for n in names or found)}
+    chosen = [resolve(name, method.styles, "style") for name in names or method.styles]
+    if not Path(source).is_dir():
+        raise ImageError(f"{source} is no folder; give the folder of the paintings, each named by its style.")
+    return {name: read_image(find_named(Path(source), name)).rgb for name in chosen}
+
+
+def stylise_by(method: Method, paintings: Mapping[str, Image.Image]) -> Stylise:
+    """What ``evaluate`` calls: ``method`` with the painting itself if it takes pictures, by its name otherwise."""
+    if "style-images" in method.entry.method.inputs:
+        return lambda photo, name: method(photo, style=Pictures([paintings[name]], names=[name]))
+    return lambda photo, name: method(photo, style=name)

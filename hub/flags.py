@@ -98,6 +98,8 @@ def _range(field: Declared) -> str:
         return "name or name=share"
     if field.kind == "pictures":
         return "file or file=share"
+    if field.kind == "map":
+        return "file"
     if field.minimum is None and field.maximum is None:
         return "" if field.kind == "flag" else field.kind
     low, high = ("" if bound is None else f"{bound:g}" for bound in (field.minimum, field.maximum))

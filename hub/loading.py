@@ -181,7 +181,7 @@ def read_weights(path: Path, entry: Entry) -> "tuple[dict[str, Any], dict[str, t
         base = config.get("model")
         raise WeightsError(f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}]).")
     tensors = read_safetensors(path)
-    if config.pop("method", None) != entry.method_id:
+    if config.pop("method", None) not in (entry.method_id, entry.method.weights_of or entry.method_id):
         raise WeightsError(
             f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
         )

@@ -15,9 +15,10 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from hub import images
+from hub import images, spatial
 from hub.errors import ParameterError, StylehubError
 from hub.parameters import Parameters, validate
+from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.registry import Entry
 
@@ -70,9 +71,27 @@ class Method(ABC):
         ``parameters`` is a ``self.Parameters``; strength, size and colours are not this function's business.
         """
 
+    def stylize_where(
+        self, content: Tensor, where: Tensor, parameters: Any, other: Any | None, progress: ProgressCallback
+    ) -> Tensor:
+        """``content`` stylised by ``parameters`` where ``where`` is 1, and by ``other`` (None: not at all) where it is 0.
+
+        ``where`` is ``(N, 1, H, W)`` in [0, 1]. Here pixels are mixed; methods that can mix features override it.
+        """
+        one = self.stylize(content, parameters, progress)
+        two = content if other is None else self.stylize(content, other, progress)
+        return torch.lerp(two, one, where)
+
     def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
         """Take one more ``style``, which ``stylehub add-style`` learnt on these very weights (``tensors``: untrusted)."""
         raise StylehubError(f"{self.entry.name} cannot be taught further styles.")
+
+    def save_vector(self, paintings: Pictures, path: Path) -> None:
+        """Write what this method sees of ``paintings`` as a small file that its ``style`` takes in their place.
+
+        Raises ``WeightsError`` when the file cannot be written, ``StylehubError`` by a method that has no such files.
+        """
+        raise StylehubError(f"{self.entry.name} keeps no style vectors.")
 
     def variant(self, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Configuration and tensors of the style ``name``, for models with a file of weights for each style.
@@ -128,7 +147,7 @@ class Method(ABC):
             ParameterError, UnknownName: a parameter or style that cannot be.
             ImageError: a picture that cannot be read.
         """
-        values = self.resolve(validate(self.Parameters, parameters))
+        values = self.checked(parameters)
         report = progress or (lambda _: None)
         if isinstance(content, Tensor):
             _check_tensor(content)
@@ -144,6 +163,34 @@ class Method(ABC):
         image.info["stylehub"] = self.describe(values, content, strength_map)
         return image
 
+    def checked(self, parameters: Mapping[str, Any]) -> Any:
+        """``parameters`` validated, with every name in full. Raises ``ParameterError``, ``UnknownName``."""
+        values = self.resolve(validate(self.Parameters, dict(parameters)))
+        if (other := self._other(values)) is not None:
+            values = values.model_copy(update={"other": other.style})
+        return values
+
+    def maps(self, content: Picture | Tensor, **place: Any) -> dict[str, Image.Image]:
+        """What decides where the style applies, as grey pictures of the size of ``content``.
+
+        ``place`` is what ``hub.spatial.SpatialParameters`` has, the method's own defaults for the rest. ``strength`` is
+        white where the style applies fully, and missing when it applies everywhere; ``depth`` is white far away, and
+        missing when the picture is as far everywhere. Raises what a call does.
+        """
+        defaults = {"where": self.Parameters.model_fields["where"].default}
+        values = validate(spatial.SpatialParameters, defaults | place)
+        with torch.inference_mode():
+            pixels = content if isinstance(content, Tensor) else images.to_tensor(images.read_image(content).rgb)
+            pixels = pixels.to(self.device, torch.float32)
+            planes = {"strength": spatial.strength_map(values, pixels, self.fetching)}
+            if values.where in spatial.BY_DEPTH or values.map is None:
+                planes["depth"] = spatial.depth_map(values, pixels, self.fetching)
+        return {
+            name: images.to_image(plane.expand(-1, 3, -1, -1)).convert("L")
+            for name, plane in planes.items()
+            if plane is not None
+        }
+
     def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
         """How a picture was made, as plain data: enough to make it again. Of files the name is told, not the folder."""
         from hub import __version__
@@ -158,11 +205,19 @@ class Method(ABC):
             "parameters": values.model_dump(mode="json", exclude_defaults=True),
             "photo": name(photo),
         }
-        used = getattr(values, "style", None) or ()
-        added = {style: sha for style, sha in self.added.items() if style == used or style in {*used}}
+        used: set[str] = set()
+        for chosen in (getattr(values, "style", None) or (), getattr(values, "other", None) or ()):
+            used |= {chosen} if isinstance(chosen, str) else {*chosen} if isinstance(chosen, Mapping) else set()
+        added = {style: sha for style, sha in self.added.items() if style in used}
         if added:
             recipe["added_styles"] = added
         return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
+
+    def _other(self, values: Any) -> Any | None:
+        """The parameters of the style that meets the first one, if there is one."""
+        if (other := getattr(values, "other", None)) is None:
+            return None
+        return self.resolve(values.model_copy(update={"style": other, "other": None}))
 
     def _run(
         self, content: Tensor, values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback
@@ -173,12 +228,18 @@ class Method(ABC):
             strength = _strength(strength_map, height, width, values.strength, self.device)
             if isinstance(strength, float) and strength == 0:
                 return content
+            where = spatial.strength_map(values, content, self.fetching)
             working = [_resize(content, _working_size(height, width, values.size))]
             blends = isinstance(strength, Tensor) or strength < 1
             if not (blends or values.keep_color):
                 # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
                 content = content.new_empty(0)
-            result = _resize(self.stylize(working.pop(), values, report), (height, width)).clamp_(0, 1)
+            if where is None:
+                result = self.stylize(working.pop(), values, report)
+            else:
+                where = _resize(where, (working[0].shape[2], working[0].shape[3]))
+                result = self.stylize_where(working.pop(), where, values, self._other(values), report)
+            result = _resize(result, (height, width)).clamp_(0, 1)
             if values.keep_color:
                 result = with_colors_of(content, result)
             if blends:

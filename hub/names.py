@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 from hub.errors import UnknownName
 
+MOST = 30  # names in one sentence
+
 
 def resolve(name: str, known: Collection[str], kind: str) -> str:
     """The one of ``known`` that ``name`` means: itself, or the only one that ends in ``-name``.
@@ -17,6 +19,11 @@ def resolve(name: str, known: Collection[str], kind: str) -> str:
     endings = [k for k in known if k.endswith(f"-{plain}")] if plain else []
     if len(endings) == 1:
         return endings[0]
-    near = endings or get_close_matches(plain, known, n=3, cutoff=0.5) or [k for k in known if plain and plain in k][:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(known)) or 'none'}."
+    near = endings or [k for k in known if plain and plain in k][:3] or get_close_matches(plain, known, n=3, cutoff=0.5)
+    more = f" and {len(known) - MOST} more" if len(known) > MOST else ""
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"there are {', '.join(sorted(known)[:MOST]) or 'none'}{more}."
+    )
     raise UnknownName(f"There is no {kind} {str(name)[:80]!r}; {hint}")

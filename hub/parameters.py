@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic.fields import FieldInfo
 
 from hub.errors import ParameterError
+from hub.spatial import SpatialParameters
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,10 +23,8 @@ def advanced(default: Any, **constraints: Any) -> Any:
     return Field(default, json_schema_extra={"advanced": True}, **constraints)
 
 
-class Parameters(BaseModel):
+class Parameters(SpatialParameters):
     """What any method takes beside the pictures."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     strength: float = Field(
         1.0, ge=0, le=1, title="Strength", description="How much of the style: 0 is the photo itself, 1 the full style."
@@ -48,7 +47,7 @@ class Declared:
     """One field of a pydantic model as the faces need it: a command-line flag, a slider, a row of a table."""
 
     name: str
-    kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares", "pictures"]
+    kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares", "pictures", "map"]
     default: Any
     required: bool
     minimum: float | None
@@ -57,6 +56,7 @@ class Declared:
     title: str
     description: str
     advanced: bool = False
+    group: str = ""
 
     @property
     def option(self) -> str:
@@ -64,8 +64,12 @@ class Declared:
 
 
 def declared(model: type[BaseModel]) -> Iterator[Declared]:
-    """The fields of ``model`` in their order."""
-    for name, field in model.model_fields.items():
+    """The fields of ``model`` in their order, those of a group behind the others."""
+
+    def extra(field: FieldInfo) -> dict[str, Any]:
+        return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+    for name, field in sorted(model.model_fields.items(), key=lambda item: "group" in extra(item[1])):
         kind, choices = _kind(field.annotation)
         yield Declared(
             name=name,
@@ -77,7 +81,8 @@ def declared(model: type[BaseModel]) -> Iterator[Declared]:
             choices=choices,
             title=field.title or name.replace("_", " ").capitalize(),
             description=field.description or "",
-            advanced=isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("advanced") is True,
+            advanced=extra(field).get("advanced") is True,
+            group=str(extra(field).get("group", "")),
         )
 
 

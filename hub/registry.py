@@ -102,6 +102,7 @@ class MethodEntry(_Data):
     inputs: tuple[Input, ...] = Field(min_length=1)
     tiling: Literal["exact", "approximate", "none"]
     half: bool = Field(description="runs in bfloat16 and float16")
+    weights_of: Name | None = Field(None, description="another method whose weights it uses")
     iterative: bool = Field(False, description="works for minutes, step by step, and reports previews on the way")
     code_license: str
     paper: Paper

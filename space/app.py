@@ -21,6 +21,7 @@ from gradio.events import api
 from hub.errors import StylehubError
 from hub.registry import Entry, list_models
 from space.any import build_any
+from space.depth import build_depth
 from space.errors import one_sentence
 from space.fusion import build_fusion
 from space.learn import LOCAL
@@ -48,6 +49,7 @@ TABS = {
     "single": Tab("Single style", build_single),
     "fusion": Tab("Fusion", build_fusion),
     "arbitrary": Tab("Any painting", build_any),
+    "depth": Tab("Depth-aware", build_depth),
 }
 
 
@@ -117,18 +119,24 @@ def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any],
         f"Code {entry.method.code_license}{f', weights {licences}' if licences else ''}.",
         elem_classes=["about"],
     )
-    if panel.style is None:
+    fillers: list[tuple[Any, list[Any]]] = []
+    if panel.style is not None:
+        fillers.append((studio.styles(entry), [panel.style]))
+    if panel.names:
+        fillers.append((studio.names(entry, len(panel.names)), [*panel.names]))
+    if not fillers:
         return None
 
     def fill(event: Any) -> None:
-        event(
-            studio.styles(entry),
-            outputs=[panel.style],
-            show_progress="minimal",
-            concurrency_id=ACCELERATOR,
-            concurrency_limit=1,
-            api_visibility="private",
-        )
+        for handler, filled in fillers:
+            event(
+                handler,
+                outputs=filled,
+                show_progress="minimal",
+                concurrency_id=ACCELERATOR,
+                concurrency_limit=1,
+                api_visibility="private",
+            )
 
     return fill
 

@@ -13,7 +13,8 @@ Control = gr.components.Component
 
 
 def control(field: Declared, start: Any = None) -> Control | None:
-    """The control for ``field``; None for paths, since a visitor has no business with the server's files.
+    """The control for ``field``; None for pictures, which have their own, and for paths, since a visitor has no business
+    with the server's files.
 
     ``start``: what it shows at first where that is not the method's own default.
     """
@@ -32,9 +33,9 @@ def control(field: Declared, start: Any = None) -> Control | None:
             return gr.Textbox(value=field.default, **common)
         case "shares":
             return gr.Textbox(value=_as_text(field.default), **common)
-        case "pictures":
-            return photo_input(title=field.title)
-        case "path":
+        case "map":
+            return photo_input(title=field.title, height=190)
+        case "path" | "pictures":
             return None
 
 

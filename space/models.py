@@ -64,6 +64,12 @@ class Models:
         after.info["stylehub"]["photo"] = photo
         return Painted(before, after)
 
+    def maps(self, name: str, content: Image.Image, place: Mapping[str, Any]) -> dict[str, Image.Image]:
+        """What decides where the model's style applies: see ``Method.maps``. Raises ``StylehubError``."""
+        method = self.get(name)
+        with self.accelerator:
+            return method.maps(content, **place)
+
 
 class Jobs:
     """Which sessions have work going on, so that a session can stop its own and nobody else's."""

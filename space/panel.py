@@ -9,6 +9,7 @@ import gradio as gr
 
 from hub.parameters import Declared, declared
 from hub.registry import Entry
+from space import paintings
 from space.controls import Control, control
 from space.photo import example_upload, photo_input
 from space.result import ResultPanel, result_panel
@@ -22,14 +23,18 @@ WORKING_SIZE = 384
 
 @dataclass
 class Panel:
-    """What a tab's builder gets to connect more to: every input by its name in the API."""
+    """What a tab's builder gets to connect more to: every input by its name in the API, what is to be filled."""
 
     entry: Entry
     inputs: dict[str, Any]
     style: gr.HTML | None
+    names: list[gr.Dropdown]
     result: ResultPanel
     painted: gr.State
     running: list[Any]
+    place: list[Any]  # the events that say where the style is to apply
+    below: gr.Column  # room under the controls
+    beside: gr.Column  # room under the result
 
 
 def build_panel(
@@ -42,18 +47,30 @@ def build_panel(
     result_id = f"result-{entry.name}-{task}"
     inputs: dict[str, Any] = {}
     style: gr.HTML | None = None
-    plain: list[Control] = []
+    settled: list[Any] = []
+    chosen: list[Any] = []
+    place: list[Any] = []
+    names: list[gr.Dropdown] = []
     with gr.Row(elem_classes=["panel", *(["iterative"] if entry.method.iterative else [])]):
         with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
             fields = list(declared(studio.parameters(entry)))
             starts = {"size": WORKING_SIZE} if entry.method.iterative else {}
             named = [f for f in fields if style_control and by_name(entry, task, f)]
-            pictures = [f for f in fields if f.kind == "pictures" and f not in named]
+            pictures = [f for f in fields if f.kind == "pictures" and f not in named and not f.group]
             with gr.Row(elem_classes=["pictures"]):
                 inputs["photo"] = photo = photo_input(f"photo-{entry.name}-{task}")
-                for field in pictures:
-                    _add(field, inputs, plain)
+                first = [(field, paintings.first_painting(field)) for field in pictures]
             use_example = gr.Button("Use the example photo", size="sm", elem_classes=["quiet"])
+
+            def add_slots(field: Declared, picture: gr.Image) -> None:
+                slots = paintings.slots(entry, field, picture)
+                inputs.update(slots.inputs)
+                settled.extend(slots.settled)
+                chosen.extend(slots.chosen)
+                names.extend(slots.names)
+
+            for field, picture in first:
+                add_slots(field, picture)
             for field in named:
                 assert style_control is not None
                 inputs[field.name] = style = style_control(field, result_id)
@@ -61,19 +78,38 @@ def build_panel(
             seldom = [
                 f
                 for f in fields
-                if f.name not in starts and (f.advanced or (f.default is None and not f.required)) and f.kind != "path"
+                if f.name not in starts
+                and (f.advanced or (f.default is None and not f.required))
+                and f.kind != "path"
+                and not f.group
             ]
             for field in fields:
-                if field.name not in inputs and field not in seldom:
-                    _add(field, inputs, plain, starts.get(field.name))
+                if field.name not in inputs and field not in seldom and not field.group:
+                    _add(field, inputs, settled, starts.get(field.name))
             if seldom:
                 with gr.Accordion("More", open=False):
                     for field in seldom:
-                        _add(field, inputs, plain)
+                        _add(field, inputs, settled)
+            for group in dict.fromkeys(f.group for f in fields if f.group):
+                with gr.Accordion(group, open=task == "depth"):
+                    for field in fields:
+                        if field.group != group:
+                            continue
+                        if field.kind == "pictures":
+                            add_slots(field, paintings.first_painting(field))
+                        elif field.name in paintings.STYLES and paintings.by_name_too(entry, field):
+                            inputs[field.name] = listed = paintings.name_list(field.title, field.description)
+                            names.append(listed)
+                            settled.append(listed.input)
+                        else:
+                            _add(field, inputs, settled)
+                            place += settled[-1:]
+            below = gr.Column()
         with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
             result = result_panel(result_id)
+            beside = gr.Column()
     painted = gr.State(None)
-    panel = Panel(entry, inputs, style, result, painted, [])
+    panel = Panel(entry, inputs, style, names, result, painted, [], place, below, beside)
     use_example.click(example_upload, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
     connect(panel, result.paint.click, studio.paint(entry, task), api_visibility="private")
     # The API has an event of its own, without the page's state: Gradio's MCP server fails on an output that is one.
@@ -90,8 +126,9 @@ def build_panel(
     if style is not None and _fires(style, "settle"):
         connect(panel, style.settle, studio.paint(entry, task, quiet=True), api_visibility="private")
     if not entry.method.iterative:
-        settled = partial(gr.on, [photo.change, *(_settled(made) for made in plain)])
-        connect(panel, settled, studio.paint(entry, task, quiet=True), api_visibility="private")
+        changed = partial(gr.on, [photo.change, *settled])
+        for listen in (changed, *chosen):
+            connect(panel, listen, studio.paint(entry, task, quiet=True), api_visibility="private")
     return panel
 
 
@@ -116,10 +153,10 @@ def finish(studio: Studio, panel: Panel) -> None:
     panel.result.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
 
 
-def _add(field: Declared, inputs: dict[str, Any], plain: list[Control], start: Any = None) -> None:
+def _add(field: Declared, inputs: dict[str, Any], settled: list[Any], start: Any = None) -> None:
     if (made := control(field, start)) is not None:
         inputs[field.name] = made
-        plain.append(made)
+        settled.append(_settled(made))
 
 
 def _fires(html: gr.HTML, event: str) -> bool:

@@ -20,10 +20,10 @@ MAX_FILE_SIZE = "40mb"
 _PREVIEW = 320  # long side in pixels while a control is being dragged
 
 
-def photo_input(elem_id: str | None = None, title: str = "Photo") -> gr.Image:
+def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 300) -> gr.Image:
     """A photo by upload, webcam or paste; its value is the path of the file as the visitor sent it.
 
-    ``title``: what the picture is, in a word.
+    ``title``: what the picture is, in a word or two.
     """
     what = title.lower()
     photo = gr.Image(
@@ -33,23 +33,27 @@ def photo_input(elem_id: str | None = None, title: str = "Photo") -> gr.Image:
         sources=["upload", "webcam", "clipboard"],
         webcam_options=gr.WebcamOptions(mirror=False),
         buttons=["fullscreen"],
-        height=300,
+        height=height,
         elem_id=elem_id,
         elem_classes=["photo"],
         alt_text="The photo to paint" if what == "photo" else f"The {what}",
-        placeholder=f"Drop a {what} here\n- or -\nClick to choose one",
+        placeholder=f"Drop {_an(what)} here\n- or -\nClick to choose one",
     )
     # Gradio would open and convert the file first and answer a broken one with its own long message; our reader
     # knows more kinds of pictures and says in one sentence what is wrong.
-    photo.preprocess = partial(_path_of, what)  # type: ignore[method-assign]
+    photo.preprocess = partial(upload_of, what)  # type: ignore[method-assign]
     photo.example_payload = partial(_api_example, what)  # type: ignore[method-assign]
     return photo
+
+
+def _an(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
 def read(path: str | None, what: str = "photo") -> Image.Image:
     """The picture at ``path``, RGB or RGBA. Raises ``ImageError`` with one sentence that names no path of the server."""
     if path is None:
-        raise ImageError(f"Choose a {what} first: upload one, take one, paste one, or use the example.")
+        raise ImageError(f"Choose {_an(what)} first: upload one, take one, paste one, or use the example.")
     try:
         data = Path(path).read_bytes()
     except OSError:
@@ -76,7 +80,7 @@ def _api_example(what: str) -> dict[str, Any]:
     return {"path": f"{what}.jpg", "meta": {"_type": "gradio.FileData"}}
 
 
-def _path_of(what: str, payload: Any) -> str | None:
+def upload_of(what: str, payload: Any) -> str | None:
     """The uploaded file; nothing else of this machine, whatever a caller of the API names."""
     if payload is None:
         return None

@@ -81,6 +81,13 @@ def filled(painted: Painted) -> tuple[Any, ...]:
     return shown(painted), str(path), command(painted.recipe), python_line(painted.recipe)
 
 
+def saved(image: Image.Image, name: str) -> str:
+    """``image`` as a PNG file among the uploads."""
+    path = scratch() / name
+    image.save(path)
+    return str(path)
+
+
 def shown(painted: Painted, size: tuple[int, int] | None = None) -> tuple[str, str]:
     """The two pictures for the slider, as large as the page shows a photo of ``size`` (their own by default)."""
     width, height = size or painted.after.size

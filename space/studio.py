@@ -9,17 +9,19 @@ import gradio as gr
 from PIL import Image
 
 from hub.errors import Cancelled, ParameterError
+from hub.method import Style
 from hub.names import resolve
 from hub.parameters import Declared, declared
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
-from space import previews, zero
+from hub.spatial import Map, SpatialParameters
+from space import paintings, previews, zero
 from space.controls import given
 from space.errors import one_sentence
 from space.models import Jobs, Models, Painted
 from space.photo import read, read_small
-from space.result import DISPLAY, filled, shown
+from space.result import DISPLAY, filled, saved, shown
 from space.stream import reports
 
 Handler = Callable[..., Any]
@@ -45,7 +47,7 @@ class Studio:
         """
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
-            if quiet and self._incomplete(entry, values):
+            if quiet and self._incomplete(entry, task, values):
                 return gr.skip()
             content, parameters, photo = self._asked(entry, task, values)
             try:
@@ -56,7 +58,7 @@ class Studio:
             return *filled(painted), *([values] if remember else [])
 
         def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
-            if quiet and self._incomplete(entry, values):
+            if quiet and self._incomplete(entry, task, values):
                 return
             content, parameters, photo = self._asked(entry, task, values)
 
@@ -87,7 +89,7 @@ class Studio:
         chosen: Any = steps if entry.method.iterative and not zero.AVAILABLE else handler
         chosen.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents are shown this name
         chosen.__doc__ = _description(entry, self.parameters(entry))
-        chosen.__signature__ = _with_names(chosen, self.parameters(entry))
+        chosen.__signature__ = _with_names(chosen, self._api(entry, task))
         return one_sentence(chosen)
 
     def preview(self, entry: Entry) -> Handler:
@@ -95,7 +97,7 @@ class Studio:
 
         def handler(painted: dict[str, Any] | None, /, **values: Any) -> Any:
             # The last movement may be answered after the full picture of the same values: that one stays.
-            if self._incomplete(entry, values) or values == painted:
+            if self._incomplete(entry, "fusion", values) or values == painted:
                 return gr.skip()
             path, parameters = _split(values)
             content, full = read_small(path)
@@ -106,6 +108,29 @@ class Studio:
             return shown(painted_small, full if not parameters.get("center_crop") else None)
 
         handler.__name__ = f"preview_{entry.slug}"
+        return one_sentence(handler)
+
+    def maps(self, entry: Entry) -> Handler:
+        """The handler that shows what decides where the style applies: the depth of the photo, and the strength."""
+
+        def handler(**values: Any) -> Any:
+            path, parameters = _split(values)
+            if path is None:
+                return None, None
+            content, _ = read_small(path)
+            known = {name for name in SpatialParameters.model_fields if name in parameters}
+            place = {name: parameters[name] for name in known}
+            self._open_pictures(entry, "depth", place)
+            if self._needs_map(place):
+                return None, None
+            planes = self.models.maps(entry.name, content, place)
+            return tuple(
+                saved(planes[name], f"{name}.png") if name in planes else None for name in ("depth", "strength")
+            )
+
+        handler.__name__ = f"{entry.slug}_maps"
+        handler.__doc__ = f"Where {entry.name} would apply the style: the depth of the photo, and the strength."
+        handler.__signature__ = _with_names(handler, self._api(entry, "depth"))  # type: ignore[attr-defined]
         return one_sentence(handler)
 
     def styles(self, entry: Entry) -> Handler:
@@ -130,6 +155,27 @@ class Studio:
 
         return plugin_class(entry).Parameters
 
+    def _api(self, entry: Entry, task: str) -> dict[str, bool]:
+        """The parameters of an endpoint, and whether it asks for them; the photo comes before them."""
+        names: dict[str, bool] = {}
+        for field in declared(self.parameters(entry)):
+            if field.kind == "pictures" and not by_name(entry, task, field):
+                names |= dict.fromkeys(paintings.api_names(entry, field), False)
+                # A name may stand for the first picture, where there are any.
+                names[field.name] = field.required and not paintings.by_name_too(entry, field)
+            else:
+                names[field.name] = field.required
+        return names
+
+    def names(self, entry: Entry, count: int) -> Handler:
+        """The handler that fills ``count`` lists of the paintings that ``entry`` knows."""
+
+        def handler() -> Any:
+            return paintings.fill(self._known(entry), count)
+
+        handler.__name__ = f"names_{entry.slug}"
+        return one_sentence(handler)
+
     def _run(
         self, name: str, content: Any, parameters: Mapping[str, Any], photo: str | None, report: ProgressCallback
     ) -> Painted:
@@ -144,7 +190,7 @@ class Studio:
         """The photo, the parameters and the photo's name. Raises ``ImageError``, ``ParameterError``."""
         path, parameters = _split(values)
         content = read(path)
-        if missing := self._missing(entry, parameters):
+        if missing := self._missing(entry, task, parameters):
             raise ParameterError(f"Choose first: {missing.lower()}.")
         self._open_pictures(entry, task, parameters)
         return content, parameters, _file_name(path) if path else None
@@ -155,36 +201,48 @@ class Studio:
         A visitor's word is never taken for a path on the server.
         """
         for field in declared(self.parameters(entry)):
-            if field.kind != "pictures" or field.name not in parameters:
+            if field.kind == "map" and field.name in parameters:
+                path = parameters[field.name]
+                parameters[field.name] = Map(read(path, field.title.lower()), _file_name(path))
+            if field.kind != "pictures":
                 continue
-            value = parameters[field.name]
             if not by_name(entry, task, field):
-                picture = read(value, field.title.lower())
-                parameters[field.name] = Pictures([picture], names=[_file_name(value)])
-                continue
-            shares = value if isinstance(value, Mapping) else {value: 1.0}
-            known = self.models.get(entry.name).styles
-            try:
-                parameters[field.name] = Pictures(
-                    [resolve(str(name), known, "style") for name in shares], list(shares.values())
-                )
-            except (TypeError, ValueError) as error:
-                raise ParameterError(f"The parameter {field.name!r} {error}.") from None
+                names = paintings.api_names(entry, field)
+                slots = {name: parameters.pop(name) for name in names if name in parameters}
+                if paintings.any_chosen(entry, field, slots):
+                    parameters[field.name] = paintings.chosen(entry, field, slots, lambda: self._known(entry))
+            elif (value := parameters.get(field.name)) is not None:
+                shares = value if isinstance(value, Mapping) else {value: 1.0}
+                try:
+                    parameters[field.name] = Pictures(
+                        [resolve(str(name), self._known(entry), "style") for name in shares], list(shares.values())
+                    )
+                except (TypeError, ValueError) as error:
+                    raise ParameterError(f"The parameter {field.name!r} {error}.") from None
 
-    def _incomplete(self, entry: Entry, values: Mapping[str, Any]) -> bool:
+    def _known(self, entry: Entry) -> Mapping[str, Style]:
+        return self.models.get(entry.name).styles
+
+    def _incomplete(self, entry: Entry, task: str, values: Mapping[str, Any]) -> bool:
         path, parameters = _split(values)
-        return path is None or self._missing(entry, parameters) is not None
+        return path is None or self._needs_map(parameters) or self._missing(entry, task, parameters) is not None
 
-    def _missing(self, entry: Entry, parameters: Mapping[str, Any]) -> str | None:
+    def _needs_map(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether a mask is to come: it has been chosen as the place, but there is none yet."""
+        return parameters.get("where") == "mask" and "map" not in parameters
+
+    def _missing(self, entry: Entry, task: str, parameters: Mapping[str, Any]) -> str | None:
         for field in declared(self.parameters(entry)):
-            if field.required and field.name not in parameters:
+            slots = field.kind == "pictures" and not by_name(entry, task, field)
+            there = paintings.any_chosen(entry, field, parameters) if slots else field.name in parameters
+            if field.required and not there:
                 return field.title
         return None
 
 
 def by_name(entry: Entry, task: str, field: Declared) -> bool:
     """Whether the tab for ``task`` has styles chosen by name, even of a method that takes pictures too."""
-    return field.name == "style" and task != "arbitrary" and "style-names" in entry.method.inputs
+    return field.name == "style" and task in ("single", "fusion") and "style-names" in entry.method.inputs
 
 
 def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
@@ -212,13 +270,12 @@ def _silent(_: Progress) -> None:
     pass
 
 
-def _with_names(handler: Handler, parameters: Any) -> inspect.Signature:
-    """The signature of ``handler`` with its keywords spelt out: the API asks only for those without a default."""
+def _with_names(handler: Handler, names: Mapping[str, bool]) -> inspect.Signature:
+    """The signature of ``handler`` with its keywords spelt out, ``names`` with whether they are required."""
     own = [p for p in inspect.signature(handler).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    named = [inspect.Parameter("photo", keyword)] + [
-        inspect.Parameter(field.name, keyword, default=inspect.Parameter.empty if field.required else None)
-        for field in declared(parameters)
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if required else None)
+        for name, required in ({"photo": True} | {**names}).items()
     ]
     return inspect.Signature(own + named)
 

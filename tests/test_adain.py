@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 import hub
-from hub import registry
+from hub.cli import app
 from hub.errors import ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.method import Method
 from hub.progress import Progress
@@ -20,39 +21,12 @@ from methods.adain import method as adain_method
 from methods.adain.method import AdaIN
 from methods.adain.network import AdaINNetwork, Statistics, adain, statistics
 from methods.adain.training import AdaINRecipe, AdaINSettings, balanced
-from methods.adain.vectors import SCALES, mixed
+from methods.adain.vectors import SCALES, blend
 from methods.parts.vgg import Blocks
 from tests.contract import check_contract
 
 CPU = torch.device("cpu")
-# The entry that registry.yaml gets with the weights.
-ENTRY = """
-methods:
-  adain:
-    plugin: methods.adain.method:AdaIN
-    training: methods.adain.training:AdaINRecipe
-    tasks: [single, fusion, arbitrary]
-    inputs: [content, style-names, style-images]
-    tiling: exact
-    half: true
-    code_license: Apache-2.0
-    paper:
-      title: Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization
-      authors: Xun Huang, Serge Belongie
-      year: 2017
-      url: https://arxiv.org/abs/1703.06868
-    models:
-      adain: {title: Any painting in one pass, summary: A painting becomes a vector of some kilobytes.}
-"""
 BLOCKS: Blocks = ((4, 4), (6, 6), (8, 8, 8), (10,))
-
-
-@pytest.fixture(autouse=True)
-def _registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "registry.yaml").write_text(ENTRY)
-    (entry,) = registry.read_registry(tmp_path / "registry.yaml", tmp_path, "stylehub")
-    known = registry._catalogue() | {entry.name: entry}
-    monkeypatch.setattr(registry, "_catalogue", lambda: known)
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +98,9 @@ def test_a_mixture_ends_in_single_styles(method: AdaIN, photo: Image.Image, pain
     half = np.asarray(method(photo, style=[(painting, 3.0), (other, 3.0)]), np.int16)
     assert np.abs(one - half).max() > 0
     assert np.abs(two - half).max() > 0
-    first, second = method.vector(painting).at(1.0), method.vector(other).at(1.0)
-    mean = mixed([(first, 0.25), (second, 0.75)])
-    assert torch.allclose(mean.deviation, 0.25 * first.deviation + 0.75 * second.deviation)
+    first, second = method.vector(painting), method.vector(other)
+    mean = blend([(first, 0.25), (second, 0.75)]).at(1.0)
+    assert torch.allclose(mean.deviation, 0.25 * first.at(1.0).deviation + 0.75 * second.at(1.0).deviation)
 
 
 def test_a_saved_vector_gives_the_same_picture(
@@ -171,6 +145,52 @@ def test_a_preset_by_the_end_of_its_name(method: AdaIN, photo: Image.Image) -> N
     assert picture.info["stylehub"]["parameters"]["style"] == "red-stripes"
     with pytest.raises(UnknownName, match=r"red-strypes.*red-stripes.*as a file"):
         method(photo, style="red-strypes")
+
+
+def test_larger_strokes_are_larger(photo: Image.Image) -> None:
+    """The bundled network: the dominant period of what it paints grows with the stroke size, in pixels of any photo."""
+    method = hub.load("adain", device="cpu")
+    even = Image.effect_noise((384, 384), 40).convert("RGB")
+
+    def period(stroke: float, side: int) -> float:
+        picture = np.asarray(method(even.resize((side, side)), style="starry-night", stroke_size=stroke).convert("L"))
+        grey = picture.astype(np.float64)
+        power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+        frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
+        return float(power.sum() / (power * frequency).sum())
+
+    periods = [period(stroke, 384) for stroke in SCALES]
+    assert periods == sorted(periods)
+    assert periods[-1] > 1.15 * periods[0]
+    assert period(1.0, 256) == pytest.approx(periods[2], rel=0.25)
+
+
+def test_a_vector_by_the_command_line(
+    weights: Path, photo: Image.Image, painting: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    painting.save("painting.png")
+    photo.save("photo.png")
+    run = CliRunner().invoke(app, ["vector", str(weights), "painting.png", "--device", "cpu"])
+    assert run.exit_code == 0, run.output
+    assert "--style painting.safetensors" in run.output
+    blend = ["vector", str(weights), "painting.png=0.5", "red-stripes=0.5", "-o", "both.safetensors"]
+    assert CliRunner().invoke(app, blend).exit_code == 0
+    method = hub.load(weights, device="cpu", dtype="float32")
+    assert np.array_equal(method(photo, style="painting.safetensors"), method(photo, style="painting.png"))
+    mixed = method(photo, style={"painting.png": 1, "red-stripes": 1})
+    assert (
+        np.abs(np.asarray(method(photo, style="both.safetensors"), np.int16) - np.asarray(mixed, np.int16)).max() <= 1
+    )
+    for words, message in (
+        (["vector", str(weights), "painting.png"], "exists"),
+        (["vector", str(weights), "painting.png", "-o", "x.png"], "a .safetensors file"),
+        (["vector", "cin-25styles", "udnie"], "takes no paintings"),
+        (["vector", "gatys", "painting.png", "-o", "y.safetensors"], "keeps no style vectors"),
+    ):
+        with pytest.raises(StylehubError, match=message):
+            CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (tmp_path / "y.safetensors").exists()
 
 
 def test_contract(weights: Path, photo: Image.Image, painting: Image.Image, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_bundled_weights_have_the_layout_of_their_repository(entry: Entry) -> No
     folder = PACKAGE_ROOT / str(files[0].folder)
     for spec in files:
         config = json.loads(read_metadata(folder / spec.filename)["config"])
-        assert config["method"] == entry.method_id
+        assert config["method"] == (entry.method.weights_of or entry.method_id)
         if len(files) == 1:
             assert config == json.loads((folder / "config.json").read_text())
     card = (folder / "README.md").read_text()

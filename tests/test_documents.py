@@ -9,7 +9,7 @@ from PIL import Image
 import hub
 from hub.errors import RegistryError, StylehubError
 from tests.contract import check_contract
-from tools.card import card, render, render_readme
+from tools.card import DOCUMENTS, card, render, render_document, render_readme
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,7 +44,12 @@ def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_pictures_and_links_of_the_documents_exist() -> None:
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("methods/**/README.md")]
+    documents = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("methods/**/README.md"),
+    ]
     for document in documents:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             if not target.startswith("https://"):
@@ -56,6 +61,11 @@ def test_cards_are_what_the_model_says(entry: hub.registry.Entry) -> None:  # ty
     """The tables in a card are drawn from the registry, the styles, the parameters and the measurements."""
     assert card(entry).read_text() == render(entry.name), "run `python -m tools.card`"
     assert (ROOT / "README.md").read_text() == render_readme(), "run `python -m tools.card`"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_tables_in_documents_are_drawn(document: str) -> None:
+    assert (ROOT / document).read_text() == render_document(ROOT / document), "run `python -m tools.card`"
 
 
 def test_the_pages_speak_of_the_project_alone() -> None:

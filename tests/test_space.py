@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
@@ -35,10 +36,9 @@ from hub.errors import Cancelled, StylehubError  # noqa: E402
 from hub.files import example_photo  # noqa: E402
 from hub.images import read_recipe  # noqa: E402
 from hub.parameters import Declared, Parameters, Shares, declared, validate  # noqa: E402
-from hub.pictures import Pictures  # noqa: E402
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
-from space import app, preset, previews, studio  # noqa: E402
+from space import app, depth, preset, previews, studio  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
 from space.photo import read  # noqa: E402
@@ -102,7 +102,9 @@ def test_every_model_and_task_has_its_endpoint(page: tuple[Any, str]) -> None:
         for task in set(entry.tasks) & set(app.TABS):
             parameters = endpoints[f"/{entry.name.replace('-', '_')}_{task}"]["parameters"]
             wanted = {"photo"} | {f.name for f in declared(method.Parameters) if f.kind != "path"}
-            assert {p["parameter_name"] for p in parameters} == wanted
+            more = {f"style{n}{part}" for n in ("", "_2", "_3") for part in ("", "_name", "_share")} - {"style"}
+            names = {p["parameter_name"] for p in parameters}
+            assert names - (more if task == "arbitrary" else set()) == wanted
 
 
 def test_the_api_is_the_one_that_was_promised(page: tuple[Any, str]) -> None:
@@ -150,6 +152,102 @@ def test_any_painting(client: Client, photo_at: Any, painting_at: Any, photo_fil
     assert "style='red-stripes.png'" in python
 
 
+PAINTER = "/adain_arbitrary"
+
+
+def test_a_painting_in_one_pass(client: Client, photo_at: Any, painting_at: Any) -> None:
+    *_, picture, command, _python = client.predict(photo=photo_at, style=painting_at, stroke_size=0.7, api_name=PAINTER)
+    assert command == "stylehub stylize adain photo.png --style red-stripes.png --stroke-size 0.7"
+    *_, by_name, command, _ = client.predict(photo=photo_at, style_name="great-wave", api_name=PAINTER)
+    assert command == "stylehub stylize adain photo.png --style hokusai-great-wave"
+    assert Image.open(by_name).tobytes() != Image.open(picture).tobytes()
+
+
+def test_several_paintings_with_their_shares(client: Client, photo_at: Any, painting_at: Any) -> None:
+    *_, both, command, _python = client.predict(
+        photo=photo_at,
+        style=painting_at,
+        style_share=0.75,
+        style_2_name="starry-night",
+        style_2_share=0.25,
+        api_name=PAINTER,
+    )
+    assert "--style red-stripes.png=0.75 --style van-gogh-starry-night=0.25" in command
+    *_, one, _, _ = client.predict(
+        photo=photo_at, style=painting_at, style_2_name="starry-night", style_2_share=0, api_name=PAINTER
+    )
+    *_, alone, _, _ = client.predict(photo=photo_at, style=painting_at, api_name=PAINTER)
+    assert Image.open(one).tobytes() == Image.open(alone).tobytes() != Image.open(both).tobytes()
+
+
+def test_paintings_by_names_that_are_none(client: Client, photo_at: Any, painting_at: Any) -> None:
+    assert "Choose first: painting" in refused(client, PAINTER, photo=photo_at)
+    for path in ("tests/data/space_api.json", "registry.yaml"):
+        for place in ("style_name", "style_2_name"):
+            assert "There is no style" in refused(client, PAINTER, photo=photo_at, **{place: path})
+        for tab in ("/adain_single", "/adain_fusion"):
+            style = {path: 1.0} if tab == "/adain_fusion" else path
+            assert "There is no style" in refused(client, tab, photo=photo_at, style=style)
+    assert "sum to zero" in refused(
+        client, PAINTER, photo=photo_at, style=painting_at, style_share=0, style_2_name="great-wave", style_2_share=0
+    )
+
+
+NEAR_AND_FAR = "/depth_adain_depth"
+
+
+def test_near_and_far(client: Client, photo_at: Any, tmp_path: Path) -> None:
+    *_, picture, command, _ = client.predict(
+        photo=photo_at, style_name="great-wave", where="layer", layer=0.2, api_name=NEAR_AND_FAR
+    )
+    assert command.endswith("--where layer --layer 0.2 --style hokusai-great-wave")
+    *_, met, command, _ = client.predict(
+        photo=photo_at, style_name="great-wave", other_name="starry-night", where="across", api_name=NEAR_AND_FAR
+    )
+    assert "--other van-gogh-starry-night" in command
+    assert Image.open(met).tobytes() != Image.open(picture).tobytes()
+    mask = Image.new("L", (40, 30))
+    mask.save(tmp_path / "nothing.png")
+    *_, same, command, _ = client.predict(
+        photo=photo_at,
+        style_name="great-wave",
+        where="mask",
+        map=handle_file(str(tmp_path / "nothing.png")),
+        api_name=NEAR_AND_FAR,
+    )
+    assert "--where mask --map nothing.png" in command
+    assert (
+        np.abs(np.asarray(Image.open(same), np.int16) - np.asarray(Image.open(photo_at["path"]), np.int16)).max() <= 1
+    )
+    assert "A mask is needed" in refused(client, NEAR_AND_FAR, photo=photo_at, style_name="udnie", where="mask")
+
+
+def test_the_maps_of_a_photo(client: Client, photo_at: Any) -> None:
+    depth, strength = client.predict(photo=photo_at, where="near", api_name="/depth_adain_maps")
+    far, near = (np.asarray(Image.open(path), np.int16) for path in (depth, strength))
+    assert np.abs(255 - far - near).max() <= 1
+    assert client.predict(photo=photo_at, where="mask", api_name="/depth_adain_maps") == (None, None)
+
+
+def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
+    ramp = Image.linear_gradient("L")
+    ramp.save(tmp_path / "depth.png")
+    assert depth._layer(str(tmp_path / "depth.png"), SimpleNamespace(index=(10, 51))) == ("layer", 0.2)
+    drawing = Image.new("RGBA", (30, 20))
+    drawing.paste((255, 0, 0, 255), (0, 0, 10, 20))
+    drawing.save(tmp_path / "drawing.png")
+    path, place = depth._mask([str(tmp_path / "drawing.png")])
+    mask = Image.open(path)
+    assert (place, mask.getpixel((5, 5)), mask.getpixel((25, 5))) == ("mask", 255, 0)
+    Image.new("RGBA", (30, 20)).save(tmp_path / "empty.png")
+    for layers in ([], [str(tmp_path / "empty.png")]):
+        with pytest.raises(StylehubError, match="Nothing is painted"):
+            depth._mask(layers)
+    for path in OUTSIDE:
+        with pytest.raises(gr.Error, match="not uploaded here"):
+            depth._strokes(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
+
+
 def test_previews_come_before_the_picture(
     client: Client, photo_at: Any, painting_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,23 +276,41 @@ def test_paintings_that_are_none(client: Client, photo_at: Any, tmp_path: Path) 
     assert "is of no known format" in refused(client, ANY, photo=photo_at, style=handle_file(str(text)))
 
 
-def test_no_file_of_the_server_is_a_painting(page: tuple[Any, str], photo_file: Path, painting_at: Any) -> None:
-    def answered(painting: str) -> str:
-        call = httpx.post(address, json={"data": [*uploaded(photo), *uploaded(painting), *rest]}, timeout=30)
-        return httpx.get(f"{address}/{call.json()['event_id']}", timeout=30).text
+def raw(page: tuple[Any, str], api_name: str, **values: Any) -> str:
+    """The events that answer a call by hand, which need not keep to what Gradio's client would send."""
+    parameters = page[0].get_api_info()["named_endpoints"][api_name]["parameters"]
+    data = [values.get(p["parameter_name"], p["parameter_default"]) for p in parameters]
+    address = f"{page[1]}gradio_api/call{api_name}"
+    call = httpx.post(address, json={"data": data}, timeout=30)
+    return httpx.get(f"{address}/{call.json()['event_id']}", timeout=30).text
 
-    def uploaded(path: str) -> list[dict[str, Any]]:
-        return [{"path": path, "meta": {"_type": "gradio.FileData"}}]
 
+@pytest.fixture
+def uploaded(page: tuple[Any, str], photo_file: Path) -> dict[str, Any]:
     with photo_file.open("rb") as file:
-        photo = httpx.post(page[1] + "gradio_api/upload", files={"files": file}, timeout=30).json()[0]
-    parameters = page[0].get_api_info()["named_endpoints"][ANY]["parameters"][2:]
-    short = {"iterations": 1, "size": "64"}
-    rest = [short.get(p["parameter_name"], p["parameter_default"]) for p in parameters]
-    address = f"{page[1]}gradio_api/call{ANY}"
-    assert "event: complete" in answered(photo)
-    for path in (str(ROOT / "examples" / "valley.jpg"), "/etc/hostname", "/dev/zero", "/nowhere.jpg"):
-        answer = answered(path)
+        path = httpx.post(page[1] + "gradio_api/upload", files={"files": file}, timeout=30).json()[0]
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+OUTSIDE = [str(ROOT / "examples" / "valley.jpg"), "/etc/hostname", "/dev/zero", "/nowhere.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("api_name", "picture", "rest"),
+    [
+        (ANY, "style", {"iterations": 1, "size": "64"}),
+        ("/adain_arbitrary", "style_2", {}),
+        ("/cin_25styles_single", "map", {"style": "udnie", "where": "mask"}),
+        ("/depth_adain_depth", "other", {"style_name": "udnie"}),
+        ("/depth_adain_maps", "map", {"where": "far"}),
+    ],
+)
+def test_no_file_of_the_server_is_a_painting(
+    page: tuple[Any, str], uploaded: Any, painting_at: Any, api_name: str, picture: str, rest: dict[str, Any]
+) -> None:
+    assert "event: complete" in raw(page, api_name, photo=uploaded, **{picture: uploaded}, **rest)
+    for path in OUTSIDE:
+        answer = raw(page, api_name, photo=uploaded, **{picture: uploaded | {"path": path}}, **rest)
         assert "event: error" in answer, f"{path} was opened"
         assert "complete" not in answer
 
@@ -363,13 +479,11 @@ def test_files_that_are_no_pictures(client: Client, tmp_path: Path, name: str, c
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}, {"meta": {"_type": "other"}}])
-def test_no_file_of_the_server_is_a_photo(page: tuple[Any, str], meta: dict[str, Any]) -> None:
+def test_no_file_of_the_server_is_a_photo(page: tuple[Any, str], uploaded: Any, meta: dict[str, Any]) -> None:
     """Whatever path a caller of the API names, only what was uploaded is opened; not even its absence is told."""
-    outside = ROOT / "examples" / "valley.jpg"
-    for path in (outside, Path("/etc/hostname"), Path("/dev/zero"), Path("/nowhere.jpg")):
-        data = [{"path": str(path), **meta}, "udnie", 0, False, False, None]
-        call = httpx.post(f"{page[1]}gradio_api/call{SINGLE}", json={"data": data}, timeout=30)
-        answer = httpx.get(f"{page[1]}gradio_api/call{SINGLE}/{call.json()['event_id']}", timeout=30).text
+    assert "event: complete" in raw(page, SINGLE, photo=uploaded, style="udnie")
+    for path in OUTSIDE:
+        answer = raw(page, SINGLE, photo={"path": path, **meta}, style="udnie")
         assert "event: error" in answer, f"{path} was opened"
         assert "complete" not in answer
 
@@ -495,7 +609,6 @@ class Everything(Parameters):
     many: list[str] = ["x", "y"]
     secret: Path | None = None
     count: int = 3
-    painting: Pictures | None = None
 
 
 @pytest.mark.parametrize("field", list(declared(Everything)), ids=lambda f: f.name)

@@ -38,8 +38,10 @@ def bundle(source: Path, name: str) -> None:
     text = registry.read_text(encoding="utf-8")
     start = re.search(rf"^ +{re.escape(style or name)}:\n", text, re.MULTILINE).start()  # type: ignore[union-attr]
     block = text[start:]
-    block = re.sub(r'sha256: "?[0-9a-f]{64}"?', f'sha256: "{sha256_of(weights)}"', block, count=1)
-    block = re.sub(r"bytes: \d+", f"bytes: {weights.stat().st_size}", block, count=1)
+    facts = rf'sha256: "{sha256_of(weights)}"\g<1>bytes: {weights.stat().st_size}'
+    block, found = re.subn(r'sha256: "?[0-9a-f]{64}"?(\n +)bytes: \d+', facts, block, count=1)
+    if not found:
+        raise SystemExit(f"{name} needs a line `bytes:` below its `sha256:` in registry.yaml")
     registry.write_text(text[:start] + block, encoding="utf-8")
     print(f"{name}: {weights.stat().st_size / 1e6:.2f} MB in {target.relative_to(ROOT)}")
 

@@ -9,17 +9,24 @@ scores come from ``eval.json`` beside it, which ``stylehub eval MODEL -o eval.js
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 import hub
 from benchmarks.__main__ import TABLES
 from hub.flags import rows
 from hub.method import Method
+from hub.parameters import declared
 from hub.registry import PACKAGE_ROOT, Entry
+from hub.spatial import SpatialParameters
 
+PLACE = {field.option for field in declared(SpatialParameters)}
+QUOTED_IN_CARDS = ("optimisation", "arbitrary", "depth")
+DOCUMENTS = ("docs/where.md", "methods/parts/weights/depth/README.md")
 QUOTED = ("peer", "megapixels", "papers", "batch")  # the speed tables that the README quotes
 
 
@@ -29,22 +36,34 @@ def render(name: str) -> str:
     entry = method.entry
     path = card(entry)
     parts = {"facts": facts(entry), "parameters": parameters(method)}
-    if method.styles:
+    if "<!-- styles -->" in path.read_text(encoding="utf-8"):
         scores = json.loads((path.parent / "eval.json").read_text(encoding="utf-8"))
         parts["styles"] = styles(method, scores)
     text = path.read_text(encoding="utf-8")
-    if "<!-- optimisation -->" in text:
-        parts["optimisation"] = measured_table("optimisation")
+    parts |= measured_in(text)
     if "<!-- gap -->" in text:
         parts["gap"] = measured_table("gap", {entry.name: method.weights_sha256})
     text = re.sub(r"\A---\n(.*?\n)?---\n", lambda _: front_matter(entry), text, flags=re.DOTALL)
     return fill(text, parts)
 
 
+def render_document(path: Path) -> str:
+    """A document that is no model's card: the table of what every method takes, and measured tables."""
+    text = path.read_text(encoding="utf-8")
+    parts = {"where": table_of(SpatialParameters)} if "<!-- where -->" in text else {}
+    return fill(text, parts | measured_in(text))
+
+
+def measured_in(text: str) -> dict[str, str]:
+    """The measured tables that ``text`` has room for."""
+    return {table: measured_table(table) for table in QUOTED_IN_CARDS if f"<!-- {table} -->" in text}
+
+
 def card(entry: Entry) -> Path:
     """Where the card lies: with the weights, or with the code of a method that has none."""
     files = entry.model.files
-    folder = files[0].folder if files and files[0].folder else f"methods/{entry.method_id}"
+    own = files and files[0].folder and not entry.method.weights_of
+    folder = files[0].folder if own else f"methods/{entry.method_id.replace('-', '_')}"
     return PACKAGE_ROOT / folder / "README.md"
 
 
@@ -134,9 +153,16 @@ def styles(method: Method, scores: dict[str, Any]) -> str:
 
 
 def parameters(method: Method) -> str:
-    """Every parameter as flag and keyword."""
+    """Every parameter but those of the place, which are every method's and told in docs/where.md."""
+    return table_of(method.Parameters, without=PLACE)
+
+
+def table_of(model: type[BaseModel], without: Collection[str] = ()) -> str:
+    """Fields as flag and keyword."""
     lines = ["| flag | keyword | range | default | what it does |", "|---|---|---|---|---|"]
-    for flag, bounds, default, description in rows(method.Parameters):
+    for flag, bounds, default, description in rows(model):
+        if flag in without:
+            continue
         lines.append(f"| `{flag}` | `{flag[2:].replace('-', '_')}` | {bounds} | {default} | {description} |")
     return "\n".join(lines)
 
@@ -146,6 +172,9 @@ def main() -> None:
     for entry in hub.list():
         if entry.source == "stylehub":
             card(entry).write_text(render(entry.name), encoding="utf-8")
+    for document in DOCUMENTS:
+        path = PACKAGE_ROOT / document
+        path.write_text(render_document(path), encoding="utf-8")
     (PACKAGE_ROOT / "README.md").write_text(render_readme(), encoding="utf-8")
 
 

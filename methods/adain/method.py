@@ -3,11 +3,12 @@
 Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization" (arXiv 1703.06868).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
@@ -18,14 +19,18 @@ from hub.names import resolve
 from hub.parameters import Parameters
 from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
+from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
 from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
-from methods.adain.vectors import SCALES, StyleVector, mixed, read_vector, vector_of
+from methods.adain.vectors import SCALES, StyleVector, blend, read_vector, vector_of
 from methods.parts.painter import pad_to_multiple
 
 if TYPE_CHECKING:
     from hub.images import Source
 
+Exchange = Callable[[Tensor, Statistics], Tensor]  # features and their statistics to other features
+
+PHOTO = 0.25  # strength below which the photo's own pixels come through
 TILE = 96  # features a side, 768 pixels
 HALO = 4  # features around a tile that its borders depend on: 26 pixels either way
 
@@ -37,6 +42,7 @@ class AdaINParameters(Parameters):
         title="Painting",
         description="A painting, a style vector (.safetensors) or the name of a preset; or several with their shares.",
     )
+    other: Pictures | None = other_style()
     alpha: float = Field(
         1.0, ge=0, le=1, title="Alpha", description="How much of the painting's statistics the features get."
     )
@@ -97,10 +103,52 @@ class AdaIN(Method):
             return read_vector(Path(painting), self.encoder)
         return vector_of(read_image(painting).rgb, self.network, self.encoder)
 
+    def blend(self, paintings: Pictures) -> StyleVector:
+        """The vector of several by their shares."""
+        chosen = zip(paintings.pictures, paintings.shares, strict=True)
+        return blend([(self.vector(picture), share) for picture, share in chosen if share])
+
+    def save_vector(self, paintings: Pictures, path: Path) -> None:
+        self.blend(paintings).save(path)
+
     def stylize(self, content: Tensor, parameters: AdaINParameters, progress: ProgressCallback) -> Tensor:
-        chosen = zip(parameters.style.pictures, parameters.style.shares, strict=True)
-        style = mixed([(self.vector(p).at(parameters.stroke_size), share) for p, share in chosen if share])
-        style = Statistics(*(s.to(self.device) for s in style))
+        def exchange(features: Tensor, own: Statistics) -> Tensor:
+            return adain(features, own, self.wanted(own, parameters))
+
+        return self.paint(content, [exchange] * len(content), progress)
+
+    def stylize_where(
+        self,
+        content: Tensor,
+        where: Tensor,
+        parameters: AdaINParameters,
+        other: AdaINParameters | None,
+        progress: ProgressCallback,
+    ) -> Tensor:
+        """Features are mixed, then decoded: ``D(w AdaIN(E(c), s) + (1 - w) E(c))``.
+
+        Where ``w`` is nearly 0 and there is no other style the photo's own pixels take over, which no decoder equals.
+        """
+
+        def exchange_in(place: Tensor) -> Exchange:
+            def exchange(features: Tensor, own: Statistics) -> Tensor:
+                one = adain(features, own, self.wanted(own, parameters))
+                two = features if other is None else adain(features, own, self.wanted(own, other))
+                weight = F.adaptive_avg_pool2d(pad_to_multiple(place, STRIDE), (features.shape[2], features.shape[3]))
+                return torch.lerp(two, one, weight.to(features.dtype))
+
+            return exchange
+
+        result = self.paint(content, [exchange_in(place) for place in torch.split(where, 1)], progress)
+        return result if other is not None else torch.lerp(content, result, (where / PHOTO).clamp(max=1))
+
+    def wanted(self, own: Statistics, parameters: AdaINParameters) -> Statistics:
+        """The painting's statistics, or as much of them as alpha says."""
+        style = self.blend(parameters.style).at(parameters.stroke_size)
+        return Statistics(*(o.lerp(s.to(o.device), parameters.alpha) for o, s in zip(own, style, strict=True)))
+
+    def paint(self, content: Tensor, exchanges: Sequence[Exchange], progress: ProgressCallback) -> Tensor:
+        """Encode, let each picture's exchange change the features, decode."""
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content, STRIDE).to(self.dtype)
         rows, columns = padded.shape[2] // STRIDE, padded.shape[3] // STRIDE
@@ -113,11 +161,10 @@ class AdaIN(Method):
             progress(Progress(done, tiles))
 
         results = []
-        for picture in torch.split(padded, 1):
+        for picture, exchange in zip(torch.split(padded, 1), exchanges, strict=True):
             features = tiled(self.network.encode, picture, STRIDE, 1, rows, columns, advance)
-            own = statistics(features)
-            wanted = Statistics(*(o.lerp(s, parameters.alpha) for o, s in zip(own, style, strict=True)))
-            exchanged = adain(features, own, wanted)
+            exchanged = exchange(features, statistics(features))
+            del features
             results.append(tiled(self.network.decode, exchanged, 1, STRIDE, rows, columns, advance))
         return torch.cat(results)[..., :height, :width].float().clamp_(0, 1)
 

@@ -2,7 +2,7 @@
 
 Huang & Belongie 2017 (arXiv 1703.06868), equations 11 to 13, by a perceptual network: the result's relu4_1 is to be the
 photo's with the painting's statistics, its means and deviations at relu1_1 to relu4_1 are to be the painting's. Beyond
-the paper: Gram matrices too, each error over the energy of both sides so that every painting weighs the same (Cheng et
+the paper: Gram matrices and the moments of the colours too, each error over the energy of both sides so that every painting weighs the same (Cheng et
 al. 2021, arXiv 2104.10064), a beginning as an autoencoder, pairs of a picture with itself, mixtures of two paintings.
 """
 
@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
@@ -27,6 +28,7 @@ from methods.parts.backbone import open_backbone, read_slim
 from methods.parts.losses import gram_matrix, total_variation
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual import PerceptualSettings, PhotoCrops
+from methods.parts.vgg import read_vgg
 
 CONTENT = "relu4_1"
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -40,11 +42,22 @@ class AdaINSettings(PerceptualSettings):
     presets: Path | None = Field(
         None, description="A folder of paintings whose vectors go into the weights, with a styles.csv perhaps."
     )
+    encoder: Path | None = Field(
+        None, description="Encoder: VGG-16 or VGG-19 as safetensors; the bundled vgg-slim when left out."
+    )
     initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
+    muon_rate: float = Field(
+        0.005,
+        gt=0,
+        description="Muon's peak learning rate; without normalisation in the decoder a larger one does not settle.",
+    )
     reconstruction: float = Field(
         0.1, ge=0, le=1, description="Share of the steps that only reconstruct, at the start."
     )
     style_weight: float = Field(4.0, ge=0, description="Weight of the balanced errors of moments and Gram matrices.")
+    colour_weight: float = Field(
+        6.0, ge=0, description="Weight of the difference in colours: their first and second moments."
+    )
     identity_weight: float = Field(
         4.0, ge=0, description="Weight of the difference to a picture that is its own style."
     )
@@ -94,18 +107,15 @@ class AdaINRecipe(Recipe):
         self.vgg, self.perceptual_network = open_backbone(
             "auto", settings.vgg, layers=GRAMS, device=device, dtype=precision
         )
-        slim = read_slim([LAYER])
-        self.network = AdaINNetwork(slim.blocks)
+        encoder = read_vgg(settings.encoder, LAYER) if settings.encoder else read_slim([LAYER])
+        self.network = AdaINNetwork(encoder.blocks)
+        own = self.network.encoder.state_dict()
+        own = {name: tensor for name, tensor in encoder.state_dict().items() if name in own}
+        self.network.encoder.load_state_dict(own)
         if settings.initial:
-            load_strict(self.network, read_safetensors(settings.initial), settings.initial)
-        else:
-            self.network.encoder.load_state_dict(
-                {
-                    name: tensor
-                    for name, tensor in slim.state_dict().items()
-                    if name in self.network.encoder.state_dict()
-                }
-            )
+            tensors = read_safetensors(settings.initial)
+            kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("presets.")}
+            load_strict(self.network, kept, settings.initial)
         self.network.encoder.frozen()
         self.network = self.network.to(device).to(memory_format=torch.channels_last)
         self.pairs = Pairs(settings)
@@ -129,12 +139,14 @@ class AdaINRecipe(Recipe):
             wanted = self.vgg(paintings, {*MOMENTS, *GRAMS})
             moments = {layer: statistics(wanted[layer]) for layer in MOMENTS}
             grams = {layer: gram_matrix(wanted[layer]) for layer in GRAMS}
+            colours = colour_moments(paintings)
             # Each painting mixed with the next one, most of them hardly: what fusion will ask for.
             share = torch.rand(len(photos), 1, generator=torch.Generator().manual_seed(s.seed * 1_000_003 + step))
             share = (0.5 * share.to(self.device)) * (share.to(self.device) > 0.7)
             target = _mixed(statistics(style), share)
             moments = {layer: _mixed(moments[layer], share) for layer in MOMENTS}
             grams = {layer: g.lerp(g.roll(1, 0), share[:, :, None]) for layer, g in grams.items()}
+            colours = colours.lerp(colours.roll(1, 0), share[:, :, None])
         identity = self.network.decode(style if step % 2 else content).float()
         itself = paintings if step % 2 else photos
         same = (identity - itself).abs().mean((1, 2, 3))
@@ -155,10 +167,12 @@ class AdaINRecipe(Recipe):
                 [balanced(a, b) for k in MOMENTS for a, b in zip(found[k], moments[k], strict=True)]
             ).mean(0)
             gram_error = torch.stack([balanced(gram_matrix(features[k]), grams[k]) for k in GRAMS]).mean(0)
+            colour_error = (colour_moments(result) - colours).abs().mean((1, 2))
             variation = total_variation(result)
             loss = loss + s.content_weight * content_error + s.style_weight * (moment_error + gram_error)
-            loss = loss + s.variation_weight * variation
+            loss = loss + s.colour_weight * colour_error + s.variation_weight * variation
             parts |= {"content": content_error.mean(), "moments": moment_error.mean(), "grams": gram_error.mean()}
+            parts["colours"] = colour_error.mean()
         return {"loss": loss.mean(), **parts}
 
     @torch.no_grad()
@@ -167,7 +181,7 @@ class AdaINRecipe(Recipe):
         photos = torch.stack([self.pairs.photos.crop(index, 256) for index in range(3)]).to(self.device)
         paintings = torch.stack([self.pairs.crop(index, 224) for index in range(5)]).to(self.device)
         style, blank = statistics(network.encode(paintings)), torch.ones_like(photos[:1])
-        cells = [blank, *torch.split(torch.nn.functional.interpolate(paintings, 256), 1)]
+        cells = [blank, *torch.split(F.interpolate(paintings, 256), 1)]
         for photo in torch.split(photos, 1):
             features = network.encode(photo)
             own = statistics(features)
@@ -197,6 +211,11 @@ def balanced(found: Tensor, wanted: Tensor) -> Tensor:
     energy = found.square().sum(axes).detach() + wanted.square().sum(axes)
     error: Tensor = (found - wanted).square().sum(axes) / energy.clamp_min(1e-8)
     return 2 * error
+
+
+def colour_moments(pictures: Tensor) -> Tensor:
+    """First and second moments of the colours of ``(N, 3, H, W)``: the Gram matrix of R, G, B and 1, ``(N, 4, 4)``."""
+    return gram_matrix(F.pad(pictures.float(), (0, 0, 0, 0, 0, 1), value=1.0))
 
 
 def _mixed(own: Statistics, share: Tensor) -> Statistics:

@@ -52,7 +52,7 @@ def read_vector(path: Path, encoder: str) -> StyleVector:
     try:
         made_by = json.loads(read_metadata(path)["config"])["vector_of"]
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise WeightsError(f"{path} holds no style vector; save one with hub.load('adain').vector(PAINTING).") from None
+        raise WeightsError(f"{path} holds no style vector; `stylehub vector` makes one of a painting.") from None
     if made_by != encoder:
         raise WeightsError(
             f"{path} was made by another encoder ({str(made_by)[:12]} instead of {encoder[:12]}); make it again from the painting."
@@ -90,7 +90,11 @@ def vector_of(painting: Image.Image, network: AdaINNetwork, encoder: str) -> Sty
     return vector
 
 
-def mixed(statistics: Sequence[tuple[Statistics, float]]) -> Statistics:
-    """The mean of several by shares that sum to 1, which is AdaIN's mean of features: it is linear in these."""
-    means, deviations = (torch.stack([s[i] * share for s, share in statistics]).sum(0) for i in range(2))
-    return Statistics(means, deviations)
+def blend(vectors: Sequence[tuple[StyleVector, float]]) -> StyleVector:
+    """The mean of several of one encoder by shares that sum to 1.
+
+    Decoding it is the paper's style interpolation (equation 15), which averages features that AdaIN has changed: they are
+    linear in these numbers.
+    """
+    numbers = torch.stack([vector.numbers * share for vector, share in vectors]).sum(0)
+    return StyleVector(numbers, vectors[0][0].encoder)

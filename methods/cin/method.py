@@ -15,7 +15,9 @@ from hub.method import Method, Style
 from hub.names import resolve
 from hub.parameters import Parameters
 from hub.progress import ProgressCallback
+from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
+from methods.parts.normalisation import Meeting
 from methods.parts.painter import Painter
 from methods.parts.transformation import ImageTransformationNetwork
 
@@ -27,6 +29,7 @@ class CinParameters(Parameters):
         title="Style",
         description="A style's name (the end of it is enough: starry-night), or several with their shares.",
     )
+    other: str | dict[str, float] | None = other_style()
     center_crop: bool = Field(
         False, title="Centre crop", description="Work on the central square of the photo only, as the paper does."
     )
@@ -97,6 +100,20 @@ class Cin(Method):
         pictures = [content]
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
         return self.painter(pictures, mix, progress)
+
+    def stylize_where(
+        self,
+        content: Tensor,
+        where: Tensor,
+        parameters: CinParameters,
+        other: CinParameters | None,
+        progress: ProgressCallback,
+    ) -> Tensor:
+        """Two styles meet in the scales and shifts of every layer, as long as the picture is computed whole."""
+        if other is None or content.shape[2] * content.shape[3] > self.painter.whole_pixels:
+            return super().stylize_where(content, where, parameters, other, progress)
+        one, two = (self.mix(p.style).expand(len(content), -1) for p in (parameters, other))
+        return self.painter.meeting(content, Meeting(one, two, where), progress)
 
     def mix(self, style: str | dict[str, float]) -> Tensor:
         """The share of every style, summing to 1: ``(1, styles)``."""

@@ -15,6 +15,7 @@ from hub.method import Method, Style
 from hub.names import resolve
 from hub.parameters import Parameters
 from hub.progress import ProgressCallback
+from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
 from methods.parts.painter import Painter
 from methods.parts.transformation import ImageTransformationNetwork, Upsampling
@@ -24,6 +25,7 @@ class FastArtParameters(Parameters):
     """What the method takes."""
 
     style: str = Field(title="Style", description="A style's name; the end of it is enough: starry-night.")
+    other: str | None = other_style()
 
 
 class FastArtConfig(BaseModel):

@@ -4,12 +4,21 @@ Dumoulin, Shlens & Kudlur 2017, "A Learned Representation For Artistic Style" (a
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-5
+
+
+class Meeting(NamedTuple):
+    """Two mixes of styles, ``(N, styles)`` each: ``one`` where ``where`` ``(N, 1, H, W)`` is 1, ``two`` where it is 0."""
+
+    one: Tensor
+    two: Tensor
+    where: Tensor
 
 
 class ConditionalInstanceNorm(nn.Module):
@@ -23,8 +32,14 @@ class ConditionalInstanceNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(styles, channels))
         self.shift = nn.Parameter(torch.zeros(styles, channels))
 
-    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one."""
+    def forward(self, x: Tensor, mix: Tensor | Meeting) -> Tensor:
+        """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one.
+
+        Where two styles meet, scale and shift are blended at every place.
+        """
+        if isinstance(mix, Meeting):
+            where = F.adaptive_avg_pool2d(mix.where, (x.shape[2], x.shape[3])).to(x.dtype)
+            return torch.lerp(self(x, mix.two), self(x, mix.one), where)
         if x.device.type == "mps" or (x.device.type == "cpu" and not torch.is_grad_enabled()):
             pairs = [statistics(item) for item in torch.split(x, 1)]
             mean, variance = (torch.stack(values) for values in zip(*pairs, strict=True))

@@ -12,6 +12,7 @@ from hub.errors import StylehubError
 from hub.progress import ProgressCallback
 from hub.runtime import compiled, free_bytes, keep_freed_memory, out_of_memory
 from methods.parts.folded import FoldedNetwork
+from methods.parts.normalisation import Meeting
 from methods.parts.tiling import run_tiled
 from methods.parts.transformation import ImageTransformationNetwork
 
@@ -62,6 +63,13 @@ class Painter:
         raise StylehubError(
             f"There is not enough memory for a picture of {width}x{height}; free some, or give --size (size=...) a smaller one."
         )
+
+    def meeting(self, content: Tensor, mix: Meeting, progress: ProgressCallback) -> Tensor:
+        """Two styles in one picture ``(N, 3, H, W)``, computed whole. Raises torch's own error when memory is short."""
+        height, width = content.shape[-2:]
+        padded = pad_to_multiple(content.to(self.dtype)).contiguous(memory_format=torch.channels_last)
+        mix = mix._replace(where=pad_to_multiple(mix.where))
+        return self.network(padded, mix, progress)[..., :height, :width].float()  # type: ignore[no-any-return]
 
     def run(self, padded: Tensor, mix: Tensor, tile: int | None, progress: ProgressCallback) -> Tensor:
         """``padded`` at once, or picture by picture in tiles of side ``tile``."""

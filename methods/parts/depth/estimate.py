@@ -1,0 +1,109 @@
+"""Depth of any photo: by the bundled network, or by Depth Anything V2 where it can be had."""
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from hub.errors import DownloadError, StylehubError
+from hub.registry import PACKAGE_ROOT, parts
+from hub.weights import checked_config, find_weights, load_strict, read_metadata, read_safetensors
+from methods.parts.depth.network import STRIDE, DepthNetwork
+from methods.parts.guided import guided
+
+SIDE = 256  # short side in pixels at which the network looks at a photo, as it learnt
+DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
+
+logger = logging.getLogger(__name__)
+
+
+class DepthConfig(BaseModel):
+    """What the weights say of themselves."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    blocks: tuple[tuple[int, ...], ...] = Field(min_length=4, max_length=5)
+
+
+@torch.inference_mode()
+def estimate(
+    photos: Tensor,
+    network: Literal["bundled", "depth-anything"] = "bundled",
+    fetching: Mapping[str, Any] | None = None,
+) -> Tensor | None:
+    """How far everything in ``(N, 3, H, W)`` in [0, 1] is: ``(N, 1, H, W)``, 0 the nearest place, 1 the farthest.
+
+    Between the two it is linear in inverse depth, edges follow the photo. None, with a warning, where the photos show
+    nothing to judge by. ``fetching`` is how ``hub.load`` was told to use the hub. Raises ``WeightsError``, ``DownloadError``, or ``StylehubError`` without ``transformers``.
+    """
+    near = torch.cat([_inverse_depth(photo, network, fetching or {}) for photo in torch.split(photos, 1)])
+    low, high = near.amin((1, 2, 3), keepdim=True), near.amax((1, 2, 3), keepdim=True)
+    if not (high - low > 1e-4).all():
+        logger.warning("The depth is the same everywhere; the style applies everywhere alike.")
+        return None
+    return (high - near) / (high - low)
+
+
+def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> Tensor:
+    """Larger is nearer, up to scale and shift, of ``(1, 3, H, W)``: ``(1, 1, H, W)``."""
+    if network == "depth-anything":
+        return _by_depth_anything(photo, fetching)
+    height, width = photo.shape[-2:]
+    scale = SIDE / min(height, width)
+    # A panorama is not looked at in full: beyond four times as long as wide its long side is squeezed.
+    rows, columns = (max(STRIDE, round(min(n * scale, 4 * SIDE) / STRIDE) * STRIDE) for n in (height, width))
+    small = F.interpolate(photo, (rows, columns), mode="bilinear", antialias=True)
+    model = bundled(photo.device)
+    with torch.autocast(photo.device.type, dtype=torch.bfloat16, enabled=photo.device.type != "mps"):
+        found = model(small.contiguous(memory_format=torch.channels_last))
+    found = F.interpolate(found.float(), (rows, columns), mode="bilinear", align_corners=False)
+    return guided(photo, small, found, radius=SIDE // 32)
+
+
+@lru_cache(maxsize=2)
+def bundled(device: torch.device) -> DepthNetwork:
+    """The network that comes with the package. Raises ``WeightsError``."""
+    spec = parts()["depth"].weights
+    assert spec is not None
+    path = find_weights(spec, root=PACKAGE_ROOT)
+    config = checked_config(DepthConfig, json.loads(read_metadata(path)["config"]), str(path))
+    network = DepthNetwork(config.blocks)
+    load_strict(network, read_safetensors(path), path)
+    return network.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
+
+
+def _by_depth_anything(photo: Tensor, fetching: Mapping[str, Any]) -> Tensor:
+    model = _depth_anything(
+        photo.device, fetching.get("cache_dir"), fetching.get("token"), bool(fetching.get("offline"))
+    )
+    height, width = photo.shape[-2:]
+    scale = 518 / min(height, width)
+    rows, columns = (max(14, round(min(n * scale, 4 * 518) / 14) * 14) for n in (height, width))
+    small = F.interpolate(photo, (rows, columns), mode="bicubic", antialias=True).clamp(0, 1)
+    mean, std = (photo.new_tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    found: Tensor = model(pixel_values=(small - mean) / std).predicted_depth[:, None].float()
+    found = F.interpolate(found, (rows, columns), mode="bilinear", align_corners=False)
+    return guided(photo, small, found, radius=4)
+
+
+@lru_cache(maxsize=1)
+def _depth_anything(device: torch.device, cache_dir: Any, token: str | None, offline: bool) -> Any:
+    advice = "Leave --depth out (depth='bundled') for the bundled network, or give a depth map of your own with --map."
+    try:
+        from transformers import AutoModelForDepthEstimation
+    except ImportError:
+        raise StylehubError(f"Depth Anything needs another package: pip install transformers. {advice}") from None
+    repo_id, revision = DEPTH_ANYTHING
+    try:
+        model = AutoModelForDepthEstimation.from_pretrained(
+            repo_id, revision=revision, use_safetensors=True, cache_dir=cache_dir, token=token, local_files_only=offline
+        )
+    except OSError as error:
+        raise DownloadError(f"{repo_id} could not be fetched ({str(error).splitlines()[0]}). {advice}") from None
+    return model.requires_grad_(False).eval().to(device)

@@ -1,0 +1,226 @@
+"""How the depth network learns from depth maps that are known up to scale and shift, or only in their order.
+
+The loss in the scale and shift of each map is that of Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation"
+(arXiv 1907.01341), equations 5 to 11: both maps centred on their median and divided by their mean deviation, the largest
+fifth of the errors left out, gradients compared at four scales. Pairs of places are ranked as in Chen et al. 2016 (arXiv
+1604.03901), equation 2; of maps made by a rule nothing else is used.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hub.images import to_image, to_tensor
+from hub.shards import Rounds, Shards, open_photos
+from hub.sheets import contact_sheet
+from hub.training import Recipe, TrainingSettings
+from hub.weights import write_model
+from methods.parts.backbone import read_slim
+from methods.parts.depth.network import TAPS, DepthNetwork
+from methods.parts.depth.scenes import scene
+
+SIZE = (192, 256)  # rows and columns of what it learns from
+PAIRS = 2048  # places compared in each picture
+RATIO = 1.1  # of two depths that are not the same
+
+
+class DepthSettings(TrainingSettings):
+    """Settings of ``stylehub train depth``."""
+
+    depth: list[Path] = Field(description="Tar shards of photos (jpg) with inverse depth (depth.png, 0 where unknown).")
+    ordinal: list[Path] = Field([], description="Shards of the same kind of which only the order counts.")
+    content: list[Path] = Field(description="Photos: what rendered scenes are covered with.")
+    batch: int = Field(3, ge=1, description="Measured depth maps a step.")
+    rendered: int = Field(2, ge=0, description="Rendered scenes a step.")
+    ruled: int = Field(1, ge=0, description="Maps a step of which only the order counts.")
+    muon_rate: float = Field(0.01, gt=0, description="Muon's peak learning rate, for new convolution kernels.")
+    encoder_factor: float = Field(0.1, ge=0, description="Learning rate of the encoder, relative to Adam's.")
+    gradient_weight: float = Field(0.5, ge=0, description="Weight of the gradients at four scales.")
+    order_weight: float = Field(0.5, ge=0, description="Weight of the ranked pairs.")
+    ruled_weight: float = Field(0.3, ge=0, description="What a map made by a rule counts, beside a measured one.")
+
+
+class Maps(Dataset[dict[str, Tensor]]):
+    """Step -> ``photos`` ``(N, 3, H, W)`` and ``inverse`` depth ``(N, H, W)``, NaN where it is unknown.
+
+    First the measured ones, then the rendered, then those made by a rule.
+    """
+
+    def __init__(self, settings: DepthSettings) -> None:
+        self.settings = settings
+        self.measured = _Pairs(settings.depth, settings.seed)
+        self.ruled = _Pairs(settings.ordinal, settings.seed) if settings.ordinal else None
+        self.textures = open_photos(settings.content)
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        s = self.settings
+        items = [self.photo(self.measured, step * s.batch + i, 0) for i in range(s.batch)]
+        items += [self.scene(step * s.rendered + i) for i in range(s.rendered)]
+        if self.ruled:
+            items += [self.photo(self.ruled, step * s.ruled + i, 1) for i in range(s.ruled)]
+        photos, inverse = zip(*items, strict=True)
+        return {"photos": torch.stack(photos), "inverse": torch.stack(inverse)}
+
+    def photo(self, pairs: "_Pairs", index: int, stream: int) -> tuple[Tensor, Tensor]:
+        """A crop of a photo and its map, scaled, mirrored, its colours shifted."""
+        rng = np.random.default_rng([self.settings.seed, 2 + stream, index])
+        photo, inverse = pairs[index]
+        rows, columns = inverse.shape
+        share = rng.uniform(0.6, 1)
+        height = share * min(rows, columns * SIZE[0] / SIZE[1])
+        width = height * SIZE[1] / SIZE[0] * rng.uniform(0.85, 1)
+        top, left = rng.uniform(0, rows - height), rng.uniform(0, columns - width)
+        box = (left, top, left + width, top + height)
+        cut = photo.resize(SIZE[::-1], Image.Resampling.BILINEAR, box=box)
+        y = (top + (np.arange(SIZE[0]) + 0.5) * height / SIZE[0]).astype(int)
+        x = (left + (np.arange(SIZE[1]) + 0.5) * width / SIZE[1]).astype(int)
+        return _varied(to_tensor(cut)[0], torch.from_numpy(inverse[y][:, x]), rng)
+
+    def scene(self, index: int) -> tuple[Tensor, Tensor]:
+        """A rendered one."""
+        rng = np.random.default_rng([self.settings.seed, 1, index])
+        crops = []
+        for _ in range(5):
+            photo = self.textures.image(int(rng.integers(len(self.textures))))
+            side = rng.uniform(0.3, 1) * min(photo.size)
+            left, top = rng.uniform(0, photo.width - side), rng.uniform(0, photo.height - side)
+            cut = photo.resize((96, 96), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+            crops.append(np.asarray(cut, np.float32) / 255)
+        picture, inverse = scene(crops, *SIZE, rng)
+        return _varied(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(inverse), rng)
+
+
+class _Pairs:
+    """Photos with their maps, in shuffled rounds."""
+
+    def __init__(self, paths: list[Path], seed: int) -> None:
+        self.photos, self.maps = Shards(paths), Shards(paths, "depth.png")
+        self.rounds = Rounds(len(self.photos), seed)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, np.ndarray[Any, np.dtype[np.float32]]]:
+        number = self.rounds[index]
+        inverse = np.asarray(Image.open(io.BytesIO(self.maps.read(number))), np.float32)
+        return self.photos.image(number), np.where(inverse > 0, inverse / inverse.max(), np.nan).astype(np.float32)
+
+
+def _varied(photo: Tensor, inverse: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    if rng.random() < 0.5:
+        photo, inverse = photo.flip(2), inverse.flip(1)
+    gains = torch.tensor(rng.uniform(0.75, 1.25) * rng.uniform(0.9, 1.1, 3), dtype=torch.float32)
+    photo = (photo.clamp(0, 1) ** float(rng.uniform(0.7, 1.4)) * gains[:, None, None]).clamp(0, 1)
+    if rng.random() < 0.1:
+        photo = photo.mean(0, keepdim=True).expand(3, -1, -1)
+    return photo.contiguous(), inverse.contiguous()
+
+
+class DepthRecipe(Recipe):
+    """The encoder begins as ``vgg-slim`` and moves slowly; the rest learns from nothing."""
+
+    Settings = DepthSettings
+    settings: DepthSettings
+    network: DepthNetwork
+
+    def __init__(self, settings: DepthSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        torch.manual_seed(settings.seed)
+        slim = read_slim([TAPS[-1]])
+        self.network = DepthNetwork(slim.blocks)
+        own = self.network.encoder.state_dict()
+        self.network.encoder.load_state_dict({name: t for name, t in slim.state_dict().items() if name in own})
+        self.network = self.network.to(device).to(memory_format=torch.channels_last)
+        self.maps = Maps(settings)
+
+    def batches(self) -> Dataset[dict[str, Tensor]]:
+        return self.maps
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        new = [(name, p) for name, p in self.network.named_parameters() if not name.startswith("encoder.")]
+        return [
+            {"params": [p for _, p in new if p.ndim == 4 and p.shape[2] == 3 and p.shape[0] > 1], "muon": True},
+            {"params": [p for _, p in new if not (p.ndim == 4 and p.shape[2] == 3 and p.shape[0] > 1)]},
+            {"params": list(self.network.encoder.parameters()), "factor": self.settings.encoder_factor},
+        ]
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        s = self.settings
+        photos = batch["photos"].contiguous(memory_format=torch.channels_last)
+        found = self.network(photos).float()
+        found = F.interpolate(found, photos.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+        exact = s.batch + s.rendered
+        wanted = batch["inverse"]
+        order = ranked(found, wanted, torch.Generator().manual_seed(s.seed * 1_000_003 + step))
+        difference = normalised(found[:exact], wanted[:exact]) - normalised(wanted[:exact], wanted[:exact])
+        error, gradient = trimmed(difference), gradients(difference)
+        loss = (error + s.gradient_weight * gradient).mean() + s.order_weight * order[:exact].mean()
+        parts = {"error": error.mean(), "gradient": gradient.mean(), "order": order[: s.batch].mean()}
+        if len(order) > exact:
+            loss = loss + s.order_weight * s.ruled_weight * order[exact:].mean()
+            parts["ruled"] = order[exact:].mean()
+        return {"loss": loss, **parts}
+
+    @torch.no_grad()
+    def sheet(self, network: DepthNetwork) -> Image.Image:
+        """Photos, rendered scenes and street scenes, each above what the network sees in it."""
+        batch = {key: value.to(self.device) for key, value in self.maps[self.settings.steps].items()}
+        rows = [batch["photos"], _shown(batch["inverse"][:, None].nan_to_num(0))]
+        with torch.autocast(self.device.type, enabled=False):
+            rows.append(_shown(F.interpolate(network(batch["photos"]).float(), SIZE)))
+        return contact_sheet([to_image(cell[None]) for row in rows for cell in row], columns=len(batch["photos"]))
+
+    def export(self, network: DepthNetwork, folder: Path, facts: dict[str, Any]) -> None:
+        write_model(
+            folder,
+            network.state_dict(),
+            {"method": "depth", "blocks": network.encoder.blocks, "training": facts},
+        )
+
+
+def _shown(maps: Tensor) -> Tensor:
+    low, high = maps.amin((1, 2, 3), keepdim=True), maps.amax((1, 2, 3), keepdim=True)
+    return ((maps - low) / (high - low).clamp_min(1e-6)).expand(-1, 3, -1, -1)
+
+
+def normalised(maps: Tensor, known: Tensor) -> Tensor:
+    """``(N, H, W)`` less its median, over its mean deviation from it, where ``known`` is not NaN; NaN elsewhere."""
+    flat = maps.where(known.isfinite(), torch.nan).flatten(1)
+    centred = flat - flat.nanmedian(1, keepdim=True).values
+    return (centred / centred.abs().nanmean(1, keepdim=True).clamp_min(1e-6)).view_as(maps)
+
+
+def trimmed(difference: Tensor) -> Tensor:
+    """The mean of the smaller four fifths of ``difference``, for each map: ``(N,)``."""
+    errors = difference.abs().flatten(1)
+    limit = errors.detach().nanquantile(0.8, dim=1, keepdim=True)
+    return errors.where(errors <= limit, torch.nan).nanmean(1)
+
+
+def gradients(difference: Tensor) -> Tensor:
+    """The mean of how steep ``difference`` is, at four scales: ``(N,)``."""
+    total = difference.new_zeros(len(difference))
+    for scale in (1, 2, 4, 8):
+        d = difference[:, ::scale, ::scale]
+        for axis in (1, 2):
+            total = total + d.diff(dim=axis).abs().flatten(1).nanmean(1)
+    return total
+
+
+def ranked(found: Tensor, wanted: Tensor, random: torch.Generator) -> Tensor:
+    """The logistic loss of random pairs of places whose depths differ by ``RATIO``, for each map: ``(N,)``."""
+    places = torch.randint(0, found[0].numel(), (2, len(found), PAIRS), generator=random).to(found.device)
+    scaled = normalised(found, wanted).flatten(1).nan_to_num(0)
+    first, second = (scaled.gather(1, p) for p in places)
+    one, other = (wanted.flatten(1).gather(1, p) for p in places)
+    sign = (one > RATIO * other).float() - (other > RATIO * one).float()  # 0 where either is NaN
+    errors = F.softplus(-3 * sign * (first - second)) * sign.abs()
+    return errors.sum(1) / sign.abs().sum(1).clamp_min(1)

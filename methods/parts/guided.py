@@ -1,0 +1,34 @@
+"""A small map brought to a picture's size, with the picture's edges.
+
+He & Sun 2015, "Fast Guided Filter" (arXiv 1505.00996): what is linear in the guide within a window at low resolution is
+applied to the guide at full resolution.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def guided(guide: Tensor, small_guide: Tensor, small_map: Tensor, radius: int, epsilon: float = 1e-3) -> Tensor:
+    """``small_map`` ``(N, 1, h, w)`` at the size of ``guide`` ``(N, 3, H, W)`` in [0, 1]; ``small_guide`` is that at h, w.
+
+    ``radius`` is of the window, in small pixels; ``epsilon`` the variance below which the guide counts as even.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        padded = F.pad(x, [min(radius, side - 1) for side in x.shape[:1:-1] for _ in range(2)], mode="replicate")
+        size = [2 * min(radius, side - 1) + 1 for side in x.shape[2:]]
+        return F.avg_pool2d(padded, size, stride=1)
+
+    grey, small_grey = (x.mean(1, keepdim=True) for x in (guide, small_guide))
+    scale = small_map.std().clamp_min(1e-6)
+    centre = small_map.mean()
+    p = (small_map - centre) / scale
+    mean_guide, mean_map = mean(small_grey), mean(p)
+    variance = mean(small_grey * small_grey) - mean_guide.square()
+    slope = (mean(small_grey * p) - mean_guide * mean_map) / (variance + epsilon)
+    offset = mean_map - slope * mean_guide
+    slope, offset = (
+        F.interpolate(mean(x), grey.shape[-2:], mode="bilinear", align_corners=False) for x in (slope, offset)
+    )
+    return torch.addcmul(offset, slope, grey) * scale + centre

@@ -1,0 +1,110 @@
+"""The tab for near and far: the depth of the photo beside the result, a layer at a click, a mask with a brush."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image, ImageChops
+
+from hub.errors import ImageError
+from hub.images import read_image
+from hub.registry import Entry
+from space.errors import one_sentence
+from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
+from space.photo import read_small, upload_of
+from space.result import saved
+from space.studio import Studio
+
+_BRUSH_SIDE = 480  # long side in pixels of what is drawn on
+
+
+def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
+    """One model's panel with its maps, which follow the photo and the place before anything is painted."""
+    panel = build_panel(studio, entry, "depth", None, api_name)
+    photo, where, layer, given = (panel.inputs[name] for name in ("photo", "where", "layer", "map"))
+    with panel.beside, gr.Row(elem_classes=["maps"]):
+        depth, strength = (
+            _map_with(caption)
+            for caption in ("Depth, white is far: click on it to paint one layer", "Strength, white is painted")
+        )
+    events = [photo.change, *panel.place]
+    gr.on(
+        events,
+        studio.maps(entry),
+        inputs_kwargs=panel.inputs,
+        outputs=[depth, strength],
+        show_progress="hidden",
+        concurrency_id=ACCELERATOR,
+        concurrency_limit=1,
+        trigger_mode="always_last",
+        api_name=f"{entry.slug}_maps",
+    )
+    picked = depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private")
+    connect(panel, picked.success, studio.paint(entry, "depth", quiet=True), api_visibility="private")
+
+    with panel.below, gr.Accordion("Paint a mask", open=False):
+        board = gr.ImageEditor(
+            type="filepath",
+            sources=[],
+            brush=gr.Brush(default_size=24, colors=["#ff3b30"], color_mode="fixed"),
+            layers=False,
+            transforms=[],
+            buttons=[],
+            height=380,
+            label="The style will apply where you paint",
+        )
+        board.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
+        use = gr.Button("Use this mask", size="sm")
+    photo.change(
+        one_sentence(_board), inputs=[photo], outputs=[board], show_progress="hidden", api_visibility="private"
+    )
+    masked = use.click(one_sentence(_mask), inputs=[board], outputs=[given, where], api_visibility="private")
+    connect(panel, masked.success, studio.paint(entry, "depth", quiet=True), api_visibility="private")
+    finish(studio, panel)
+    return panel
+
+
+def _map_with(caption: str) -> gr.Image:
+    with gr.Column(min_width=200):
+        picture = gr.Image(
+            type="filepath", format="png", interactive=False, label=caption, show_label=False, buttons=[], height=200
+        )
+        gr.Markdown(caption, elem_classes=["about"])
+    return picture
+
+
+def _layer(path: str | None, place: gr.SelectData) -> Any:
+    """The depth that was clicked on."""
+    if path is None:
+        return gr.skip()
+    x, y = place.index
+    depth = read_image(Path(path)).rgb.getpixel((int(x), int(y)))[0]  # type: ignore[index]
+    return "layer", round(depth / 255, 2)
+
+
+def _board(path: str | None) -> Any:
+    """The photo, small, to draw on."""
+    if path is None:
+        return None
+    small = read_small(path)[0].convert("RGB")
+    small.thumbnail((_BRUSH_SIDE, _BRUSH_SIDE))
+    file = saved(small, "board.png")
+    return {"background": file, "layers": [], "composite": file}
+
+
+def _strokes(payload: Any) -> list[str]:
+    """The files of what was drawn; nothing else of this machine, whatever a caller of the API names."""
+    layers = payload.layers if payload is not None else []
+    return [path for layer in layers if (path := upload_of("drawing", layer)) is not None]
+
+
+def _mask(layers: list[str]) -> tuple[str, str]:
+    """The drawing in black and white, and the place that it is."""
+    drawn: Image.Image | None = None
+    for path in layers:
+        alpha = read_image(Path(path)).alpha
+        if alpha is not None:
+            drawn = alpha if drawn is None else ImageChops.lighter(drawn, alpha.resize(drawn.size))
+    if drawn is None or drawn.getbbox() is None:
+        raise ImageError("Nothing is painted yet: draw on the picture where the style is to apply.")
+    return saved(drawn, "mask.png"), "mask"
