@@ -115,8 +115,8 @@ class SpatialParameters(BaseModel):
     )
     angle: float = _place(
         0.0,
-        ge=-360,
-        le=360,
+        ge=-180,
+        le=180,
         title="Angle",
         description="Direction of the gradient in degrees: 0 is from left to right, 90 upwards.",
     )
@@ -139,7 +139,7 @@ def other_style() -> Any:
     """The field ``other`` of a method that takes a style: of the same type as ``style``, or None."""
     return _place(
         None,
-        title="Other style",
+        title="Second style",
         description="The style for the rest of the picture, so that two meet; empty: the rest keeps the photo's look.",
     )
 

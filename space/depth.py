@@ -1,5 +1,7 @@
 """The tab for near and far: the depth of the photo beside the result, a layer at a click, a mask with a brush."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +29,26 @@ def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
             _map_with(caption)
             for caption in ("Depth, white is far: click on it to paint one layer", "Strength, white is painted")
         )
-    events = [photo.change, *panel.place]
-    gr.on(
-        events,
-        studio.maps(entry),
-        inputs_kwargs=panel.inputs,
-        outputs=[depth, strength],
-        show_progress="hidden",
-        concurrency_id=ACCELERATOR,
-        concurrency_limit=1,
-        trigger_mode="always_last",
-        api_name=f"{entry.slug}_maps",
-    )
-    picked = depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private")
-    connect(panel, picked.success, studio.paint(entry, "depth", quiet=True), api_visibility="private")
+
+    def chosen(event: Any) -> None:
+        """A place was chosen other than by its controls: show it, and paint."""
+        show(event.success, api_visibility="private")
+        connect(panel, event.success, studio.paint(entry, "depth", quiet=True), api_visibility="private")
+
+    def show(listen: Callable[..., Any], **options: Any) -> None:
+        listen(
+            studio.maps(entry),
+            inputs_kwargs=panel.inputs,
+            outputs=[depth, strength],
+            show_progress="hidden",
+            concurrency_id=ACCELERATOR,
+            concurrency_limit=1,
+            trigger_mode="always_last",
+            **options,
+        )
+
+    show(partial(gr.on, [photo.change, *panel.place]), api_name=f"{entry.slug}_maps")
+    chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
 
     with panel.below, gr.Accordion("Paint a mask", open=False):
         board = gr.ImageEditor(
@@ -58,8 +66,7 @@ def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
     photo.change(
         one_sentence(_board), inputs=[photo], outputs=[board], show_progress="hidden", api_visibility="private"
     )
-    masked = use.click(one_sentence(_mask), inputs=[board], outputs=[given, where], api_visibility="private")
-    connect(panel, masked.success, studio.paint(entry, "depth", quiet=True), api_visibility="private")
+    chosen(use.click(one_sentence(_mask), inputs=[board], outputs=[given, where], api_visibility="private"))
     finish(studio, panel)
     return panel
 

@@ -24,6 +24,7 @@ def check_contract(method: Method, parameters: dict[str, Any], photo: Image.Imag
         check_kinds,
         check_sizes,
         check_strength,
+        check_place,
         check_colours,
         check_alpha,
         check_parameters,
@@ -85,6 +86,19 @@ def check_strength(method: Method, parameters: dict[str, Any], photo: Image.Imag
     assert np.array_equal(mapped[:, right], np.asarray(photo)[:, right])
 
 
+def check_place(method: Method, parameters: dict[str, Any], photo: Image.Image, folder: Path) -> None:
+    """Inside a mask the picture is changed, well outside of it the photo stays; everywhere alike without one."""
+    mask = Image.new("L", photo.size)
+    mask.paste(255, (0, 0, photo.width // 2, photo.height))
+    place = {"where": "mask", "map": mask}
+    changed = np.abs(np.asarray(method(photo, **parameters, **place), np.int16) - np.asarray(photo, np.int16))
+    assert changed[:, photo.width // 2 + 3 :].max() <= 1
+    assert changed[:, : photo.width // 2 - 3].mean() > 1
+    everywhere = method(photo, **parameters, where="everywhere")
+    whole = np.asarray(method(photo, **parameters, where="mask", map=Image.new("L", photo.size, 255)), np.int16)
+    assert np.abs(whole - np.asarray(everywhere, np.int16)).max() <= 2
+
+
 def check_colours(method: Method, parameters: dict[str, Any], photo: Image.Image, folder: Path) -> None:
     """With its colours kept, a grey photo stays grey."""
     grey = photo.convert("L").convert("RGB")
@@ -108,7 +122,7 @@ def check_parameters(method: Method, parameters: dict[str, Any], photo: Image.Im
     for field in declared(method.Parameters):
         assert field.title
         assert field.description.endswith("."), f"{field.name} has no description that is a sentence"
-        assert field.kind in ("flag", "integer", "number", "text", "choice", "shares", "path", "pictures")
+        assert field.kind in ("flag", "integer", "number", "text", "choice", "shares", "path", "pictures", "map")
     assert len(rows(method.Parameters)) == len(method.Parameters.model_fields)
     values = method.resolve(
         validate(method.Parameters, {**parameters, "strength": 0.25, "keep_color": True, "size": 64})

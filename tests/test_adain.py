@@ -147,22 +147,26 @@ def test_a_preset_by_the_end_of_its_name(method: AdaIN, photo: Image.Image) -> N
         method(photo, style="red-strypes")
 
 
-def test_larger_strokes_are_larger(photo: Image.Image) -> None:
+def test_larger_strokes_are_larger() -> None:
     """The bundled network: the dominant period of what it paints grows with the stroke size, in pixels of any photo."""
     method = hub.load("adain", device="cpu")
     even = Image.effect_noise((384, 384), 40).convert("RGB")
 
     def period(stroke: float, side: int) -> float:
-        picture = np.asarray(method(even.resize((side, side)), style="starry-night", stroke_size=stroke).convert("L"))
-        grey = picture.astype(np.float64)
-        power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
-        frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
-        return float(power.sum() / (power * frequency).sum())
+        """Pixels, the mean over three paintings."""
+        found = []
+        for painting in ("water-lilies", "la-grande-jatte", "great-wave"):
+            picture = method(even.resize((side, side)), style=painting, stroke_size=stroke)
+            grey = np.asarray(picture.convert("L"), np.float64)
+            power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+            frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
+            found.append(power.sum() / (power * frequency).sum())
+        return float(np.mean(found))
 
-    periods = [period(stroke, 384) for stroke in SCALES]
+    periods = [period(stroke, 256) for stroke in SCALES]
     assert periods == sorted(periods)
-    assert periods[-1] > 1.15 * periods[0]
-    assert period(1.0, 256) == pytest.approx(periods[2], rel=0.25)
+    assert periods[-1] > 1.1 * periods[0]
+    assert period(1.0, 320) == pytest.approx(periods[2], rel=0.2)
 
 
 def test_a_vector_by_the_command_line(

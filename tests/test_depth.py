@@ -60,15 +60,31 @@ def test_the_losses_know_no_scale_and_no_shift() -> None:
     torch.manual_seed(0)
     wanted = torch.rand(2, 20, 30)
     wanted[:, :3] = torch.nan
-    found = 3 * wanted.nan_to_num(0.5) + 7
-    difference = normalised(found, wanted) - normalised(wanted, wanted)
-    assert trimmed(difference).max() < 1e-5
-    assert gradients(difference).max() < 1e-3
-    wrong = normalised(-found, wanted) - normalised(wanted, wanted)
-    assert trimmed(wrong).min() > 0.5
+    known, full = wanted.isfinite(), wanted.nan_to_num(0)
+    found = 3 * full + 7
+    difference = normalised(found, known) - normalised(full, known)
+    assert trimmed(difference, known).max() < 1e-5
+    assert gradients(difference, known).max() < 1e-3
+    wrong = normalised(-found, known) - normalised(full, known)
+    assert trimmed(wrong, known).min() > 0.5
     random = torch.Generator().manual_seed(0)
     assert (ranked(found, wanted, random) < ranked(torch.zeros_like(found), wanted, random)).all()
     assert (ranked(-found, wanted, random) > ranked(torch.zeros_like(found), wanted, random)).all()
+
+
+def test_what_is_unknown_has_no_gradient() -> None:
+    torch.manual_seed(0)
+    wanted = torch.rand(2, 20, 30)
+    wanted[:, :9] = torch.nan
+    found = torch.rand(2, 20, 30, requires_grad=True)
+    known = wanted.isfinite()
+    difference = normalised(found, known) - normalised(wanted.nan_to_num(0), known)
+    loss = trimmed(difference, known) + gradients(difference, known)
+    (loss + ranked(found, wanted, torch.Generator().manual_seed(0))).sum().backward()
+    assert found.grad is not None
+    assert found.grad.isfinite().all()
+    assert found.grad[:, :9].abs().max() == 0
+    assert found.grad[:, 9:].abs().max() > 0
 
 
 def test_the_network_halves_the_sides() -> None:

@@ -71,8 +71,8 @@ def visible(page: Any, selector: str) -> Any:
     return page.locator(f"{selector}:visible")
 
 
-def upload(page: Any, task: str, photo: Path) -> None:
-    page.locator(f"#photo-{list_models(task)[0].name}-{task} input[type=file]").first.set_input_files(photo)
+def upload(page: Any, task: str, photo: Path, model: str | None = None) -> None:
+    page.locator(f"#photo-{model or list_models(task)[0].name}-{task} input[type=file]").first.set_input_files(photo)
     visible(page, ".photo img").first.wait_for()
 
 
@@ -205,8 +205,9 @@ def test_any_painting(
     monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
     foreign: list[str] = []
     page = open_page(chromium, address, foreign, viewport={"width": 400, "height": 900}, color_scheme="light")
-    page.get_by_role("tab", name="Any painting").click()
-    upload(page, "arbitrary", photo_path)
+    page.get_by_role("tab", name="Any painting", exact=True).click()
+    page.get_by_role("tab", name="Optimisation").locator("visible=true").click()
+    upload(page, "arbitrary", photo_path, "gatys")
     visible(page, ".pictures").locator("input[type=file]").last.set_input_files(
         material / "paintings" / "red-stripes.png"
     )
@@ -232,6 +233,43 @@ def test_any_painting(
     paint.click()
     painted(page, stopped)
     page.get_by_text("Download PNG").locator("visible=true").wait_for()
+    assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
+
+
+def test_near_and_far(chromium: Any, address: str, photo_path: Path, pictures: Path) -> None:
+    """The depth of a photo before it is painted, a layer by a click on it, a mask by hand."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page.get_by_role("tab", name="Depth-aware").click()
+    upload(page, "depth", photo_path)
+    visible(page, ".maps img").first.wait_for()
+    name = page.get_by_label("Painting by name").locator("visible=true").first
+    name.click()
+    page.get_by_role("option", name="Great Wave").locator("visible=true").click()
+    far = painted(page, [])
+    place = page.get_by_label("Where", exact=True).locator("visible=true").first
+    visible(page, ".maps img").first.click(position={"x": 20, "y": 20})
+    layer = painted(page, far)
+    assert place.input_value() == "layer"
+    page.get_by_text("Paint a mask").locator("visible=true").click()
+    board = page.locator(".image-container canvas").locator("visible=true").first
+    board.wait_for()
+    page.wait_for_timeout(1000)
+    board.scroll_into_view_if_needed()
+    box = board.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Use this mask").locator("visible=true").click()
+    painted(page, layer)
+    assert place.input_value() == "mask"
+    page.screenshot(path=pictures / "1280-light-depth.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert not foreign, f"the page asked for {foreign}"
     page.context.close()
 
@@ -284,3 +322,4 @@ def test_there_is_something_to_show() -> None:
     assert list_models("single")
     assert list_models("fusion")
     assert list_models("arbitrary")
+    assert list_models("depth")

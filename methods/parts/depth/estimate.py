@@ -20,6 +20,8 @@ from methods.parts.guided import guided
 SIDE = 256  # short side in pixels at which the network looks at a photo, as it learnt
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
 
+RANGE = (0.01, 0.99)  # of all places: the few beyond count as the nearest and the farthest
+
 logger = logging.getLogger(__name__)
 
 
@@ -43,11 +45,13 @@ def estimate(
     nothing to judge by. ``fetching`` is how ``hub.load`` was told to use the hub. Raises ``WeightsError``, ``DownloadError``, or ``StylehubError`` without ``transformers``.
     """
     near = torch.cat([_inverse_depth(photo, network, fetching or {}) for photo in torch.split(photos, 1)])
-    low, high = near.amin((1, 2, 3), keepdim=True), near.amax((1, 2, 3), keepdim=True)
+    step = max(1, max(near.shape[-2:]) // 512)  # enough places to judge the range by
+    places = near[..., ::step, ::step].flatten(1)
+    low, high = (places.quantile(q, dim=1).view(-1, 1, 1, 1) for q in RANGE)
     if not (high - low > 1e-4).all():
         logger.warning("The depth is the same everywhere; the style applies everywhere alike.")
         return None
-    return (high - near) / (high - low)
+    return ((high - near) / (high - low)).clamp(0, 1)
 
 
 def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> Tensor:

@@ -22,6 +22,8 @@ class DepthNetwork(nn.Module):
         super().__init__()
         self.encoder = VGG(blocks, TAPS[-1], padding="reflect")
         half, quarter, eighth = (self.encoder.channels(tap) for tap in TAPS)
+        # VGG's features are of any size, the deeper the larger: unscaled they drown everything that they are added to.
+        self.scaled = nn.ModuleDict({tap: nn.GroupNorm(1, self.encoder.channels(tap)) for tap in TAPS})
         self.down16 = Convolution(eighth + 2, width)
         self.down32 = Convolution(width, width)
         self.waist = Convolution(width, width)
@@ -33,12 +35,12 @@ class DepthNetwork(nn.Module):
         self.up4 = Convolution(64, 48)
         self.skip2 = nn.Conv2d(half, 48, 1)
         self.up2 = Convolution(48, 32)
-        self.last = nn.Conv2d(32, 1, 3, padding=1)
+        self.last = nn.Conv2d(32, 1, 3, padding=1, padding_mode="replicate")
 
     def forward(self, photos: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [0, 1], sides multiples of 32, to ``(N, 1, H / 2, W / 2)``: larger is nearer."""
         features = self.encoder(photos, TAPS)
-        half, quarter, eighth = (features[tap] for tap in TAPS)
+        half, quarter, eighth = (self.scaled[tap](features[tap]) for tap in TAPS)
         sixteenth = self.down16(torch.cat([F.avg_pool2d(eighth, 2), _places(eighth)], 1))
         x = self.waist(self.down32(F.avg_pool2d(sixteenth, 2)))
         x = x + self.whole(x.mean((2, 3)))[:, :, None, None]
@@ -55,7 +57,7 @@ class Convolution(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.convolution = nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate", bias=False)
         self.normalisation = nn.GroupNorm(8, width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class DepthSettings(TrainingSettings):
     rendered: int = Field(2, ge=0, description="Rendered scenes a step.")
     ruled: int = Field(1, ge=0, description="Maps a step of which only the order counts.")
     muon_rate: float = Field(0.01, gt=0, description="Muon's peak learning rate, for new convolution kernels.")
-    encoder_factor: float = Field(0.1, ge=0, description="Learning rate of the encoder, relative to Adam's.")
+    encoder_factor: float = Field(0.03, ge=0, description="Learning rate of the encoder, relative to Adam's.")
     gradient_weight: float = Field(0.5, ge=0, description="Weight of the gradients at four scales.")
     order_weight: float = Field(0.5, ge=0, description="Weight of the ranked pairs.")
     ruled_weight: float = Field(0.3, ge=0, description="What a map made by a rule counts, beside a measured one.")
@@ -160,8 +160,9 @@ class DepthRecipe(Recipe):
         exact = s.batch + s.rendered
         wanted = batch["inverse"]
         order = ranked(found, wanted, torch.Generator().manual_seed(s.seed * 1_000_003 + step))
-        difference = normalised(found[:exact], wanted[:exact]) - normalised(wanted[:exact], wanted[:exact])
-        error, gradient = trimmed(difference), gradients(difference)
+        known = wanted[:exact].isfinite()
+        difference = normalised(found[:exact], known) - normalised(wanted[:exact].nan_to_num(0), known)
+        error, gradient = trimmed(difference, known), gradients(difference, known)
         loss = (error + s.gradient_weight * gradient).mean() + s.order_weight * order[:exact].mean()
         parts = {"error": error.mean(), "gradient": gradient.mean(), "order": order[: s.batch].mean()}
         if len(order) > exact:
@@ -187,38 +188,44 @@ class DepthRecipe(Recipe):
 
 
 def _shown(maps: Tensor) -> Tensor:
-    low, high = maps.amin((1, 2, 3), keepdim=True), maps.amax((1, 2, 3), keepdim=True)
-    return ((maps - low) / (high - low).clamp_min(1e-6)).expand(-1, 3, -1, -1)
+    low, high = (maps.flatten(1).quantile(q, dim=1).view(-1, 1, 1, 1) for q in (0.01, 0.99))
+    return ((maps - low) / (high - low).clamp_min(1e-6)).clamp(0, 1).expand(-1, 3, -1, -1)
 
 
 def normalised(maps: Tensor, known: Tensor) -> Tensor:
-    """``(N, H, W)`` less its median, over its mean deviation from it, where ``known`` is not NaN; NaN elsewhere."""
-    flat = maps.where(known.isfinite(), torch.nan).flatten(1)
-    centred = flat - flat.nanmedian(1, keepdim=True).values
-    return (centred / centred.abs().nanmean(1, keepdim=True).clamp_min(1e-6)).view_as(maps)
+    """``(N, H, W)`` less its median, over its mean deviation from it, where ``known`` is True; 0 elsewhere."""
+    flat, there = maps.flatten(1), known.flatten(1)
+    median = flat.detach().where(there, torch.nan).nanmedian(1, keepdim=True).indices
+    # Nothing that is no number may enter the graph: its gradient would be none either.
+    centred = (flat.where(there, 0.0) - flat.gather(1, median)).where(there, 0.0)
+    deviation = centred.abs().sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp_min(1)
+    return (centred / deviation.clamp_min(1e-6)).view_as(maps)
 
 
-def trimmed(difference: Tensor) -> Tensor:
-    """The mean of the smaller four fifths of ``difference``, for each map: ``(N,)``."""
-    errors = difference.abs().flatten(1)
-    limit = errors.detach().nanquantile(0.8, dim=1, keepdim=True)
-    return errors.where(errors <= limit, torch.nan).nanmean(1)
+def trimmed(difference: Tensor, known: Tensor) -> Tensor:
+    """The mean of the smaller four fifths of ``difference`` where it is ``known``, for each map: ``(N,)``."""
+    errors, there = difference.abs().flatten(1), known.flatten(1)
+    limit = errors.detach().where(there, torch.nan).nanquantile(0.8, dim=1, keepdim=True)
+    kept = there & (errors <= limit)
+    return (errors * kept).sum(1) / kept.sum(1).clamp_min(1)
 
 
-def gradients(difference: Tensor) -> Tensor:
+def gradients(difference: Tensor, known: Tensor) -> Tensor:
     """The mean of how steep ``difference`` is, at four scales: ``(N,)``."""
     total = difference.new_zeros(len(difference))
     for scale in (1, 2, 4, 8):
-        d = difference[:, ::scale, ::scale]
+        d, there = (x[:, ::scale, ::scale] for x in (difference, known))
         for axis in (1, 2):
-            total = total + d.diff(dim=axis).abs().flatten(1).nanmean(1)
+            size = there.shape[axis]
+            both = (there.narrow(axis, 1, size - 1) & there.narrow(axis, 0, size - 1)).flatten(1)
+            total = total + (d.diff(dim=axis).abs().flatten(1) * both).sum(1) / both.sum(1).clamp_min(1)
     return total
 
 
 def ranked(found: Tensor, wanted: Tensor, random: torch.Generator) -> Tensor:
     """The logistic loss of random pairs of places whose depths differ by ``RATIO``, for each map: ``(N,)``."""
     places = torch.randint(0, found[0].numel(), (2, len(found), PAIRS), generator=random).to(found.device)
-    scaled = normalised(found, wanted).flatten(1).nan_to_num(0)
+    scaled = normalised(found, wanted.isfinite()).flatten(1)
     first, second = (scaled.gather(1, p) for p in places)
     one, other = (wanted.flatten(1).gather(1, p) for p in places)
     sign = (one > RATIO * other).float() - (other > RATIO * one).float()  # 0 where either is NaN
