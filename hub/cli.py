@@ -450,14 +450,14 @@ def vector_(
 ) -> None:
     """Keep what a method sees of a painting, or of a blend, as a file of some kilobytes: --style takes it from then on."""
     from hub.flags import parse
-    from hub.pictures import Pictures
+    from hub.parameters import declared
 
-    values, _ = parse(method.Parameters, [word for painting in paintings for word in ("--style", painting)])
-    chosen = getattr(method.checked(values), "style", None)
-    if not isinstance(chosen, Pictures):
+    if not any(field.name == "style" and field.kind == "pictures" for field in declared(method.Parameters)):
         raise ParameterError(
             f"{method.entry.name} takes no paintings; `stylehub list --task arbitrary` lists who does."
         )
+    values, _ = parse(method.Parameters, [word for painting in paintings for word in ("--style", painting)])
+    chosen = method.checked(values).style
     target = output or Path(_label(chosen)).with_suffix(".safetensors")
     if target.suffix != ".safetensors":
         raise ParameterError(f"A style vector is a .safetensors file; call it {target.with_suffix('.safetensors')}.")

@@ -1,6 +1,7 @@
 """Command-line flags drawn from a pydantic model, so that nothing about a parameter is written twice."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -80,6 +81,8 @@ def _value(field: Declared, values: list[str]) -> Any:
 
 def _path_with_share(word: str) -> tuple[str, float]:
     path, equals, share = word.rpartition("=")
+    if equals and not _is_number(share) and Path(path).is_file() and not Path(word).is_file():
+        raise ParameterError(f"The share of {path} cannot be {share!r}: give a number, such as {path}=0.5.")
     return (path, float(share)) if equals and _is_number(share) else (word, 1.0)
 
 

@@ -174,22 +174,23 @@ class Method(ABC):
         """What decides where the style applies, as grey pictures of the size of ``content``.
 
         ``place`` is what ``hub.spatial.SpatialParameters`` has, the method's own defaults for the rest. ``strength`` is
-        white where the style applies fully, and missing when it applies everywhere; ``depth`` is white far away, and
-        missing when the picture is as far everywhere. Raises what a call does.
+        white where the style applies fully. ``depth`` is white far away; there is none when a mask or a gradient decides,
+        and none when everything is as far. Raises what a call does.
         """
         defaults = {"where": self.Parameters.model_fields["where"].default}
         values = validate(spatial.SpatialParameters, defaults | place)
         with torch.inference_mode():
             pixels = content if isinstance(content, Tensor) else images.to_tensor(images.read_image(content).rgb)
             pixels = pixels.to(self.device, torch.float32)
-            planes = {"strength": spatial.strength_map(values, pixels, self.fetching)}
-            if values.where in spatial.BY_DEPTH or values.map is None:
-                planes["depth"] = spatial.depth_map(values, pixels, self.fetching)
-        return {
-            name: images.to_image(plane.expand(-1, 3, -1, -1)).convert("L")
-            for name, plane in planes.items()
-            if plane is not None
-        }
+            far = None
+            if values.where in spatial.BY_DEPTH:
+                far = spatial.depth_map(values, pixels, self.fetching)
+                strength = None if far is None else spatial.by_depth(values, far)
+            else:
+                strength = spatial.strength_map(values, pixels, self.fetching)
+            planes = {"strength": torch.ones_like(pixels[:, :1]) if strength is None else strength}
+            planes |= {} if far is None else {"depth": far}
+        return {name: images.to_image(plane.expand(-1, 3, -1, -1)).convert("L") for name, plane in planes.items()}
 
     def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
         """How a picture was made, as plain data: enough to make it again. Of files the name is told, not the folder."""

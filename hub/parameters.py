@@ -118,7 +118,7 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
         if first["type"] == "missing":
             raise ParameterError(f"The parameter {name!r} is needed: {model.model_fields[name].description}") from None
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        given = "so" if isinstance(first["input"], list | tuple | dict) else repr(first["input"])
+        given = "so" if isinstance(first["input"], list | tuple | dict) else " ".join(repr(first["input"]).split())[:80]
         raise ParameterError(f"The parameter {name!r} cannot be {given}: it {reason}.") from None
 
 

@@ -52,13 +52,18 @@ class Map:
         raise ValueError("should be a picture, or an array (H, W)")
 
     def read(self) -> Tensor:
-        """``(1, 1, H, W)``, float32: a picture in [0, 1], an array as it is.
+        """``(1, 1, H, W)``, float32: a picture in [0, 1], an array as it is (of 8 and 16 bits in [0, 1] too).
 
         Raises ``ImageError`` for what cannot be read, is not flat, or has numbers that are none.
         """
         if not isinstance(self.source, Tensor | np.ndarray):
             return to_tensor(read_image(self.source).rgb).mean(1, keepdim=True)
-        plane = torch.as_tensor(self.source).detach().float().cpu()
+        source = self.source.detach().cpu().numpy() if isinstance(self.source, Tensor) else self.source
+        if source.dtype.kind not in "biuf":
+            raise ImageError(f"A map as an array holds real numbers; this one is of type {source.dtype}.")
+        # 8 and 16 bits are pictures: their largest number is white.
+        white = np.iinfo(source.dtype).max if source.dtype in (np.uint8, np.uint16) else 1
+        plane = torch.from_numpy(source.astype(np.float32) / np.float32(white))
         if plane.ndim != 2 or 0 in plane.shape:
             raise ImageError(f"A map as an array has shape (H, W); this one has {tuple(plane.shape)}.")
         if not plane.isfinite().all():
@@ -156,29 +161,37 @@ def strength_map(
         if values.map is not None:
             raise ParameterError("A map is given, but not what it is: --where mask (where='mask'), far, near or layer.")
         if getattr(values, "other", None) is not None:
-            raise ParameterError("Another style needs a place of its own: --where far (where='far'), near, mask, ....")
+            raise ParameterError("A second style needs a place of its own: --where far (where='far'), near or mask.")
         return None
     if values.where == "mask":
         if values.map is None:
             raise ParameterError("A mask is needed: --map FILE (map=...), white where the style applies.")
-        place = mask(values, content)
+        place = _contrasted(mask(values, content), values)
     elif values.where == "across":
+        if values.map is not None:
+            raise ParameterError("A gradient across the picture takes no map; --where mask (where='mask') does.")
         place = _contrasted(across(content, values.angle), values)
     else:
         far = depth_map(values, content, fetching)
-        if far is None:
-            return None
-        if values.where == "layer":
-            away = (far - values.layer).abs()
-            place = ((0.25 - values.offset / 4 - away) * 4 * (1 + values.contrast)).clamp(0, 1)
-        else:
-            place = _contrasted(far if values.where == "far" else 1 - far, values)
+        return None if far is None else by_depth(values, far)
+    return values.floor + (1 - values.floor) * place
+
+
+def by_depth(values: SpatialParameters, far: Tensor) -> Tensor:
+    """The strength where depth decides; ``far`` is what ``depth_map`` gives."""
+    if values.where == "layer":
+        away = (far - values.layer).abs()
+        place = ((0.25 - values.offset / 4 - away) * 4 * (1 + values.contrast)).clamp(0, 1)
+    else:
+        place = _contrasted(far if values.where == "far" else 1 - far, values)
     return values.floor + (1 - values.floor) * place
 
 
 def depth_map(values: SpatialParameters, content: Tensor, fetching: Mapping[str, Any] | None = None) -> Tensor | None:
     """How far everything is, 0 the nearest, 1 the farthest: ``(N, 1, H, W)``. None, with a warning, if all is as far."""
     if values.map is None:
+        if values.inverted:
+            raise ParameterError("There is no map to invert: give --map FILE (map=...), or choose near instead of far.")
         from methods.parts.depth.estimate import estimate
 
         return estimate(content, values.depth, fetching)

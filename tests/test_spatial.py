@@ -81,7 +81,8 @@ def test_a_mask_of_another_size(content: Tensor, tmp_path: Path) -> None:
     picture = Image.new("L", (200, 100))
     picture.paste(255, (100, 0, 200, 100))
     picture.save(tmp_path / "mask.png")
-    for source in (tmp_path / "mask.png", str(tmp_path / "mask.png"), picture, np.asarray(picture, np.float32) / 255):
+    arrays = (np.asarray(picture), np.asarray(picture, np.float32) / 255, np.asarray(picture) > 0)
+    for source in (tmp_path / "mask.png", str(tmp_path / "mask.png"), picture, *arrays):
         mask = strength(content, where="mask", map=source)[0, 0]
         assert mask[:, :18].max() < 0.01
         assert mask[:, 22:].min() > 0.99
@@ -103,6 +104,10 @@ def test_maps_that_cannot_be(content: Tensor, ramp: Tensor, caplog: pytest.LogCa
         ({"where": "mask", "map": ramp}, ParameterError, r"lies in \[0, 1\]; this one goes from 0 to 7"),
         ({"where": "far", "map": ramp / 0}, ImageError, "no numbers"),
         ({"where": "far", "map": torch.rand(3, 4, 5)}, ImageError, r"\(3, 4, 5\)"),
+        ({"where": "far", "map": np.array([["a", "b"]])}, ImageError, "real numbers"),
+        ({"where": "mask", "map": ramp * 1j}, ImageError, "real numbers"),
+        ({"where": "across", "map": ramp}, ParameterError, "takes no map"),
+        ({"where": "far", "inverted": True}, ParameterError, "no map to invert"),
         ({"where": "far", "map": "nowhere.png"}, ImageError, r"nowhere\.png"),
     ]
     for place, error, message in cases:
@@ -156,12 +161,15 @@ def test_any_method_keeps_to_the_place(shift: Method, ramp: Tensor) -> None:
 
 
 def test_the_maps_are_returned(shift: Method, photo: Image.Image) -> None:
-    maps = shift.maps(photo, where="across", angle=90)
+    maps = shift.maps(photo, where="far")
     assert maps["strength"].size == maps["depth"].size == photo.size
-    assert np.asarray(maps["strength"])[0].min() == 255
     assert np.asarray(maps["depth"]).min() == 0
     assert np.asarray(maps["depth"]).max() == 255
-    assert "strength" not in shift.maps(photo)
+    assert np.asarray(shift.maps(photo, where="across", angle=90)["strength"])[0].min() == 255
+    for place in ({}, {"where": "far", "map": np.ones((5, 5))}):
+        maps = shift.maps(photo, **place)  # type: ignore[arg-type]
+        assert set(maps) == {"strength"}
+        assert np.asarray(maps["strength"]).min() == 255
 
 
 @pytest.mark.parametrize("name", ["cin-25styles", "adain", "fast-art"])

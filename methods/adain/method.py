@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from hub.errors import UnknownName
+from hub.errors import ImageError, UnknownName
 from hub.images import read_image
 from hub.method import Method, Style
 from hub.names import resolve
@@ -44,7 +44,12 @@ class AdaINParameters(Parameters):
     )
     other: Pictures | None = other_style()
     alpha: float = Field(
-        1.0, ge=0, le=1, title="Alpha", description="How much of the painting's statistics the features get."
+        1.0,
+        ge=0,
+        le=1,
+        title="Alpha",
+        description="How much of the painting's statistics the features get; 0 is the decoder's own view of the photo, not "
+        "the photo, which is strength 0.",
     )
     stroke_size: float = Field(
         1.0,
@@ -101,7 +106,11 @@ class AdaIN(Method):
             return self.presets[painting]
         if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
             return read_vector(Path(painting), self.encoder)
-        return vector_of(read_image(painting).rgb, self.network, self.encoder)
+        try:
+            return vector_of(read_image(painting).rgb, self.network, self.encoder)
+        except ImageError as error:
+            name = Path(painting).name if isinstance(painting, str | Path) else ""
+            raise (ImageError(f"{name}: {error}") if name and name not in str(error) else error) from None
 
     def blend(self, paintings: Pictures) -> StyleVector:
         """The vector of several by their shares."""
