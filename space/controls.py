@@ -74,5 +74,8 @@ def _number_or_nothing(field: Declared, start: Any, common: dict[str, Any]) -> C
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``values`` without what was left empty, so that the method's own defaults apply."""
-    return {name: value for name, value in values.items() if value is not None and value not in ("", {})}
+    """``values`` without what was left empty, so that the method's own defaults apply.
+
+    A browser sends an empty list for a list of names of which none is chosen.
+    """
+    return {name: value for name, value in values.items() if value is not None and value not in ("", {}, [])}

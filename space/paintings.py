@@ -136,7 +136,8 @@ def chosen(
 def fill(styles: Mapping[str, Style], count: int) -> Any:
     """What fills the lists of names: title and artist shown, the name meant."""
     choices = [(", ".join(filter(None, (s.title or s.name, s.artist))), s.name) for s in styles.values()]
-    return [gr.update(choices=choices) for _ in range(count)]
+    updates = [gr.update(choices=choices) for _ in range(count)]
+    return updates[0] if count == 1 else updates  # of a single output Gradio takes a list for its value
 
 
 def any_chosen(entry: Entry, field: Declared, values: Mapping[str, Any]) -> bool:

@@ -35,10 +35,11 @@ from hub import registry  # noqa: E402
 from hub.errors import Cancelled, StylehubError  # noqa: E402
 from hub.files import example_photo  # noqa: E402
 from hub.images import read_recipe  # noqa: E402
+from hub.method import Style  # noqa: E402
 from hub.parameters import Declared, Parameters, Shares, declared, validate  # noqa: E402
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
-from space import app, depth, preset, previews, studio  # noqa: E402
+from space import app, depth, paintings, preset, previews, studio  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
 from space.photo import read  # noqa: E402
@@ -102,9 +103,10 @@ def test_every_model_and_task_has_its_endpoint(page: tuple[Any, str]) -> None:
         for task in set(entry.tasks) & set(app.TABS):
             parameters = endpoints[f"/{entry.name.replace('-', '_')}_{task}"]["parameters"]
             wanted = {"photo"} | {f.name for f in declared(method.Parameters) if f.kind != "path"}
-            more = {f"style{n}{part}" for n in ("", "_2", "_3") for part in ("", "_name", "_share")} - {"style"}
+            more = {f"style{n}{part}" for n in ("", "_2", "_3") for part in ("", "_name", "_share")} | {"other_name"}
             names = {p["parameter_name"] for p in parameters}
-            assert names - (more if task == "arbitrary" else set()) == wanted
+            assert wanted <= names <= wanted | more
+            assert ("style_2" in names) == (task in ("arbitrary", "depth"))
 
 
 def test_the_api_is_the_one_that_was_promised(page: tuple[Any, str]) -> None:
@@ -178,6 +180,14 @@ def test_several_paintings_with_their_shares(client: Client, photo_at: Any, pain
     )
     *_, alone, _, _ = client.predict(photo=photo_at, style=painting_at, api_name=PAINTER)
     assert Image.open(one).tobytes() == Image.open(alone).tobytes() != Image.open(both).tobytes()
+
+
+def test_lists_of_names_are_filled() -> None:
+    """Of a single output Gradio takes a list for its value: a list of one update became the visitor's choice."""
+    style = Style(name="great-wave", title="The Great Wave", artist="Hokusai")
+    one = paintings.fill({"great-wave": style}, 1)
+    assert one["choices"] == [("The Great Wave, Hokusai", "great-wave")]
+    assert paintings.fill({"great-wave": style}, 3) == [one] * 3
 
 
 def test_paintings_by_names_that_are_none(client: Client, photo_at: Any, painting_at: Any) -> None:
@@ -654,7 +664,7 @@ def test_a_control_may_start_elsewhere_than_at_the_default() -> None:
 
 
 def test_what_is_left_empty_is_not_passed_on() -> None:
-    assert given({"size": "", "style": None, "shares": {}, "strength": 0.0, "keep_color": False}) == {
+    assert given({"size": "", "style": None, "shares": {}, "other": [], "strength": 0.0, "keep_color": False}) == {
         "strength": 0.0,
         "keep_color": False,
     }
@@ -667,7 +677,7 @@ def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_
     try:
         endpoints = demo.get_api_info()["named_endpoints"]
         names = {p["parameter_name"] for p in endpoints["/posterize_single"]["parameters"]}
-        assert names == {"photo", "strength", "keep_color", "size", "levels"}
+        assert names == {"photo", *Parameters.model_fields, "levels"}
         assert SINGLE in endpoints
         assert "/posterize_fusion" not in endpoints
         own = Client(address, verbose=False, download_files=str(tmp_path))
