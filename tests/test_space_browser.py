@@ -215,7 +215,7 @@ def test_any_painting(
     page.wait_for_function(
         "() => [...document.querySelectorAll('.photo img')].filter(i => i.offsetParent).length === 2"
     )
-    page.get_by_role("button", name="More").locator("visible=true").click()
+    visible(page, ".label-wrap:has-text('More')").first.click()
     for label, value in (("Working size", "64"), ("Iterations", "20000"), ("Patience", "0")):
         page.get_by_label(label).locator("visible=true").first.fill(value)
     paint, stop = (page.get_by_role("button", name=n, exact=True).locator("visible=true") for n in ("Paint", "Stop"))
