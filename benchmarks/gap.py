@@ -33,9 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores with the gap, of every model and style."""
     import hub
-    from hub.evaluation import average, evaluate, read_photos
+    from hub.evaluation import average, evaluate, read_photos, stylise_by
     from hub.images import find_named, read_image
-    from hub.names import resolve
     from methods.gatys.gap import ITERATIONS, gap_by
     from methods.parts.vgg import read_vgg
 
@@ -48,9 +47,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     models = {}
     for method in methods:
         print(f"{method.entry.name}: {len(names)} styles on {len(photos)} photos", file=sys.stderr)
-        known = {name: resolve(name, method.styles, "style") for name in names}
         scores = evaluate(
-            lambda photo, name, method=method, known=known: method(photo, style=known[name]),  # type: ignore[misc]
+            stylise_by(method, paintings),
             photos,
             paintings,
             vgg,

@@ -35,7 +35,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """A row for every painting: loss and seconds of both."""
     import hub
     from hub.images import read_image, to_tensor
-    from hub.parameters import validate
     from hub.pictures import Pictures
     from methods.gatys.method import Gatys, Optimisation, targets
 
@@ -45,7 +44,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rows = []
     for painting in options.painting:
         values = {"style": Pictures([painting]), "vgg": options.vgg, "iterations": options.iterations, "patience": 0}
-        parameters = method.resolve(validate(method.Parameters, values))
+        parameters = method.checked(values)
         network = method.backbone(parameters)
         paintings = [(read_image(painting).rgb, 1.0)]
         wanted = targets(content, paintings, network, parameters)

@@ -228,6 +228,15 @@ def find_named(folder: Path, name: str) -> Path:
     raise ImageError(f"There is no picture {name} ({', '.join(FORMATS)}) in {folder}; put it there or name its folder.")
 
 
+def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """``pixels`` ``(N, C, H, W)`` in [0, 1] at ``size`` (rows, columns), bicubic; the very same tensor if that is its size."""
+    import torch.nn.functional as F
+
+    if tuple(pixels.shape[-2:]) == size:
+        return pixels
+    return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 1)
+
+
 def at_short_side(image: Image.Image, size: int) -> Image.Image:
     """``image`` with a short side of ``size`` pixels; the very same object when it has that already."""
     scale = size / min(image.size)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -230,7 +229,7 @@ class Method(ABC):
             if isinstance(strength, float) and strength == 0:
                 return content
             where = spatial.strength_map(values, content, self.fetching)
-            working = [_resize(content, _working_size(height, width, values.size))]
+            working = [images.resized(content, _working_size(height, width, values.size))]
             blends = isinstance(strength, Tensor) or strength < 1
             if not (blends or values.keep_color):
                 # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
@@ -238,9 +237,9 @@ class Method(ABC):
             if where is None:
                 result = self.stylize(working.pop(), values, report)
             else:
-                where = _resize(where, (working[0].shape[2], working[0].shape[3]))
+                where = images.resized(where, (working[0].shape[2], working[0].shape[3]))
                 result = self.stylize_where(working.pop(), where, values, self._other(values), report)
-            result = _resize(result, (height, width)).clamp_(0, 1)
+            result = images.resized(result, (height, width)).clamp_(0, 1)
             if values.keep_color:
                 result = with_colors_of(content, result)
             if blends:
@@ -275,16 +274,11 @@ def _strength(
 ) -> Tensor | float:
     if source is None:
         return strength
-    if isinstance(source, Tensor):
-        plane = source.to(device, torch.float32)
-        if plane.ndim != 2 or not (plane.amin() >= 0 and plane.amax() <= 1):
-            raise ParameterError(
-                f"A strength map is a tensor (H, W) in [0, 1]; this one has shape {tuple(source.shape)}."
-            )
-        plane = plane[None, None]
-    else:
-        plane = images.to_tensor(images.read_image(source).rgb).to(device).mean(1, keepdim=True)
-    return strength * _resize(plane, (height, width)).clamp_(0, 1)
+    plane = spatial.Map(source).read().to(device)
+    low, high = plane.aminmax()
+    if low < 0 or high > 1:
+        raise ParameterError(f"A strength map lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+    return strength * images.resized(plane, (height, width))
 
 
 def _working_size(height: int, width: int, short: int | None) -> tuple[int, int]:
@@ -294,9 +288,3 @@ def _working_size(height: int, width: int, short: int | None) -> tuple[int, int]
     # A panorama keeps its shape but not at any price: its long side stays under 32768.
     scale = min(scale, 32768 / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(pixels.shape[-2:]) == size:
-        return pixels
-    return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 1)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError
-from hub.images import read_image, to_tensor
+from hub.images import read_image, resized, to_tensor
 
 if TYPE_CHECKING:
     from hub.images import Source
@@ -174,7 +173,7 @@ def strength_map(
     else:
         far = depth_map(values, content, fetching)
         return None if far is None else by_depth(values, far)
-    return values.floor + (1 - values.floor) * place
+    return _floored(place, values)
 
 
 def by_depth(values: SpatialParameters, far: Tensor) -> Tensor:
@@ -184,7 +183,7 @@ def by_depth(values: SpatialParameters, far: Tensor) -> Tensor:
         place = ((0.25 - values.offset / 4 - away) * 4 * (1 + values.contrast)).clamp(0, 1)
     else:
         place = _contrasted(far if values.where == "far" else 1 - far, values)
-    return values.floor + (1 - values.floor) * place
+    return _floored(place, values)
 
 
 def depth_map(values: SpatialParameters, content: Tensor, fetching: Mapping[str, Any] | None = None) -> Tensor | None:
@@ -236,5 +235,9 @@ def _contrasted(place: Tensor, values: SpatialParameters) -> Tensor:
 
 
 def _fitted(plane: Tensor, content: Tensor) -> Tensor:
-    plane = F.interpolate(plane.to(content.device), content.shape[-2:], mode="bicubic", antialias=True)
-    return plane.clamp(0, 1).expand(len(content), -1, -1, -1)
+    height, width = content.shape[-2:]
+    return resized(plane.to(content.device), (height, width)).expand(len(content), -1, -1, -1)
+
+
+def _floored(place: Tensor, values: SpatialParameters) -> Tensor:
+    return values.floor + (1 - values.floor) * place

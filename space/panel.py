@@ -102,8 +102,7 @@ def build_panel(
                             names.append(listed)
                             settled.append(listed.input)
                         else:
-                            _add(field, inputs, settled)
-                            place += settled[-1:]
+                            place += _add(field, inputs, settled)
             below = gr.Column()
         with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
             result = result_panel(result_id)
@@ -153,10 +152,14 @@ def finish(studio: Studio, panel: Panel) -> None:
     panel.result.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
 
 
-def _add(field: Declared, inputs: dict[str, Any], settled: list[Any], start: Any = None) -> None:
-    if (made := control(field, start)) is not None:
-        inputs[field.name] = made
-        settled.append(_settled(made))
+def _add(field: Declared, inputs: dict[str, Any], settled: list[Any], start: Any = None) -> list[Any]:
+    """The control of ``field``, if the app has one for it; what it adds to ``settled``."""
+    if (made := control(field, start)) is None:
+        return []
+    inputs[field.name] = made
+    event = _settled(made)
+    settled.append(event)
+    return [event]
 
 
 def _fires(html: gr.HTML, event: str) -> bool:

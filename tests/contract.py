@@ -131,7 +131,7 @@ def check_parameters(method: Method, parameters: dict[str, Any], photo: Image.Im
     read, rest = parse(method.Parameters, words)
     assert not rest
     # As it is recorded: of files the names.
-    assert method.resolve(validate(method.Parameters, read)).model_dump(mode="json") == values.model_dump(mode="json")
+    assert method.checked(read).model_dump(mode="json") == values.model_dump(mode="json")
 
 
 def check_bad_input(method: Method, parameters: dict[str, Any], photo: Image.Image, folder: Path) -> None:

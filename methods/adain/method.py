@@ -121,8 +121,10 @@ class AdaIN(Method):
         self.blend(paintings).save(path)
 
     def stylize(self, content: Tensor, parameters: AdaINParameters, progress: ProgressCallback) -> Tensor:
+        wanted = self.wanted(parameters)
+
         def exchange(features: Tensor, own: Statistics) -> Tensor:
-            return adain(features, own, self.wanted(own, parameters))
+            return adain(features, own, wanted(own))
 
         return self.paint(content, [exchange] * len(content), progress)
 
@@ -138,11 +140,12 @@ class AdaIN(Method):
 
         Where ``w`` is nearly 0 and there is no other style the photo's own pixels take over, which no decoder equals.
         """
+        wanted, elsewhere = self.wanted(parameters), None if other is None else self.wanted(other)
 
         def exchange_in(place: Tensor) -> Exchange:
             def exchange(features: Tensor, own: Statistics) -> Tensor:
-                one = adain(features, own, self.wanted(own, parameters))
-                two = features if other is None else adain(features, own, self.wanted(own, other))
+                one = adain(features, own, wanted(own))
+                two = features if elsewhere is None else adain(features, own, elsewhere(own))
                 weight = F.adaptive_avg_pool2d(pad_to_multiple(place, STRIDE), (features.shape[2], features.shape[3]))
                 return torch.lerp(two, one, weight.to(features.dtype))
 
@@ -151,10 +154,10 @@ class AdaIN(Method):
         result = self.paint(content, [exchange_in(place) for place in torch.split(where, 1)], progress)
         return result if other is not None else torch.lerp(content, result, (where / PHOTO).clamp(max=1))
 
-    def wanted(self, own: Statistics, parameters: AdaINParameters) -> Statistics:
-        """The painting's statistics, or as much of them as alpha says."""
-        style = self.blend(parameters.style).at(parameters.stroke_size)
-        return Statistics(*(o.lerp(s.to(o.device), parameters.alpha) for o, s in zip(own, style, strict=True)))
+    def wanted(self, parameters: AdaINParameters) -> Callable[[Statistics], Statistics]:
+        """What replaces a photo's own statistics: the painting's, or as much of them as alpha says."""
+        style = Statistics(*(s.to(self.device) for s in self.blend(parameters.style).at(parameters.stroke_size)))
+        return lambda own: Statistics(*(o.lerp(s, parameters.alpha) for o, s in zip(own, style, strict=True)))
 
     def paint(self, content: Tensor, exchanges: Sequence[Exchange], progress: ProgressCallback) -> Tensor:
         """Encode, let each picture's exchange change the features, decode."""

@@ -16,6 +16,7 @@ from hub.registry import PACKAGE_ROOT, parts
 from hub.weights import checked_config, find_weights, load_strict, read_metadata, read_safetensors
 from methods.parts.depth.network import STRIDE, DepthNetwork
 from methods.parts.guided import guided
+from methods.parts.vgg import IMAGENET_MEAN, IMAGENET_STD
 
 SIDE = 256  # short side in pixels at which the network looks at a photo, as it learnt
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
@@ -46,12 +47,18 @@ def estimate(
     """
     near = torch.cat([_inverse_depth(photo, network, fetching or {}) for photo in torch.split(photos, 1)])
     step = max(1, max(near.shape[-2:]) // 512)  # enough places to judge the range by
-    places = near[..., ::step, ::step].flatten(1)
-    low, high = (places.quantile(q, dim=1).view(-1, 1, 1, 1) for q in RANGE)
+    places = near[..., ::step, ::step]
+    low, high = bounds(places)
     if not (high - low > 1e-4).all():
         logger.warning("The depth is the same everywhere; the style applies everywhere alike.")
         return None
     return ((high - near) / (high - low)).clamp(0, 1)
+
+
+def bounds(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Between which two values, ``(N, 1, 1, 1)``, nearly all of each of ``maps`` ``(N, ...)`` lies."""
+    low, high = (maps.flatten(1).quantile(q, dim=1).view(-1, 1, 1, 1) for q in RANGE)
+    return low, high
 
 
 def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> Tensor:
@@ -90,7 +97,7 @@ def _by_depth_anything(photo: Tensor, fetching: Mapping[str, Any]) -> Tensor:
     scale = 518 / min(height, width)
     rows, columns = (max(14, round(min(n * scale, 4 * 518) / 14) * 14) for n in (height, width))
     small = F.interpolate(photo, (rows, columns), mode="bicubic", antialias=True).clamp(0, 1)
-    mean, std = (photo.new_tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, std = (photo.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     found: Tensor = model(pixel_values=(small - mean) / std).predicted_depth[:, None].float()
     found = F.interpolate(found, (rows, columns), mode="bilinear", align_corners=False)
     return guided(photo, small, found, radius=4)

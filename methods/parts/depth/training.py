@@ -24,6 +24,7 @@ from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
 from hub.weights import write_model
 from methods.parts.backbone import read_slim
+from methods.parts.depth.estimate import bounds
 from methods.parts.depth.network import TAPS, DepthNetwork
 from methods.parts.depth.scenes import scene
 
@@ -188,7 +189,7 @@ class DepthRecipe(Recipe):
 
 
 def _shown(maps: Tensor) -> Tensor:
-    low, high = (maps.flatten(1).quantile(q, dim=1).view(-1, 1, 1, 1) for q in (0.01, 0.99))
+    low, high = bounds(maps)
     return ((maps - low) / (high - low).clamp_min(1e-6)).clamp(0, 1).expand(-1, 3, -1, -1)
 
 
