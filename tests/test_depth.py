@@ -15,10 +15,10 @@ from hub.errors import StylehubError
 from hub.progress import Progress
 from hub.training import train
 from methods.parts.depth.estimate import estimate
-from methods.parts.depth.network import DepthNetwork
 from methods.parts.depth.scenes import scene
 from methods.parts.depth.training import DepthRecipe, DepthSettings, gradients, normalised, ranked, trimmed
 from methods.parts.guided import guided
+from methods.parts.hourglass import Hourglass
 
 CPU = torch.device("cpu")
 
@@ -88,7 +88,7 @@ def test_what_is_unknown_has_no_gradient() -> None:
 
 
 def test_the_network_halves_the_sides() -> None:
-    network = DepthNetwork(((4, 4), (6, 6), (8, 8, 8), (8,)), 16)
+    network = Hourglass(((4, 4), (6, 6), (8, 8, 8), (8,)), 1, 16)
     assert network(torch.rand(2, 3, 64, 96)).shape == (2, 1, 32, 48)
 
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from pydantic import BaseModel, Field
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import free_name
-from hub.images import at_short_side, read_image, to_image, to_tensor
+from hub.images import at_short_side, read_image, resized, to_image, to_tensor
 from hub.method import Method
 from hub.parameters import File, Parameters, Shares, advanced
 from hub.pictures import Pictures
@@ -393,9 +392,3 @@ def scales(height: int, width: int, coarse_to_fine: bool) -> list[tuple[int, int
         if max(height, width) < 64 * min(height, width)
         else [(max(32, height), max(32, width))]
     )
-
-
-def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(pixels.shape[-2:]) == size:
-        return pixels
-    return F.interpolate(pixels, size, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 1)

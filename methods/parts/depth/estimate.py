@@ -1,6 +1,5 @@
 """Depth of any photo: by the bundled network, or by Depth Anything V2 where it can be had."""
 
-import json
 import logging
 from collections.abc import Mapping
 from functools import lru_cache
@@ -8,30 +7,18 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from hub.errors import DownloadError, StylehubError
-from hub.registry import PACKAGE_ROOT, parts
-from hub.weights import checked_config, find_weights, load_strict, read_metadata, read_safetensors
-from methods.parts.depth.network import STRIDE, DepthNetwork
 from methods.parts.guided import guided
+from methods.parts.hourglass import SIDE, bundled, look
 from methods.parts.vgg import IMAGENET_MEAN, IMAGENET_STD
 
-SIDE = 256  # short side in pixels at which the network looks at a photo, as it learnt
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
 
 RANGE = (0.01, 0.99)  # of all places: the few beyond count as the nearest and the farthest
 
 logger = logging.getLogger(__name__)
-
-
-class DepthConfig(BaseModel):
-    """What the weights say of themselves."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    blocks: tuple[tuple[int, ...], ...] = Field(min_length=4, max_length=5)
 
 
 @torch.inference_mode()
@@ -65,28 +52,8 @@ def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> 
     """Larger is nearer, up to scale and shift, of ``(1, 3, H, W)``: ``(1, 1, H, W)``."""
     if network == "depth-anything":
         return _by_depth_anything(photo, fetching)
-    height, width = photo.shape[-2:]
-    scale = SIDE / min(height, width)
-    # A panorama is not looked at in full: beyond four times as long as wide its long side is squeezed.
-    rows, columns = (max(STRIDE, round(min(n * scale, 4 * SIDE) / STRIDE) * STRIDE) for n in (height, width))
-    small = F.interpolate(photo, (rows, columns), mode="bilinear", antialias=True)
-    model = bundled(photo.device)
-    with torch.autocast(photo.device.type, dtype=torch.bfloat16, enabled=photo.device.type != "mps"):
-        found = model(small.contiguous(memory_format=torch.channels_last))
-    found = F.interpolate(found.float(), (rows, columns), mode="bilinear", align_corners=False)
+    small, found = look(bundled("depth", 1, photo.device), photo)
     return guided(photo, small, found, radius=SIDE // 32)
-
-
-@lru_cache(maxsize=2)
-def bundled(device: torch.device) -> DepthNetwork:
-    """The network that comes with the package. Raises ``WeightsError``."""
-    spec = parts()["depth"].weights
-    assert spec is not None
-    path = find_weights(spec, root=PACKAGE_ROOT)
-    config = checked_config(DepthConfig, json.loads(read_metadata(path)["config"]), str(path))
-    network = DepthNetwork(config.blocks)
-    load_strict(network, read_safetensors(path), path)
-    return network.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
 
 
 def _by_depth_anything(photo: Tensor, fetching: Mapping[str, Any]) -> Tensor:

@@ -6,7 +6,6 @@ fifth of the errors left out, gradients compared at four scales. Pairs of places
 1604.03901), equation 2; of maps made by a rule nothing else is used.
 """
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,21 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hub.images import to_image, to_tensor
-from hub.shards import Rounds, Shards, open_photos
+from hub.images import to_image
+from hub.shards import open_photos
 from hub.sheets import contact_sheet
-from hub.training import Recipe, TrainingSettings
 from hub.weights import write_model
-from methods.parts.backbone import read_slim
+from methods.parts.dense import DenseRecipe, DenseSettings, Pairs, cut, varied
 from methods.parts.depth.estimate import bounds
-from methods.parts.depth.network import TAPS, DepthNetwork
 from methods.parts.depth.scenes import scene
+from methods.parts.hourglass import Hourglass
 
 SIZE = (192, 256)  # rows and columns of what it learns from
 PAIRS = 2048  # places compared in each picture
 RATIO = 1.1  # of two depths that are not the same
 
 
-class DepthSettings(TrainingSettings):
+class DepthSettings(DenseSettings):
     """Settings of ``stylehub train depth``."""
 
     depth: list[Path] = Field(description="Tar shards of photos (jpg) with inverse depth (depth.png, 0 where unknown).")
@@ -42,8 +40,6 @@ class DepthSettings(TrainingSettings):
     batch: int = Field(3, ge=1, description="Measured depth maps a step.")
     rendered: int = Field(2, ge=0, description="Rendered scenes a step.")
     ruled: int = Field(1, ge=0, description="Maps a step of which only the order counts.")
-    muon_rate: float = Field(0.01, gt=0, description="Muon's peak learning rate, for new convolution kernels.")
-    encoder_factor: float = Field(0.03, ge=0, description="Learning rate of the encoder, relative to Adam's.")
     gradient_weight: float = Field(0.5, ge=0, description="Weight of the gradients at four scales.")
     order_weight: float = Field(0.5, ge=0, description="Weight of the ranked pairs.")
     ruled_weight: float = Field(0.3, ge=0, description="What a map made by a rule counts, beside a measured one.")
@@ -57,8 +53,8 @@ class Maps(Dataset[dict[str, Tensor]]):
 
     def __init__(self, settings: DepthSettings) -> None:
         self.settings = settings
-        self.measured = _Pairs(settings.depth, settings.seed)
-        self.ruled = _Pairs(settings.ordinal, settings.seed) if settings.ordinal else None
+        self.measured = Pairs(settings.depth, "depth.png", settings.seed)
+        self.ruled = Pairs(settings.ordinal, "depth.png", settings.seed) if settings.ordinal else None
         self.textures = open_photos(settings.content)
 
     def __len__(self) -> int:
@@ -73,20 +69,12 @@ class Maps(Dataset[dict[str, Tensor]]):
         photos, inverse = zip(*items, strict=True)
         return {"photos": torch.stack(photos), "inverse": torch.stack(inverse)}
 
-    def photo(self, pairs: "_Pairs", index: int, stream: int) -> tuple[Tensor, Tensor]:
-        """A crop of a photo and its map, scaled, mirrored, its colours shifted."""
+    def photo(self, pairs: Pairs, index: int, stream: int) -> tuple[Tensor, Tensor]:
+        """A crop of a photo and its map."""
         rng = np.random.default_rng([self.settings.seed, 2 + stream, index])
-        photo, inverse = pairs[index]
-        rows, columns = inverse.shape
-        share = rng.uniform(0.6, 1)
-        height = share * min(rows, columns * SIZE[0] / SIZE[1])
-        width = height * SIZE[1] / SIZE[0] * rng.uniform(0.85, 1)
-        top, left = rng.uniform(0, rows - height), rng.uniform(0, columns - width)
-        box = (left, top, left + width, top + height)
-        cut = photo.resize(SIZE[::-1], Image.Resampling.BILINEAR, box=box)
-        y = (top + (np.arange(SIZE[0]) + 0.5) * height / SIZE[0]).astype(int)
-        x = (left + (np.arange(SIZE[1]) + 0.5) * width / SIZE[1]).astype(int)
-        return _varied(to_tensor(cut)[0], torch.from_numpy(inverse[y][:, x]), rng)
+        photo, plane = pairs[index]
+        inverse = plane.astype(np.float32)
+        return cut(photo, np.where(inverse > 0, inverse / inverse.max(), np.nan).astype(np.float32), SIZE, 0.6, rng)
 
     def scene(self, index: int) -> tuple[Tensor, Tensor]:
         """A rendered one."""
@@ -99,59 +87,21 @@ class Maps(Dataset[dict[str, Tensor]]):
             cut = photo.resize((96, 96), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
             crops.append(np.asarray(cut, np.float32) / 255)
         picture, inverse = scene(crops, *SIZE, rng)
-        return _varied(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(inverse), rng)
+        return varied(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(inverse), rng)
 
 
-class _Pairs:
-    """Photos with their maps, in shuffled rounds."""
-
-    def __init__(self, paths: list[Path], seed: int) -> None:
-        self.photos, self.maps = Shards(paths), Shards(paths, "depth.png")
-        self.rounds = Rounds(len(self.photos), seed)
-
-    def __getitem__(self, index: int) -> tuple[Image.Image, np.ndarray[Any, np.dtype[np.float32]]]:
-        number = self.rounds[index]
-        inverse = np.asarray(Image.open(io.BytesIO(self.maps.read(number))), np.float32)
-        return self.photos.image(number), np.where(inverse > 0, inverse / inverse.max(), np.nan).astype(np.float32)
-
-
-def _varied(photo: Tensor, inverse: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    if rng.random() < 0.5:
-        photo, inverse = photo.flip(2), inverse.flip(1)
-    gains = torch.tensor(rng.uniform(0.75, 1.25) * rng.uniform(0.9, 1.1, 3), dtype=torch.float32)
-    photo = (photo.clamp(0, 1) ** float(rng.uniform(0.7, 1.4)) * gains[:, None, None]).clamp(0, 1)
-    if rng.random() < 0.1:
-        photo = photo.mean(0, keepdim=True).expand(3, -1, -1)
-    return photo.contiguous(), inverse.contiguous()
-
-
-class DepthRecipe(Recipe):
-    """The encoder begins as ``vgg-slim`` and moves slowly; the rest learns from nothing."""
+class DepthRecipe(DenseRecipe):
+    """Inverse depth, from measured maps, rendered scenes and rules."""
 
     Settings = DepthSettings
     settings: DepthSettings
-    network: DepthNetwork
 
     def __init__(self, settings: DepthSettings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
-        torch.manual_seed(settings.seed)
-        slim = read_slim([TAPS[-1]])
-        self.network = DepthNetwork(slim.blocks)
-        own = self.network.encoder.state_dict()
-        self.network.encoder.load_state_dict({name: t for name, t in slim.state_dict().items() if name in own})
-        self.network = self.network.to(device).to(memory_format=torch.channels_last)
+        super().__init__(settings, device, outputs=1)
         self.maps = Maps(settings)
 
     def batches(self) -> Dataset[dict[str, Tensor]]:
         return self.maps
-
-    def parameter_groups(self) -> list[dict[str, object]]:
-        new = [(name, p) for name, p in self.network.named_parameters() if not name.startswith("encoder.")]
-        return [
-            {"params": [p for _, p in new if p.ndim == 4 and p.shape[2] == 3 and p.shape[0] > 1], "muon": True},
-            {"params": [p for _, p in new if not (p.ndim == 4 and p.shape[2] == 3 and p.shape[0] > 1)]},
-            {"params": list(self.network.encoder.parameters()), "factor": self.settings.encoder_factor},
-        ]
 
     def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         s = self.settings
@@ -172,7 +122,7 @@ class DepthRecipe(Recipe):
         return {"loss": loss, **parts}
 
     @torch.no_grad()
-    def sheet(self, network: DepthNetwork) -> Image.Image:
+    def sheet(self, network: Hourglass) -> Image.Image:
         """Photos, rendered scenes and street scenes, each above what the network sees in it."""
         batch = {key: value.to(self.device) for key, value in self.maps[self.settings.steps].items()}
         rows = [batch["photos"], _shown(batch["inverse"][:, None].nan_to_num(0))]
@@ -180,7 +130,7 @@ class DepthRecipe(Recipe):
             rows.append(_shown(F.interpolate(network(batch["photos"]).float(), SIZE)))
         return contact_sheet([to_image(cell[None]) for row in rows for cell in row], columns=len(batch["photos"]))
 
-    def export(self, network: DepthNetwork, folder: Path, facts: dict[str, Any]) -> None:
+    def export(self, network: Hourglass, folder: Path, facts: dict[str, Any]) -> None:
         write_model(
             folder,
             network.state_dict(),
