@@ -19,7 +19,7 @@ from benchmarks.results import markdown, where
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from methods.gatys.method import Optimisation
+    from methods.gatys.method import Painting
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import hub
     from hub.images import read_image, to_tensor
     from hub.pictures import Pictures
-    from methods.gatys.method import Gatys, Optimisation, targets
+    from methods.gatys.method import Gatys, Painting, targets
 
     method = hub.load("gatys")
     assert isinstance(method, Gatys)
@@ -48,13 +48,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         network = method.backbone(parameters)
         paintings = [(read_image(painting).rgb, 1.0)]
         wanted = targets(content, paintings, network, parameters)
-        judge = Optimisation(content, wanted, network, parameters)
+        judge = Painting(content, wanted, network, parameters)
         evaluations: list[object] = []
         started = time.perf_counter()
         ours = method.paint(content, paintings, network, parameters, evaluations.append)
         ours_s = time.perf_counter() - started
         started = time.perf_counter()
-        theirs = tutorial(Optimisation(content, wanted, network, parameters), len(evaluations) + 1)
+        theirs = tutorial(Painting(content, wanted, network, parameters), len(evaluations) + 1)
         rows.append(
             {
                 "painting": painting.stem,
@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"side": options.side, "dtype": str(method.dtype).removeprefix("torch."), "rows": rows}
 
 
-def tutorial(optimisation: "Optimisation", evaluations: int) -> "Tensor":
+def tutorial(optimisation: "Painting", evaluations: int) -> "Tensor":
     """The picture after so many evaluations of the loss by the tutorial's recipe."""
     import torch
 
@@ -91,7 +91,7 @@ def tutorial(optimisation: "Optimisation", evaluations: int) -> "Tensor":
     return picture.detach().clamp(0, 1)
 
 
-def loss_of(judge: "Optimisation", picture: "Tensor") -> float:
+def loss_of(judge: "Painting", picture: "Tensor") -> float:
     """The weighted loss of ``picture``."""
     import torch
 

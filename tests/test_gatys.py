@@ -16,10 +16,11 @@ from hub.flags import parse
 from hub.method import Method
 from hub.pictures import Pictures
 from hub.progress import Progress
-from methods.gatys.coordinates import Coordinates, color_covariance
 from methods.gatys.gap import gap_by
-from methods.gatys.method import Flatness, GatysParameters, Optimisation, Targets, scales
+from methods.gatys.method import GatysParameters, Painting, Targets, scales
+from methods.parts.coordinates import Coordinates, color_covariance
 from methods.parts.losses import gram_matrix
+from methods.parts.optimisation import Flatness
 from methods.parts.vgg import VGG
 
 TINY = ((4, 4), (6, 6), (8, 8), (8, 8), (8, 8))
@@ -54,7 +55,7 @@ def run(gatys: Method, photo: Image.Image, painting: Image.Image) -> Run:
     return call
 
 
-def optimisation(**options: Any) -> Optimisation:
+def optimisation(**options: Any) -> Painting:
     torch.manual_seed(0)
     network = VGG(((2, 2), (3, 3)), "relu2_2", padding="reflect").double()
     network.requires_grad_(False)
@@ -70,7 +71,7 @@ def optimisation(**options: Any) -> Optimisation:
         {k: gram_matrix(f) for k, f in network(painting, ["relu1_1", "relu2_1"]).items()},
         color_covariance(photo, painting),
     )
-    return Optimisation(torch.rand(1, 3, 12, 10, dtype=torch.float64), targets, network, parameters)
+    return Painting(torch.rand(1, 3, 12, 10, dtype=torch.float64), targets, network, parameters)
 
 
 def test_the_loss_is_the_weighted_sum_of_relative_errors() -> None:
@@ -209,12 +210,12 @@ def test_losses_that_are_no_numbers_keep_the_last_good_picture(
     image, seen = run(optimizer="adam", learning_rate=100, style_weight=1e6, content_weight=0)
     assert image.size == photo.size
 
-    def broken(self: Optimisation) -> dict[str, torch.Tensor]:
+    def broken(self: Painting) -> dict[str, torch.Tensor]:
         loss = (self.picture * float("nan")).sum()
         return {"loss": loss, "content": loss, "style": loss, "variation": loss}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Optimisation, "losses", broken)
+        patch.setattr(Painting, "losses", broken)
         image, seen = run()
     assert np.array_equal(image, photo)
     assert not seen
@@ -296,10 +297,10 @@ def test_layers_that_do_not_exist(photo: Image.Image, painting: Image.Image, mat
 def test_too_little_memory_says_what_to_do(
     gatys: Method, painting: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Optimisation) -> None:
+    def full(self: Painting) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Optimisation, "losses", full)
+    monkeypatch.setattr(Painting, "losses", full)
     with pytest.raises(StylehubError, match="optimise 90x70 pixels; give --size 512"):
         gatys(torch.rand(1, 3, 70, 90), style=painting)
 
