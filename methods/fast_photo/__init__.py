@@ -1,0 +1,1 @@
+"""Photographs with the colours of others: see ``method.py``."""
