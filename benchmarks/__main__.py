@@ -27,6 +27,8 @@ TABLES = {
     "optimisation": "benchmarks.optimisation",
     "gap": "benchmarks.gap",
     "depth": "benchmarks.depth",
+    "segmentation": "benchmarks.segmentation",
+    "photo": "benchmarks.photo",
     "arbitrary": "benchmarks.arbitrary",
     "load": "benchmarks.space_load",
 }

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -467,18 +468,48 @@ def vector_(
     print(f"{target}; use it by: stylehub stylize {method.entry.name} PHOTO --style {target}")
 
 
+@app.command()
+def scene(
+    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The mask; beside the photo by default, as NAME-scene.png.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """What is where in a photo, as a mask to paint over: --photo-mask and --style-mask of deep-photo take it."""
+    from hub.images import read_image, write_image
+    from methods.parts.segmentation.groups import GROUPS
+    from methods.parts.segmentation.masks import scene as find
+
+    target = output or photo.with_name(f"{photo.stem}-scene.png")
+    if target.exists() and not overwrite:
+        raise ImageError(already_exists(target))
+    mask = find(read_image(photo).rgb)
+    write_image(mask, target, overwrite=overwrite)
+    pixels = mask.width * mask.height
+    shares = {color: count / pixels for count, color in mask.getcolors(pixels) or ()}
+    print(target)
+    for group in GROUPS:
+        if shares.get(group.color, 0) >= 0.005:
+            print(f"{group.name:<9} {shares[group.color]:4.0%}  #{bytes(group.color).hex()}  {group.title}")
+
+
 @app.command("eval")
 @_loads_model
 def evaluate(
     method: "Method",
     photos: Annotated[str, typer.Option(help="A tar shard, a folder or a pattern of photos that were not trained on.")],
+    vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, keys as torchvision's vgg16().features.")],
     paintings: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="The folder of the paintings, named by the model's styles; a tar shard too if it takes any painting."
         ),
-    ],
-    vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, keys as torchvision's vgg16().features.")],
+    ] = None,
+    photo: Annotated[
+        bool, typer.Option("--photo", help="Pairs of the photos instead of paintings: does a photo stay a photo?")
+    ] = False,
+    beside: Annotated[list[str] | None, typer.Option(help="With --photo: another model too; may be repeated.")] = None,
     size: Annotated[int, typer.Option(min=64, help="Short side in pixels.")] = 512,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
     style: Annotated[list[str] | None, typer.Option(help="Only these paintings; may be repeated.")] = None,
@@ -490,12 +521,22 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a model: distance to the painting, distance to the photo, edges kept."""
+    if output and output.exists() and not overwrite:
+        raise ImageError(already_exists(output))
+    if photo:
+        if paintings or style or gap:
+            raise ParameterError("With --photo the styles are photos too: leave --paintings, --style and --gap out.")
+        from hub.loading import load
+
+        others = [load(name, device=method.device) for name in beside or ()]
+        _evaluate_photos([method, *others], photos, vgg, size, limit, output, as_json)
+        return
+    if paintings is None:
+        raise ParameterError("The paintings are needed: --paintings FOLDER; or --photo, for pairs of the photos.")
     from hub.evaluation import average, evaluate, paintings_for, read_photos, stylise_by
     from methods.gatys.gap import gap_by
     from methods.parts.vgg import read_vgg
 
-    if output and output.exists() and not overwrite:
-        raise ImageError(already_exists(output))
     pictures = paintings_for(method, paintings, style)
     network = read_vgg(vgg).to(method.device)
     with _bar(as_json) as bar:
@@ -532,6 +573,48 @@ def evaluate(
     table = Table(_whole("style name"), *headings, box=None, pad_edge=False)
     for name, s in [*scores.items(), ("average", average(scores))]:
         table.add_row(name, *(f"{v:.3f}" for v in s.measured().values()))
+    _console().print(table)
+
+
+def _evaluate_photos(
+    methods: "list[Method]", photos: str, vgg: Path, size: int, limit: int | None, output: Path | None, as_json: bool
+) -> None:
+    """The table of ``eval --photo``: every method, the classic ways to move colours, and the photo as it is."""
+    from rich.table import Table
+
+    from hub.evaluation import read_photos
+    from hub.photo_evaluation import PAIRS, by_method, classic_transfers, evaluate_photos, photo_pairs
+    from methods.parts.vgg import read_vgg
+
+    pictures = list(read_photos(photos))
+    pairs = photo_pairs(pictures, min(limit or PAIRS, len(pictures)))
+    transfers = {method.entry.name: by_method(method, size) for method in methods} | classic_transfers()
+    with _bar(as_json) as bar:
+        task = bar.add_task("eval", total=None)
+        scores = evaluate_photos(
+            transfers,
+            [(pictures[one], pictures[other]) for one, other in pairs],
+            read_vgg(vgg).to(methods[0].device),
+            size=size,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    rows = {name: asdict(found) for name, found in scores.items()}
+    result = {
+        "weights": {method.entry.name: method.weights_sha256 for method in methods},
+        "size": size,
+        "photos": Path(photos).name,
+        "pairs": pairs,
+        "scores": rows,
+    }
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(output, (json.dumps(result, indent=2) + "\n").encode())
+    if as_json:
+        _print_json(result)
+        return
+    table = Table(_whole("method"), *next(iter(rows.values())), box=None, pad_edge=False)
+    for name, found in rows.items():
+        table.add_row(name, *(f"{v:.3f}" for v in found.values()))
     _console().print(table)
 
 

@@ -112,6 +112,14 @@ class Method(ABC):
         """The part of ``content`` (``(N, 3, H, W)``) to work on; methods that crop, as some papers do, override it."""
         return content
 
+    def enlarged(self, result: Tensor, content: Tensor, parameters: Any) -> Tensor:
+        """``result`` of the working size at the size of ``content``, the photo: ``(N, 3, H, W)``.
+
+        Here it is merely resized, which needs the photo's size alone; methods that can give it the photo's detail
+        override it.
+        """
+        return images.resized(result, (content.shape[2], content.shape[3]))
+
     def resolve(self, parameters: Any) -> Any:
         """``parameters`` with every name in full, as they are recorded in a picture. Raises ``ParameterError``."""
         return parameters
@@ -231,15 +239,20 @@ class Method(ABC):
             where = spatial.strength_map(values, content, self.fetching)
             working = [images.resized(content, _working_size(height, width, values.size))]
             blends = isinstance(strength, Tensor) or strength < 1
-            if not (blends or values.keep_color):
+            enlarges = type(self).enlarged is not Method.enlarged
+            if not (blends or values.keep_color or enlarges):
                 # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
                 content = content.new_empty(0)
-            if where is None:
+            if where is None or enlarges:
                 result = self.stylize(working.pop(), values, report)
             else:
                 where = images.resized(where, (working[0].shape[2], working[0].shape[3]))
                 result = self.stylize_where(working.pop(), where, values, self._other(values), report)
-            result = images.resized(result, (height, width)).clamp_(0, 1)
+            if result.shape[-2:] != (height, width):
+                result = self.enlarged(result, content, values) if enlarges else images.resized(result, (height, width))
+            if where is not None and enlarges:
+                result = torch.lerp(content, result, where)  # at the photo's size, where a mask's edge is sharp
+            result = result.clamp_(0, 1)
             if values.keep_color:
                 result = with_colors_of(content, result)
             if blends:

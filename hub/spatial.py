@@ -45,7 +45,7 @@ class Map:
     def of(cls, value: Any) -> "Map":
         """Anything that the class describes. Raises ``ValueError``."""
         if isinstance(value, Map):
-            return value
+            return value if isinstance(value, cls) else cls(value.source, value.name)
         if isinstance(value, str | Path | bytes | Image.Image | np.ndarray | Tensor) or hasattr(value, "read"):
             return cls(value)
         raise ValueError("should be a picture, or an array (H, W)")

@@ -28,6 +28,7 @@ from space.learn import LOCAL
 from space.models import Models
 from space.panel import ACCELERATOR, Panel
 from space.photo import MAX_FILE_SIZE
+from space.realistic import build_realistic
 from space.single import build_single
 from space.studio import Studio
 from space.theme import CSS, Gallery
@@ -50,6 +51,7 @@ TABS = {
     "fusion": Tab("Fusion", build_fusion),
     "arbitrary": Tab("Any painting", build_any),
     "depth": Tab("Depth-aware", build_depth),
+    "photo": Tab("Photo-realistic", build_realistic),
 }
 
 

@@ -17,7 +17,7 @@ from space.photo import read_small, upload_of
 from space.result import saved
 from space.studio import Studio
 
-_BRUSH_SIDE = 480  # long side in pixels of what is drawn on
+BRUSH_SIDE = 480  # long side in pixels of what is drawn on
 
 
 def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
@@ -61,7 +61,7 @@ def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
             height=380,
             label="The style will apply where you paint",
         )
-        board.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
+        board.preprocess = drawn_files  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
         use = gr.Button("Use this mask", size="sm")
     photo.change(
         one_sentence(_board), inputs=[photo], outputs=[board], show_progress="hidden", api_visibility="private"
@@ -94,12 +94,12 @@ def _board(path: str | None) -> Any:
     if path is None:
         return None
     small = read_small(path)[0].convert("RGB")
-    small.thumbnail((_BRUSH_SIDE, _BRUSH_SIDE))
+    small.thumbnail((BRUSH_SIDE, BRUSH_SIDE))
     file = saved(small, "board.png")
     return {"background": file, "layers": [], "composite": file}
 
 
-def _strokes(payload: Any) -> list[str]:
+def drawn_files(payload: Any) -> list[str]:
     """The files of what was drawn; nothing else of this machine, whatever a caller of the API names."""
     layers = payload.layers if payload is not None else []
     return [path for layer in layers if (path := upload_of("drawing", layer)) is not None]

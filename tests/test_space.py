@@ -255,7 +255,7 @@ def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
             depth._mask(layers)
     for path in OUTSIDE:
         with pytest.raises(gr.Error, match="not uploaded here"):
-            depth._strokes(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
+            depth.drawn_files(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
 
 
 def test_previews_come_before_the_picture(

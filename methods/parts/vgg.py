@@ -25,6 +25,12 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def imagenet(image: Tensor) -> Tensor:
+    """``image`` ``(N, 3, H, W)`` in [0, 1] as networks that learnt on ImageNet take it."""
+    mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (image - mean) / std
+
+
 class VGG(nn.Module):
     """Features of an RGB image by the names that papers use.
 

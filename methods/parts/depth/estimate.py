@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.errors import DownloadError, StylehubError
+from methods.parts.fetched import fetched
 from methods.parts.guided import guided
 from methods.parts.hourglass import SIDE, bundled, look
-from methods.parts.vgg import IMAGENET_MEAN, IMAGENET_STD
+from methods.parts.vgg import imagenet
 
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
+ADVICE = "Leave --depth out (depth='bundled') for the bundled network, or give a depth map of your own with --map."
 
 RANGE = (0.01, 0.99)  # of all places: the few beyond count as the nearest and the farthest
 
@@ -57,31 +57,19 @@ def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> 
 
 
 def _by_depth_anything(photo: Tensor, fetching: Mapping[str, Any]) -> Tensor:
-    model = _depth_anything(
-        photo.device, fetching.get("cache_dir"), fetching.get("token"), bool(fetching.get("offline"))
+    model = fetched(
+        "AutoModelForDepthEstimation",
+        *DEPTH_ANYTHING,
+        photo.device,
+        fetching.get("cache_dir"),
+        fetching.get("token"),
+        bool(fetching.get("offline")),
+        ADVICE,
     )
     height, width = photo.shape[-2:]
     scale = 518 / min(height, width)
     rows, columns = (max(14, round(min(n * scale, 4 * 518) / 14) * 14) for n in (height, width))
     small = F.interpolate(photo, (rows, columns), mode="bicubic", antialias=True).clamp(0, 1)
-    mean, std = (photo.new_tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    found: Tensor = model(pixel_values=(small - mean) / std).predicted_depth[:, None].float()
+    found: Tensor = model(pixel_values=imagenet(small)).predicted_depth[:, None].float()
     found = F.interpolate(found, (rows, columns), mode="bilinear", align_corners=False)
     return guided(photo, small, found, radius=4)
-
-
-@lru_cache(maxsize=1)
-def _depth_anything(device: torch.device, cache_dir: Any, token: str | None, offline: bool) -> Any:
-    advice = "Leave --depth out (depth='bundled') for the bundled network, or give a depth map of your own with --map."
-    try:
-        from transformers import AutoModelForDepthEstimation
-    except ImportError:
-        raise StylehubError(f"Depth Anything needs another package: pip install transformers. {advice}") from None
-    repo_id, revision = DEPTH_ANYTHING
-    try:
-        model = AutoModelForDepthEstimation.from_pretrained(
-            repo_id, revision=revision, use_safetensors=True, cache_dir=cache_dir, token=token, local_files_only=offline
-        )
-    except OSError as error:
-        raise DownloadError(f"{repo_id} could not be fetched ({str(error).splitlines()[0]}). {advice}") from None
-    return model.requires_grad_(False).eval().to(device)

@@ -24,3 +24,29 @@ GROUPS = (
     Group("vehicle", "Vehicles", (250, 210, 30)),
     Group("thing", "Things, animals", (250, 130, 200)),
 )
+
+OTHER = "thing"
+
+# The classes of ADE20K (Zhou et al. 2017), by their short names, that are no things.
+ADE_GROUPS = {
+    name: group
+    for group, names in {
+        "sky": ["sky"],
+        "building": [
+            *("wall", "building", "ceiling", "windowpane", "door", "house", "fence", "column", "skyscraper"),
+            *("grandstand", "screen door", "bridge", "hovel", "tower", "awning", "booth", "pole", "bannister"),
+            *("stage", "canopy", "tent", "pier", "railing", "signboard", "arcade machine", "streetlight"),
+        ],
+        "tree": ["tree", "plant", "flower", "palm"],
+        "ground": [
+            *("floor", "road", "sidewalk", "earth", "rug", "sand", "path", "runway", "dirt track", "land"),
+            *("stairs", "stairway", "step", "escalator"),
+        ],
+        "grass": ["grass", "field"],
+        "water": ["water", "sea", "river", "lake", "swimming pool", "waterfall", "fountain"],
+        "mountain": ["mountain", "hill", "rock"],
+        "person": ["person"],
+        "vehicle": ["car", "boat", "bus", "truck", "airplane", "van", "ship", "minibike", "bicycle"],
+    }.items()
+    for name in names
+}

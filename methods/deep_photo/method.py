@@ -1,0 +1,242 @@
+"""Deep photo style transfer: Gatys' optimisation, each kind of thing from its like, and nothing but colours may change.
+
+Luan, Paris, Shechtman & Bala 2017, "Deep Photo Style Transfer" (arXiv 1703.07511): the augmented style loss of equation 4,
+the photorealism regularisation of equation 2, in two stages. The masks come from scene parsing, as in the paper; the
+total variation is an addition that several reproductions share.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from pydantic import BaseModel, Field
+from torch import Tensor
+
+from hub.images import at_short_side, read_image, resized, to_tensor
+from hub.parameters import Shares, advanced
+from hub.progress import ProgressCallback
+from methods.parts.affine import affine_maps, apply_maps
+from methods.parts.coordinates import color_covariance
+from methods.parts.losses import Places, masked_grams, pyramid, relative_error, total_variation
+from methods.parts.matting import affine_cost, matting_laplacian
+from methods.parts.optimisation import Optimisation, OptimisationParameters, Optimiser, Stages
+from methods.parts.segmentation.masks import ColorMask, Region, regions
+from methods.parts.segmentation.parse import Parser
+from methods.parts.vgg import VGG
+
+logger = logging.getLogger(__name__)
+
+MASKS = "Masks"  # what the app calls these controls
+SMALLEST = 64  # short side in pixels that is worked at: conv5_1 has four places left
+LONGEST = 8  # times as long as wide that is worked at
+CONTENT_LAYERS = {"conv4_2": 1.0}
+STYLE_LAYERS = {"conv1_1": 0.2, "conv2_1": 0.2, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
+
+
+class DeepPhotoParameters(OptimisationParameters):
+    """What the optimisation takes."""
+
+    size: int | None = Field(
+        512,
+        ge=32,
+        le=4096,
+        title="Working size",
+        description="Short side in pixels at which the colours are found; the photo gets them at its own size.",
+    )
+    iterations: int = Field(100, ge=1, le=20000, title="Iterations", description="Steps of each of the two stages.")
+    style_weight: float = Field(
+        100.0, ge=0, le=1e6, title="Style weight", description="Gamma: weight of the masked Gram matrices' errors."
+    )
+    variation_weight: float = advanced(
+        1e-3, ge=0, le=1e6, title="Smoothness", description="Weight of the total variation."
+    )
+    content_weight: float = advanced(
+        200.0, ge=0, le=1e6, title="Content weight", description="Alpha: weight of the features' relative errors."
+    )
+    affine_weight: float = Field(
+        1e6,
+        ge=0,
+        le=1e8,
+        title="Realism",
+        description="Lambda: weight of what is no local change of colours; 0 lets the optimisation paint.",
+    )
+    smooth: bool = Field(
+        False,
+        title="Smooth local affine",
+        description="End with the colour map that fits the result around every pixel: the photo's own detail, "
+        "nothing else.",
+    )
+    content_layers: Shares = advanced(
+        CONTENT_LAYERS, title="Content layers", description="Layers that see the photo, with weights."
+    )
+    style_layers: Shares = advanced(
+        STYLE_LAYERS, title="Style layers", description="Layers that see the style photo, with weights."
+    )
+    parser: Parser | Literal["none"] = Field(
+        "bundled",
+        title="Scene parsing",
+        description="What finds sky, trees, water ... in both photos: the bundled network, SegFormer, downloaded when "
+        "needed and for research only, or none: the style photo as a whole.",
+        json_schema_extra={"group": MASKS},
+    )
+    photo_mask: ColorMask | None = Field(
+        None,
+        title="Photo's mask",
+        description="A mask of your own for the photo: a colour a region, the same colours as in the style's mask; "
+        "or, alone, in the colours of scene parsing.",
+        json_schema_extra={"group": MASKS},
+    )
+    style_mask: ColorMask | None = Field(
+        None,
+        title="Style's mask",
+        description="A mask of your own for the style photo.",
+        json_schema_extra={"group": MASKS},
+    )
+
+
+@dataclass
+class Targets:
+    """What the result is to have: the photo's features, of each region its places and Gram matrices at every layer."""
+
+    content: Mapping[str, Tensor]
+    regions: Sequence[Mapping[str, Places]]
+    grams: Sequence[Mapping[str, Tensor]]
+    colors: Tensor
+    laplacian: Tensor | None
+
+
+class DeepPhoto(Optimiser):
+    """First the style, then the style with realism."""
+
+    Parameters = DeepPhotoParameters
+
+    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        super().setup(config, tensors)
+        self._found: dict[str, bool] = {}  # the regions of the last photo, and whether the style has them
+
+    def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
+        """With the regions that traded styles, and those that took the style photo's as a whole."""
+        missing = [name for name, there in self._found.items() if not there]
+        return super().describe(values, photo, strength_map) | {
+            "regions": list(self._found),
+            "without_counterpart": missing,
+        }
+
+    def regions(self, photo: Tensor, painting: Tensor, parameters: DeepPhotoParameters) -> list[Region]:
+        """Which parts of ``photo`` take their style from which of ``painting``, both ``(1, 3, H, W)``."""
+        masks = parameters.photo_mask, parameters.style_mask
+        found = regions(photo, painting, *masks, parameters.parser, self.fetching)
+        self._found = {region.name: region.style is not None for region in found}
+        return found
+
+    def paint(
+        self,
+        photo: Tensor,
+        paintings: list[tuple[Image.Image, float]],
+        network: VGG,
+        parameters: DeepPhotoParameters,
+        progress: ProgressCallback,
+    ) -> Tensor:
+        """``photo`` ``(1, 3, H, W)`` with other colours."""
+        height, width = workable(photo.shape[2], photo.shape[3])
+        scaled = resized(photo, (height, width))
+        wanted = self.targets(scaled, paintings, network, parameters)
+        picture = scaled
+        realism = parameters.affine_weight > 0
+        stages = Stages(parameters.iterations * (2 if realism and not parameters.initial else 1), progress)
+        if parameters.initial:
+            picture = resized(to_tensor(read_image(parameters.initial).rgb).to(photo), (height, width))
+        else:
+            free = parameters.model_copy(update={"affine_weight": 0.0})
+            picture = stages.run(Recoloring(picture, wanted, network, free), parameters.iterations)
+        if realism:
+            picture = smoothed(scaled, picture)
+            picture = stages.run(Recoloring(picture, wanted, network, parameters), parameters.iterations)
+        stages.draw(parameters.curves)
+        return smoothed(scaled, picture) if parameters.smooth else picture
+
+    def targets(
+        self,
+        photo: Tensor,
+        paintings: list[tuple[Image.Image, float]],
+        network: VGG,
+        parameters: DeepPhotoParameters,
+    ) -> Targets:
+        """Features of ``photo``, and of each of its regions what the style photos have of its like."""
+        side = min(photo.shape[-2:])
+        grams: dict[str, dict[str, Tensor]] = {}
+        masks: dict[str, Tensor] = {}
+        seen = [photo]
+        for painting, share in paintings:
+            pixels = to_tensor(at_short_side(painting, side)).to(photo)
+            seen.append(pixels)
+            with torch.no_grad():
+                features = network(pixels, parameters.style_layers)
+            for region in self.regions(photo, pixels, parameters):
+                masks[region.name] = region.photo
+                there = torch.ones_like(pixels[:, :1]) if region.style is None else region.style
+                brought = pyramid(there, network, parameters.style_layers)
+                sums = grams.setdefault(region.name, {})
+                for layer, f in features.items():
+                    (gram,) = masked_grams(f, [brought[layer]])
+                    sums[layer] = share * gram + sums.get(layer, 0)
+        return Targets(
+            network(photo, parameters.content_layers),
+            [pyramid(mask, network, parameters.style_layers) for mask in masks.values()],
+            list(grams.values()),
+            color_covariance(*seen),
+            matting_laplacian(photo) if parameters.affine_weight else None,
+        )
+
+    def enlarged(self, result: Tensor, content: Tensor, parameters: DeepPhotoParameters) -> Tensor:
+        """The local colour map of the working size, applied to the photo at its own."""
+        small = resized(content, (result.shape[2], result.shape[3]))
+        radius = max(2, min(result.shape[-2:]) // 128)
+        pairs = zip(torch.split(content, 1), torch.split(small, 1), torch.split(result, 1), strict=True)
+        return torch.cat([apply_maps(affine_maps(one, new, radius), full) for full, one, new in pairs])
+
+
+class Recoloring(Optimisation):
+    """The photo while its colours change."""
+
+    parameters: DeepPhotoParameters
+
+    def __init__(self, start: Tensor, targets: Targets, network: VGG, parameters: DeepPhotoParameters) -> None:
+        super().__init__(start, targets.colors, parameters)
+        self.targets, self.network = targets, network
+        self.layers = {*parameters.content_layers, *parameters.style_layers}
+
+    def losses(self) -> dict[str, Tensor]:
+        """Scalars: the weighted ``loss``, and the ``content``, ``style``, ``variation`` and ``affine`` it is the sum of."""
+        p, t = self.parameters, self.targets
+        features = self.network(self.picture, self.layers)
+        zero = self.picture.new_zeros(())
+        content = sum((w * relative_error(features[k], t.content[k])[0] for k, w in p.content_layers.items()), zero)
+        style = zero
+        for layer, weight in p.style_layers.items():
+            places = [region[layer] for region in t.regions]
+            for there, gram, wanted in zip(places, masked_grams(features[layer], places), t.grams, strict=True):
+                style = style + weight * there.share * relative_error(gram, wanted[layer])[0]
+        variation = total_variation(self.picture)[0]
+        loss = p.content_weight * content + p.style_weight * style + p.variation_weight * variation
+        found = {"content": content, "style": style, "variation": variation}
+        if p.affine_weight and t.laplacian is not None:
+            found["affine"] = affine_cost(self.picture, t.laplacian)
+            loss = loss + p.affine_weight * found["affine"]
+        return {"loss": loss, **found}
+
+
+def smoothed(photo: Tensor, picture: Tensor) -> Tensor:
+    """``picture`` as a local change of the colours of ``photo``, both ``(1, 3, H, W)``."""
+    with torch.no_grad():
+        return apply_maps(affine_maps(photo, picture, max(2, min(photo.shape[-2:]) // 64)), photo)
+
+
+def workable(height: int, width: int) -> tuple[int, int]:
+    """The size to work at: nothing smaller than the network sees, no ribbons."""
+    scale = max(1.0, SMALLEST / min(height, width))
+    long = LONGEST * max(SMALLEST, min(height, width))
+    return min(long, round(height * scale)), min(long, round(width * scale))

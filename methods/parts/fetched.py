@@ -1,0 +1,36 @@
+"""Networks of others, from the hub through ``transformers``: pinned, safetensors only, never needed for what ships."""
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from hub.errors import DownloadError, StylehubError
+
+
+@lru_cache(maxsize=2)
+def fetched(
+    kind: str,
+    repo_id: str,
+    revision: str,
+    device: torch.device,
+    cache_dir: Any,
+    token: str | None,
+    offline: bool,
+    advice: str,
+) -> Any:
+    """The frozen ``kind`` (``transformers``' class, such as ``AutoModelForDepthEstimation``) of a repository's revision.
+
+    ``advice``: what works without it. Raises ``DownloadError``, or ``StylehubError`` without ``transformers``.
+    """
+    try:
+        import transformers
+    except ImportError:
+        raise StylehubError(f"{repo_id} needs another package: pip install transformers. {advice}") from None
+    try:
+        model = getattr(transformers, kind).from_pretrained(
+            repo_id, revision=revision, use_safetensors=True, cache_dir=cache_dir, token=token, local_files_only=offline
+        )
+    except OSError as error:
+        raise DownloadError(f"{repo_id} could not be fetched ({str(error).splitlines()[0]}). {advice}") from None
+    return model.requires_grad_(False).eval().to(device)

@@ -1,0 +1,119 @@
+"""The tab for photos in the look of other photos: what is where in both, and masks with a brush in the same colours."""
+
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from hub.errors import ImageError
+from hub.images import read_image
+from hub.registry import Entry
+from methods.parts.segmentation.groups import GROUPS
+from methods.parts.segmentation.masks import scene
+from space.depth import BRUSH_SIDE, drawn_files
+from space.errors import one_sentence
+from space.panel import ACCELERATOR, Panel, build_panel, finish
+from space.photo import read_small
+from space.result import saved
+from space.studio import Studio
+
+MASKS = ("photo_mask", "style_mask")  # the parameters of a method that takes masks in colours
+
+
+def build_realistic(studio: Studio, entry: Entry, api_name: str) -> Panel:
+    """One model's panel; of a method that takes masks with a board for each picture."""
+    panel = build_panel(studio, entry, "photo", None, api_name)
+    if all(name in panel.inputs for name in MASKS):
+        _masks(panel, entry)
+    finish(studio, panel)
+    return panel
+
+
+def _masks(panel: Panel, entry: Entry) -> None:
+    pictures = [panel.inputs[name] for name in ("photo", "style")]
+    with panel.below, gr.Accordion("See and paint the masks", open=False):
+        gr.HTML(_legend(), elem_classes=["legend"])
+        boards = []
+        with gr.Row():
+            for title in ("Photo", "Style photo"):
+                board = gr.ImageEditor(
+                    type="filepath",
+                    sources=[],
+                    brush=gr.Brush(default_size=24, colors=[_hex(g.color) for g in GROUPS], color_mode="fixed"),
+                    layers=False,
+                    transforms=[],
+                    buttons=[],
+                    height=300,
+                    label=title,
+                )
+                board.preprocess = drawn_files  # type: ignore[method-assign, assignment]  # as for the mask of a place
+                boards.append(board)
+        use = gr.Button("Use these masks", size="sm")
+    for picture, board in zip(pictures, boards, strict=True):
+        picture.change(
+            one_sentence(_overlaid),
+            inputs=[picture],
+            outputs=[board],
+            show_progress="hidden",
+            concurrency_id=ACCELERATOR,
+            concurrency_limit=1,
+            api_visibility="private",
+        )
+    use.click(
+        one_sentence(_painted_over),
+        inputs=[*pictures, *boards],
+        outputs=[panel.inputs[name] for name in MASKS],
+        concurrency_id=ACCELERATOR,
+        concurrency_limit=1,
+        api_visibility="private",
+    )
+    for picture, name in zip(pictures, MASKS, strict=True):  # a mask is of the picture that was there
+        picture.change(partial(lambda: None), outputs=[panel.inputs[name]], queue=False, api_visibility="private")
+
+
+def _small(path: str) -> Image.Image:
+    small = read_small(path)[0].convert("RGB")
+    small.thumbnail((BRUSH_SIDE, BRUSH_SIDE))
+    return small
+
+
+def _overlaid(path: str | None) -> Any:
+    """The picture under the colours of what was found in it, to paint on."""
+    if path is None:
+        return None
+    small = _small(path)
+    file = saved(Image.blend(small, scene(small), 0.55), "board.png")
+    return {"background": file, "layers": [], "composite": file}
+
+
+def _painted_over(
+    photo: str | None, style: str | None, on_photo: list[str], on_style: list[str]
+) -> tuple[str | None, str | None]:
+    """What was found in both pictures, with what was painted over it, as masks."""
+    if photo is None or style is None:
+        raise ImageError("Choose both pictures first: the photo, and the one whose look it is to have.")
+    if not (on_photo or on_style):
+        raise ImageError("Nothing is painted yet: draw on a picture in the colour of what is there.")
+    masks = []
+    for path, layers, name in ((photo, on_photo, "photo-mask.png"), (style, on_style, "style-mask.png")):
+        mask = scene(_small(path))
+        for layer in layers:
+            strokes = read_image(Path(layer))
+            if strokes.alpha is not None:
+                opaque = strokes.alpha.resize(mask.size).point(lambda level: 255 * (level > 127))
+                mask.paste(strokes.rgb.resize(mask.size, Image.Resampling.NEAREST), mask=opaque)
+        masks.append(saved(mask, name))
+    return masks[0], masks[1]
+
+
+def _legend() -> str:
+    """Which colour stands for what."""
+    chips = (f'<span><i style="background:{_hex(g.color)}"></i>{escape(g.title)}</span>' for g in GROUPS)
+    return f'<div class="groups">{"".join(chips)}</div>'
+
+
+def _hex(color: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
