@@ -1,6 +1,5 @@
 """The tab for photos in the look of other photos: what is where in both, and masks with a brush in the same colours."""
 
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from PIL import Image
 
 from hub.errors import ImageError
 from hub.images import read_image
+from hub.parameters import declared
 from hub.registry import Entry
 from methods.parts.segmentation.groups import GROUPS
 from methods.parts.segmentation.masks import scene
@@ -21,18 +21,31 @@ from space.result import saved
 from space.studio import Studio
 
 MASKS = ("photo_mask", "style_mask")  # the parameters of a method that takes masks in colours
+TABLE = "lut"  # the parameter of a method that writes its look as a colour table
 
 
 def build_realistic(studio: Studio, entry: Entry, api_name: str) -> Panel:
-    """One model's panel; of a method that takes masks with a board for each picture."""
+    """One model's panel: with a board for each picture if it takes masks, a colour table to download if it makes one."""
     panel = build_panel(studio, entry, "photo", None, api_name)
     if all(name in panel.inputs for name in MASKS):
-        _masks(panel, entry)
+        _masks(panel)
+    if any(field.name == TABLE for field in declared(studio.parameters(entry))):
+        with panel.beside:
+            table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
+        panel.result.picture.change(
+            studio.table(entry, "photo"),
+            inputs_kwargs=panel.inputs,
+            outputs=[table],
+            show_progress="hidden",
+            concurrency_id=ACCELERATOR,
+            concurrency_limit=1,
+            api_name=f"{entry.slug}_table",
+        )
     finish(studio, panel)
     return panel
 
 
-def _masks(panel: Panel, entry: Entry) -> None:
+def _masks(panel: Panel) -> None:
     pictures = [panel.inputs[name] for name in ("photo", "style")]
     with panel.below, gr.Accordion("See and paint the masks", open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
@@ -71,7 +84,7 @@ def _masks(panel: Panel, entry: Entry) -> None:
         api_visibility="private",
     )
     for picture, name in zip(pictures, MASKS, strict=True):  # a mask is of the picture that was there
-        picture.change(partial(lambda: None), outputs=[panel.inputs[name]], queue=False, api_visibility="private")
+        picture.change(lambda: None, outputs=[panel.inputs[name]], queue=False, api_visibility="private")
 
 
 def _small(path: str) -> Image.Image:

@@ -22,6 +22,7 @@ from space.errors import one_sentence
 from space.models import Jobs, Models, Painted
 from space.photo import read, read_small
 from space.result import DISPLAY, filled, saved, shown
+from space.scratch import scratch
 from space.stream import reports
 
 Handler = Callable[..., Any]
@@ -131,6 +132,23 @@ class Studio:
         handler.__name__ = f"{entry.slug}_maps"
         handler.__doc__ = f"Where {entry.name} would apply the style: the depth of the photo, and the strength."
         handler.__signature__ = _with_names(handler, self._api(entry, "depth"))  # type: ignore[attr-defined]
+        return one_sentence(handler)
+
+    def table(self, entry: Entry, task: str) -> Handler:
+        """The handler that offers the colour table of a look, of a method that can write one: its parameter ``lut``."""
+
+        def handler(**values: Any) -> Any:
+            if self._incomplete(entry, task, values):
+                return gr.update(value=None, interactive=False)
+            _, parameters, _ = self._asked(entry, task, values)
+            content, _ = read_small(values["photo"])  # a table is made from a thumbnail
+            path = scratch() / "look.cube"
+            self._run(entry.name, content, parameters | {"lut": path}, None, _silent)
+            return gr.update(value=str(path), interactive=True)
+
+        handler.__name__ = f"{entry.slug}_table"
+        handler.__doc__ = f"The look that {entry.name} gives a photo as a .cube colour table for any editor."
+        handler.__signature__ = _with_names(handler, self._api(entry, task))  # type: ignore[attr-defined]
         return one_sentence(handler)
 
     def styles(self, entry: Entry) -> Handler:

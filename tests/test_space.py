@@ -39,7 +39,8 @@ from hub.method import Style  # noqa: E402
 from hub.parameters import Declared, Parameters, Shares, declared, validate  # noqa: E402
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
-from space import app, depth, paintings, preset, previews, studio  # noqa: E402
+from methods.parts.segmentation.groups import GROUPS  # noqa: E402
+from space import app, depth, paintings, preset, previews, realistic, studio  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
 from space.photo import read  # noqa: E402
@@ -256,6 +257,48 @@ def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
     for path in OUTSIDE:
         with pytest.raises(gr.Error, match="not uploaded here"):
             depth.drawn_files(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
+
+
+def test_a_photo_in_the_look_of_another(client: Client, photo_at: Any, painting_at: Any, tmp_path: Path) -> None:
+    mask = Image.new("RGB", (60, 40), GROUPS[0].color)
+    mask.save(tmp_path / "mask.png")
+    *_, picture, command, _ = client.predict(
+        photo=photo_at,
+        style=painting_at,
+        photo_mask=handle_file(str(tmp_path / "mask.png")),
+        iterations=2,
+        size=64,
+        api_name="/deep_photo_photo",
+    )
+    assert Image.open(picture).size == Image.open(photo_at["path"]).size
+    assert "--photo-mask mask.png" in command
+
+
+def test_a_look_as_a_colour_table(client: Client, photo_at: Any, painting_at: Any) -> None:
+    answer = client.predict(photo=photo_at, style=painting_at, api_name="/fast_photo_table")
+    path = answer["value"] if isinstance(answer, dict) else answer
+    assert "LUT_3D_SIZE 33" in Path(path).read_text()[:200]
+
+
+def test_masks_that_are_painted_over(photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realistic, "read_small", lambda path: (Image.open(path), None))
+    board = realistic._overlaid(str(photo_file))
+    assert board["layers"] == []
+    assert realistic._overlaid(None) is None
+    water = next(group for group in GROUPS if group.name == "water")
+    drawing = Image.new("RGBA", (48, 40))
+    drawing.paste((*water.color, 255), (0, 0, 24, 40))
+    drawing.save(tmp_path / "drawing.png")
+    files = realistic._painted_over(str(photo_file), str(photo_file), [str(tmp_path / "drawing.png")], [])
+    ours, theirs = (Image.open(path).convert("RGB") for path in files)
+    assert ours.getpixel((10, 30)) == water.color
+    assert ours.getpixel((80, 30)) == theirs.getpixel((80, 30))
+    colors = {color for _, color in theirs.getcolors(10000)}
+    assert colors <= {group.color for group in GROUPS}
+    with pytest.raises(StylehubError, match="Nothing is painted"):
+        realistic._painted_over(str(photo_file), str(photo_file), [], [])
+    with pytest.raises(StylehubError, match="both pictures"):
+        realistic._painted_over(str(photo_file), None, [], [])
 
 
 def test_previews_come_before_the_picture(
@@ -875,7 +918,7 @@ def test_the_space_card_says_what_is_true() -> None:
     repositories = {e.model.weights.repo_id for e in list_models() if e.model.weights and e.model.weights.revision}
     assert set(front.get("models", [])) == repositories
     requirements = (ROOT / "space" / "requirements.txt").read_text().splitlines()
-    assert [line for line in requirements if not line.startswith("#")] == project["dependencies"]
+    assert [line for line in requirements if not line.startswith("#")] == [*project["dependencies"], *project["optional-dependencies"]["photo"]]
 
 
 @pytest.mark.slow

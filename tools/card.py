@@ -25,8 +25,8 @@ from hub.registry import PACKAGE_ROOT, Entry
 from hub.spatial import SpatialParameters
 
 PLACE = {field.option for field in declared(SpatialParameters)}
-QUOTED_IN_CARDS = ("optimisation", "arbitrary", "depth")
-DOCUMENTS = ("docs/where.md", "methods/parts/weights/depth/README.md")
+QUOTED_IN_CARDS = ("optimisation", "arbitrary", "depth", "segmentation", "photo")
+DOCUMENTS = ("docs/where.md", "methods/parts/weights/depth/README.md", "methods/parts/weights/segmentation/README.md")
 QUOTED = ("peer", "megapixels", "papers", "batch")  # the speed tables that the README quotes
 
 
