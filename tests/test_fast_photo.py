@@ -207,6 +207,13 @@ def test_a_style_of_one_colour_tints(method: FastPhoto, photo: Image.Image, valu
     assert torch.linalg.eigvalsh(matrix).max() <= 3
 
 
+def test_the_trained_network_leaves_a_photo_under_a_tint(photo: Image.Image) -> None:
+    result = hub.load("fast-photo", device="cpu")(photo, style=Image.new("RGB", (40, 40), (200, 30, 30)), local=0.0)
+    before, after = (np.asarray(picture.convert("L"), np.float32) for picture in (photo, result))
+    assert after.std() > 0.2 * before.std()
+    assert np.corrcoef(before.flatten(), after.flatten())[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("size", [(1, 1), (40, 3), (8, 900)])
 def test_any_size_and_grey_pictures(method: FastPhoto, photo: Image.Image, size: tuple[int, int]) -> None:
     grey = photo.convert("L")

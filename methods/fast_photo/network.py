@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.fast_photo.transport import (
+    LEAST_SPREAD,
     QUANTILES,
     Moments,
     curves_between,
@@ -157,12 +158,16 @@ class FastPhotoNetwork(nn.Module):
         shift = trust[:, 1:2] * (style.mean - own.mean)
         offset = own.mean + shift - torch.einsum("nij,nj->ni", matrix, own.mean)
         moved = linear(matrix, offset, content)
-        curves = curves_between(quantiles(moved.detach())[:, :3], style.quantiles[:, :3]) * trust[:, 2:, None]
+        # A style of one colour has no ranks and no places to follow: the less lightness varies, the less they count.
+        spread = ((style.covariance.sum((1, 2)) / 3).clamp_min(0).sqrt() / LEAST_SPREAD).clamp(max=1)[:, None]
+        curves = curves_between(quantiles(moved.detach())[:, :3], style.quantiles[:, :3])
+        curves = curves * (trust[:, 2:] * spread)[:, :, None]
         moved = moved + through_curves(curves, moved)
 
         # What no distribution tells: which place of the style is like which place of the photo.
         places = at_places(moved)
         match = self.match(own.keys, places, style)
+        match = match._replace(certainty=match.certainty * spread)
         correction = fitted(places, match, self.caution[0].float().exp())
         moved = linear(correction[:, :, :3], correction[:, :, 3], moved).clamp(0, 1)
         table = table_of(at_places(moved), match, self.caution[1].float().exp())
