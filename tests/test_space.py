@@ -918,7 +918,10 @@ def test_the_space_card_says_what_is_true() -> None:
     repositories = {e.model.weights.repo_id for e in list_models() if e.model.weights and e.model.weights.revision}
     assert set(front.get("models", [])) == repositories
     requirements = (ROOT / "space" / "requirements.txt").read_text().splitlines()
-    assert [line for line in requirements if not line.startswith("#")] == [*project["dependencies"], *project["optional-dependencies"]["photo"]]
+    assert [line for line in requirements if not line.startswith("#")] == [
+        *project["dependencies"],
+        *project["optional-dependencies"]["photo"],
+    ]
 
 
 @pytest.mark.slow

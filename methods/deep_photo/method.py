@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hub.images import at_short_side, read_image, resized, to_tensor
 from hub.parameters import Shares, advanced
+from hub.pictures import Pictures
 from hub.progress import ProgressCallback
 from methods.parts.affine import affine_maps, apply_maps
 from methods.parts.coordinates import color_covariance
@@ -39,6 +40,7 @@ STYLE_LAYERS = {"conv1_1": 0.2, "conv2_1": 0.2, "conv3_1": 0.2, "conv4_1": 0.2, 
 class DeepPhotoParameters(OptimisationParameters):
     """What the optimisation takes."""
 
+    style: Pictures = Field(title="Style photo", description="A photo whose colours to take, or several with shares.")
     size: int | None = Field(
         512,
         ge=32,
