@@ -130,6 +130,14 @@ def test_a_table_that_exists_is_kept(method: FastPhoto, photo: Image.Image, styl
     assert sorted(p.name for p in tmp_path.iterdir()) == ["look.cube", "many.cube", "many2.cube"]
 
 
+def test_the_tables_of_several_photos_are_numbered(
+    method: FastPhoto, photo: Image.Image, style: Image.Image, tmp_path: Path
+) -> None:
+    for one in (photo, photo.rotate(180)):
+        method(one, style=style, lut=tmp_path / "look.cube")
+    assert {path.name for path in tmp_path.iterdir()} == {"look.cube", "look2.cube"}
+
+
 def test_a_table_is_a_style(method: FastPhoto, photo: Image.Image, style: Image.Image, tmp_path: Path) -> None:
     swapped = identity_lut(17)[[2, 0, 1]]
     write_cube(tmp_path / "swap.cube", swapped, "")

@@ -107,7 +107,7 @@ def test_every_model_and_task_has_its_endpoint(page: tuple[Any, str]) -> None:
             more = {f"style{n}{part}" for n in ("", "_2", "_3") for part in ("", "_name", "_share")} | {"other_name"}
             names = {p["parameter_name"] for p in parameters}
             assert wanted <= names <= wanted | more
-            assert ("style_2" in names) == (task in ("arbitrary", "depth"))
+            assert ("style_2" in names) == (task in ("arbitrary", "depth", "photo"))
 
 
 def test_the_api_is_the_one_that_was_promised(page: tuple[Any, str]) -> None:

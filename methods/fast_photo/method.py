@@ -50,7 +50,8 @@ class FastPhotoParameters(Parameters):
         None,
         exclude=True,
         title="Colour table",
-        description="A new .cube file to write the global map into, for any editor, at the chosen strength.",
+        description="A new .cube file to write the global map into, for any editor, at the chosen strength; of several photos "
+        "the files are numbered.",
     )
 
 
@@ -75,9 +76,10 @@ class FastPhoto(Method):
         self.network = FastPhotoNetwork(**checked.model_dump())
         load_strict(self.network, tensors, self.entry.name)
         self.place(self.network)
+        self._written: set[Path] = set()  # tables asked for before: those of further photos are numbered
 
     def resolve(self, parameters: FastPhotoParameters) -> FastPhotoParameters:
-        if parameters.lut:
+        if parameters.lut and parameters.lut not in self._written:
             check_new_cube(parameters.lut, "--lut")
         return parameters
 
@@ -109,7 +111,8 @@ class FastPhoto(Method):
             if parameters.lut:
                 plain = identity_lut(size).to(colours)
                 strong = torch.lerp(plain, colours[0], parameters.strength)
-                write_cube(free_name(parameters.lut) if number else parameters.lut, strong, self.entry.model.title)
+                write_cube(free_name(parameters.lut), strong, self.entry.model.title)
+                self._written.add(parameters.lut)
             grid = None if grid is None or not parameters.local else grid * (parameters.local * share)
 
             def advance(rows: int, before: int = number) -> None:
