@@ -95,7 +95,7 @@ def slots(entry: Entry, field: Declared, first: gr.Image) -> Slots:
     listed(first, one, f"{field.title} by name")
     if not more:
         return made
-    with gr.Accordion("Several paintings", open=False):
+    with gr.Accordion("Several at once", open=False):
         shared(one, "Share of the first")
         for number, key in enumerate(more, 2):
             with gr.Row():

@@ -50,20 +50,19 @@ def _masks(panel: Panel) -> None:
     with panel.below, gr.Accordion("See and paint the masks", open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
         boards = []
-        with gr.Row():
-            for title in ("Photo", "Style photo"):
-                board = gr.ImageEditor(
-                    type="filepath",
-                    sources=[],
-                    brush=gr.Brush(default_size=24, colors=[_hex(g.color) for g in GROUPS], color_mode="fixed"),
-                    layers=False,
-                    transforms=[],
-                    buttons=[],
-                    height=300,
-                    label=title,
-                )
-                board.preprocess = drawn_files  # type: ignore[method-assign, assignment]  # as for the mask of a place
-                boards.append(board)
+        for title in ("Photo", "Style photo"):
+            board = gr.ImageEditor(
+                type="filepath",
+                sources=[],
+                brush=gr.Brush(default_size=24, colors=[_hex(g.color) for g in GROUPS], color_mode="fixed"),
+                layers=False,
+                transforms=[],
+                buttons=[],
+                height=300,
+                label=title,
+            )
+            board.preprocess = drawn_files  # type: ignore[method-assign, assignment]  # as for the mask of a place
+            boards.append(board)
         use = gr.Button("Use these masks", size="sm")
     for picture, board in zip(pictures, boards, strict=True):
         picture.change(
