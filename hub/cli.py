@@ -482,6 +482,8 @@ def scene(
     from methods.parts.segmentation.masks import scene as find
 
     target = output or photo.with_name(f"{photo.stem}-scene.png")
+    if target.suffix.lower() != ".png":
+        raise ParameterError(f"A mask is a PNG, which keeps its colours; call it {target.with_suffix('.png')}.")
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
     mask = find(read_image(photo).rgb)
@@ -529,6 +531,11 @@ def evaluate(
         from hub.loading import load
 
         others = [load(name, device=method.device) for name in beside or ()]
+        for one in (method, *others):
+            if "style-images" not in one.entry.method.inputs:
+                raise ParameterError(
+                    f"{one.entry.name} takes no photo as a style; --photo is for models such as deep-photo."
+                )
         _evaluate_photos([method, *others], photos, vgg, size, limit, output, as_json)
         return
     if paintings is None:

@@ -15,6 +15,7 @@ import hub
 from hub.cli import app
 from hub.errors import Cancelled, StylehubError
 from hub.method import Method
+from hub.parameters import declared
 from hub.photo_evaluation import classic_transfers, evaluate_photos, histogram_distance, photo_pairs
 from hub.progress import Progress
 from methods.parts.affine import affine_maps, apply_maps
@@ -287,3 +288,12 @@ def test_eval_of_photos_on_the_command_line(material: Path, tmp_path: Path, monk
     assert "leave --paintings" in str(both.exception)
     neither = CliRunner().invoke(app, ["eval", "deep-photo", *arguments])
     assert "--paintings FOLDER; or --photo" in str(neither.exception)
+    learnt = CliRunner().invoke(app, ["eval", "cin-25styles", *arguments, "--photo"])
+    assert "takes no photo as a style" in str(learnt.exception)
+
+
+def test_no_parsing_is_a_choice_like_the_others(deep_photo: Method, photo: Image.Image, dusk: Image.Image) -> None:
+    field = next(f for f in declared(deep_photo.Parameters) if f.name == "parser")
+    assert field.choices == ("bundled", "segformer", "none")
+    result = deep_photo(photo, style=dusk, parser="none", size=64, iterations=2)
+    assert result.info["stylehub"]["regions"] == ["everything"]

@@ -157,6 +157,8 @@ def test_one_mask_alone_is_in_the_colours_of_the_groups(valley: Image.Image, cap
     assert only.name == "Vehicles"
     assert only.style is None
     assert "no vehicles" in caplog.text
+    regions(pixels, pixels, ColorMask(Image.new("RGB", (90, 60), (0, 255, 255)), "mine.png"))
+    assert "mine.png is not in the colours of `stylehub scene`" in caplog.text
     with pytest.raises(ParameterError, match="leave --parser out"):
         regions(pixels, pixels, ColorMask(mask), parser="none")
 
@@ -191,6 +193,8 @@ def test_the_scene_of_a_photo_on_the_command_line(valley: Image.Image, tmp_path:
     assert str(target) in run.output
     assert "sky" in run.output
     assert Image.open(target).size == valley.size
+    lossy = CliRunner().invoke(app, ["scene", str(tmp_path / "photo.png"), "-o", str(tmp_path / "mask.jpg")])
+    assert "call it" in str(lossy.exception)
     again = CliRunner().invoke(app, ["scene", str(tmp_path / "photo.png")])
     assert again.exit_code == 1
     assert "exists" in str(again.exception)

@@ -8,7 +8,7 @@ total variation is an addition that several reproductions share.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from PIL import Image
@@ -24,8 +24,7 @@ from methods.parts.coordinates import color_covariance
 from methods.parts.losses import Places, masked_grams, pyramid, relative_error, total_variation
 from methods.parts.matting import affine_cost, matting_laplacian
 from methods.parts.optimisation import Optimisation, OptimisationParameters, Optimiser, Stages
-from methods.parts.segmentation.masks import ColorMask, Region, regions
-from methods.parts.segmentation.parse import Parser
+from methods.parts.segmentation.masks import ColorMask, Parsing, Region, regions
 from methods.parts.vgg import VGG
 
 logger = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ class DeepPhotoParameters(OptimisationParameters):
     style_layers: Shares = advanced(
         STYLE_LAYERS, title="Style layers", description="Layers that see the style photo, with weights."
     )
-    parser: Parser | Literal["none"] = Field(
+    parser: Parsing = Field(
         "bundled",
         title="Scene parsing",
         description="What finds sky, trees, water ... in both photos: the bundled network, SegFormer, downloaded when "

@@ -50,8 +50,8 @@ class FastPhotoParameters(Parameters):
         None,
         exclude=True,
         title="Colour table",
-        description="A new .cube file to write the global map into, for any editor, at the chosen strength; of several photos "
-        "the files are numbered.",
+        description="A new .cube file for the global map at the chosen strength, for any editor; it knows no places, no second "
+        "style and no kept colours. Of several photos the files are numbered.",
     )
 
 

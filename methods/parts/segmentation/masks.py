@@ -26,6 +26,8 @@ SMALLEST = 0.01  # share of a picture below which a group of things does not cou
 RARE = 0.002  # share of a mask below which a colour is an edge between two others
 ALIKE = 60  # distance of two colours, in levels, up to which they may mean the same
 
+Parsing = Literal["bundled", "segformer", "none"]  # what finds the groups, or nothing
+
 logger = logging.getLogger(__name__)
 
 
@@ -66,7 +68,7 @@ def regions(
     style: Tensor,
     photo_mask: ColorMask | None = None,
     style_mask: ColorMask | None = None,
-    parser: Parser | Literal["none"] = "bundled",
+    parser: Parsing = "bundled",
     fetching: Mapping[str, Any] | None = None,
 ) -> list[Region]:
     """The regions of ``photo`` ``(1, 3, H, W)``, which sum to 1 everywhere, with their counterparts in ``style``.
@@ -101,14 +103,20 @@ def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
         for name, (mask, counterpart) in there.items()
     ]
     if missing := [region.name for region in found if region.style is None]:
-        logger.warning("The style photo has no %s; there its style as a whole applies.", ", ".join(missing).lower())
+        logger.warning("The style photo has no %s; there its style as a whole applies.", "; ".join(missing).lower())
     return found
 
 
 def _of_groups(pixels: Tensor, mask: ColorMask) -> Tensor:
     """``(1, 10, H, W)`` of a mask in the groups' colours, every pixel the nearest."""
-    palette = np.array([group.color for group in GROUPS])
-    return _soft(_nearest(mask.colors(), palette), len(palette), pixels)
+    palette, colors = np.array([group.color for group in GROUPS]), mask.colors()
+    labels = _nearest(colors, palette)
+    if np.median(np.linalg.norm(colors - palette[labels], axis=-1)) > ALIKE / 2:
+        logger.warning(
+            "%s is not in the colours of `stylehub scene`, which a mask alone is read in; each place counts as the nearest.",
+            mask.name,
+        )
+    return _soft(labels, len(palette), pixels)
 
 
 def _by_color(
