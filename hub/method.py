@@ -237,9 +237,11 @@ class Method(ABC):
             if isinstance(strength, float) and strength == 0:
                 return content
             where = spatial.strength_map(values, content, self.fetching)
-            working = [images.resized(content, _working_size(height, width, values.size))]
-            blends = isinstance(strength, Tensor) or strength < 1
             enlarges = type(self).enlarged is not Method.enlarged
+            # For such a method the working size is a limit: more pixels than the photo has would tell it nothing.
+            size = min(values.size, height, width) if enlarges and values.size else values.size
+            working = [images.resized(content, _working_size(height, width, size))]
+            blends = isinstance(strength, Tensor) or strength < 1
             if not (blends or values.keep_color or enlarges):
                 # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
                 content = content.new_empty(0)

@@ -45,7 +45,8 @@ class DeepPhotoParameters(OptimisationParameters):
         ge=32,
         le=4096,
         title="Working size",
-        description="Short side in pixels at which the colours are found; the photo gets them at its own size.",
+        description="Short side in pixels at which the colours are found, at most the photo's own; the photo gets them at its "
+        "own size.",
     )
     iterations: int = Field(100, ge=1, le=20000, title="Iterations", description="Steps of each of the two stages.")
     style_weight: float = Field(
