@@ -7,7 +7,7 @@ the commands, so that ``stylehub list`` answers at once.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import wraps
@@ -568,27 +568,14 @@ def evaluate(
         "average": average(scores).measured(),
         "styles": {name: s.measured() for name, s in scores.items()},
     }
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(output, (json.dumps(result, indent=2) + "\n").encode())
-    if as_json:
-        _print_json(result)
-        return
-    from rich.table import Table
-
-    headings = ["style", "content", "edges", "untouched", *(["gap"] if gap else [])]
-    table = Table(_whole("style name"), *headings, box=None, pad_edge=False)
-    for name, s in [*scores.items(), ("average", average(scores))]:
-        table.add_row(name, *(f"{v:.3f}" for v in s.measured().values()))
-    _console().print(table)
+    rows = {name: s.measured() for name, s in [*scores.items(), ("average", average(scores))]}
+    _report_scores("style name", rows, result, output, as_json)
 
 
 def _evaluate_photos(
     methods: "list[Method]", photos: str, vgg: Path, size: int, limit: int | None, output: Path | None, as_json: bool
 ) -> None:
     """The table of ``eval --photo``: every method, the classic ways to move colours, and the photo as it is."""
-    from rich.table import Table
-
     from hub.evaluation import read_photos
     from hub.photo_evaluation import PAIRS, by_method, classic_transfers, evaluate_photos, photo_pairs
     from methods.parts.vgg import read_vgg
@@ -613,15 +600,28 @@ def _evaluate_photos(
         "pairs": pairs,
         "scores": rows,
     }
+    _report_scores("method", rows, result, output, as_json)
+
+
+def _report_scores(
+    first: str,
+    rows: "Mapping[str, Mapping[str, float]]",
+    result: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """``result`` into ``output`` and, as JSON, to the screen; or ``rows`` there as a table, whose first column is ``first``."""
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_whole(output, (json.dumps(result, indent=2) + "\n").encode())
     if as_json:
         _print_json(result)
         return
-    table = Table(_whole("method"), *next(iter(rows.values())), box=None, pad_edge=False)
-    for name, found in rows.items():
-        table.add_row(name, *(f"{v:.3f}" for v in found.values()))
+    from rich.table import Table
+
+    table = Table(_whole(first), *next(iter(rows.values())), box=None, pad_edge=False)
+    for name, scores in rows.items():
+        table.add_row(name, *(f"{value:.3f}" for value in scores.values()))
     _console().print(table)
 
 
@@ -659,7 +659,7 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
     print(command(recipe))
     print(python_line(recipe))
     by = f"weights sha256 {recipe['weights']}" if recipe.get("weights") else "no weights of its own"
-    network = recipe.get("perceptual_network")
+    network = recipe.get("remarks", {}).get("perceptual_network")
     if recipe.get("stopped"):
         print("# stopped before its end: the command goes further")
     print(f"{by}{f', optimised by {network}' if network else ''}, stylehub {recipe.get('stylehub')}")
@@ -727,7 +727,9 @@ def _stylize(
                 stopped = free_name(target.with_name(f"{target.stem}-stopped.png"))
                 values = method.checked(parameters)
                 reached = latest[0] if photo is None else latest[0].resize(read_image(photo).rgb.size)
-                reached.info["stylehub"] = method.describe(values, photo, strength_map) | {"stopped": True}
+                reached.info["stylehub"] = (
+                    method.describe(values, photo, strength_map) | method.remarked() | {"stopped": True}
+                )
                 save(reached, stopped)
                 print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
                 raise typer.Exit(130) from None

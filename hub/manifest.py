@@ -109,16 +109,16 @@ class Manifest:
 
 def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two pictures were made in one way, by whatever version."""
-    return _without_version(one) == _without_version(other)
+    return _instructions(one) == _instructions(other)
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
     """The sha256 of a recipe; equal for recipes that are the same by ``same_recipe``."""
-    return hashlib.sha256(json.dumps(_without_version(recipe), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_instructions(recipe), sort_keys=True).encode()).hexdigest()
 
 
-def _without_version(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in recipe.items() if name != "stylehub"}
+def _instructions(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in recipe.items() if name not in ("stylehub", "remarks")}
 
 
 def _state(path: Path) -> list[int] | None:

@@ -43,6 +43,7 @@ class Method(ABC):
     """
 
     Parameters: ClassVar[type[Parameters]] = Parameters
+    enlarges: ClassVar[bool] = False  # whether `enlarged` looks at the photo's pixels, not at its size alone
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Method(ABC):
             str, Any
         ] = {}  # how `hub.load` was told to use the hub: offline, cache_dir, endpoint, token
         self.added: dict[str, str] = {}  # styles learnt later: their names and the sha256 of their files
+        self.remarks: dict[str, Any] = {}  # what the method found out about the last picture, for its record
 
     @abstractmethod
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -115,8 +117,8 @@ class Method(ABC):
     def enlarged(self, result: Tensor, content: Tensor, parameters: Any) -> Tensor:
         """``result`` of the working size at the size of ``content``, the photo: ``(N, 3, H, W)``.
 
-        Here it is merely resized, which needs the photo's size alone; methods that can give it the photo's detail
-        override it.
+        Here it is merely resized; methods that can give it the photo's detail override it and set ``enlarges``: without
+        that ``content`` may have the photo's shape alone, no pixels.
         """
         return images.resized(result, (content.shape[2], content.shape[3]))
 
@@ -167,7 +169,7 @@ class Method(ABC):
         if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
             alpha = images.to_image(self.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
         image = images.to_image(result, alpha)
-        image.info["stylehub"] = self.describe(values, content, strength_map)
+        image.info["stylehub"] = self.describe(values, content, strength_map) | self.remarked()
         return image
 
     def checked(self, parameters: Mapping[str, Any]) -> Any:
@@ -221,6 +223,10 @@ class Method(ABC):
             recipe["added_styles"] = added
         return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
 
+    def remarked(self) -> dict[str, Any]:
+        """``remarks`` as a part of the last picture's record; they are no part of how to make it again."""
+        return {"remarks": self.remarks} if self.remarks else {}
+
     def _other(self, values: Any) -> Any | None:
         """The parameters of the style that meets the first one, if there is one."""
         if (other := getattr(values, "other", None)) is None:
@@ -230,6 +236,7 @@ class Method(ABC):
     def _run(
         self, content: Tensor, values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback
     ) -> Tensor:
+        self.remarks = {}
         with torch.inference_mode():
             content = self.prepare(content, values)
             height, width = content.shape[-2:]
@@ -237,22 +244,21 @@ class Method(ABC):
             if isinstance(strength, float) and strength == 0:
                 return content
             where = spatial.strength_map(values, content, self.fetching)
-            enlarges = type(self).enlarged is not Method.enlarged
-            # For such a method the working size is a limit: more pixels than the photo has would tell it nothing.
-            size = min(values.size, height, width) if enlarges and values.size else values.size
+            # For one that enlarges the working size is a limit: more pixels than the photo has would tell it nothing.
+            size = min(values.size, height, width) if self.enlarges and values.size else values.size
             working = [images.resized(content, _working_size(height, width, size))]
             blends = isinstance(strength, Tensor) or strength < 1
-            if not (blends or values.keep_color or enlarges):
+            if not (blends or values.keep_color or self.enlarges):
                 # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
-                content = content.new_empty(0)
-            if where is None or enlarges:
+                content = content.new_empty(1).expand(content.shape)
+            if where is None or self.enlarges:
                 result = self.stylize(working.pop(), values, report)
             else:
                 where = images.resized(where, (working[0].shape[2], working[0].shape[3]))
                 result = self.stylize_where(working.pop(), where, values, self._other(values), report)
             if result.shape[-2:] != (height, width):
-                result = self.enlarged(result, content, values) if enlarges else images.resized(result, (height, width))
-            if where is not None and enlarges:
+                result = self.enlarged(result, content, values)
+            if where is not None and self.enlarges:
                 result = torch.lerp(content, result, where)  # at the photo's size, where a mask's edge is sharp
             result = result.clamp_(0, 1)
             if values.keep_color:

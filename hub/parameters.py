@@ -5,6 +5,7 @@ defaults and descriptions.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -21,6 +22,15 @@ Model = TypeVar("Model", bound=BaseModel)
 def advanced(default: Any, **constraints: Any) -> Any:
     """A ``Field`` that few change: the app keeps it out of sight until asked for more."""
     return Field(default, json_schema_extra={"advanced": True}, **constraints)
+
+
+def inherited(model: type[BaseModel], name: str, default: Any, **texts: str) -> Any:
+    """The field ``name`` of ``model`` for a subclass that begins with another ``default``, or says it in other ``texts``."""
+    field = copy(model.model_fields[name])
+    field.default = default
+    for attribute, text in texts.items():
+        setattr(field, attribute, text)
+    return field
 
 
 class Parameters(SpatialParameters):

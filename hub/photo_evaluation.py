@@ -55,7 +55,7 @@ def evaluate_photos(
         photo, style = (at_short_side(picture, size) for picture in pair)
         before, wanted = (to_tensor(picture).to(device) for picture in (photo, style))
         regions = paired(parse(before), parse(wanted))
-        features = vgg(wanted, STYLE_LAYERS)
+        features, edges = vgg(wanted, STYLE_LAYERS), edge_map(before)
         ours = [pyramid(region.photo, vgg, STYLE_LAYERS) for region in regions]
         theirs = [
             pyramid(torch.ones_like(wanted[:, :1]) if region.style is None else region.style, vgg, STYLE_LAYERS)
@@ -74,7 +74,7 @@ def evaluate_photos(
                     by_region += float(there.share * relative_error(gram, part)[0]) / len(STYLE_LAYERS)
             rows[name].append(
                 [
-                    structural_similarity(edge_map(result), edge_map(before)).item(),
+                    structural_similarity(edge_map(result), edges).item(),
                     distance.item(),
                     by_region,
                     histogram_distance(result, wanted),

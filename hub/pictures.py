@@ -1,6 +1,7 @@
 """Pictures as a parameter: one painting, or several with their shares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,10 +9,21 @@ from PIL import Image
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from hub.errors import ImageError
 from hub.images import Photo, read_image
 
 if TYPE_CHECKING:
     from hub.images import Source
+
+
+@contextmanager
+def named(picture: Any) -> Iterator[None]:
+    """Errors about ``picture``, one of several, begin with its name if it has one."""
+    try:
+        yield
+    except ImageError as error:
+        name = Path(picture).name if isinstance(picture, str | Path) else ""
+        raise (ImageError(f"{name}: {error}") if name and name not in str(error) else error) from None
 
 
 class Pictures:
@@ -61,7 +73,12 @@ class Pictures:
 
     def read(self) -> list[tuple[Image.Image, float]]:
         """The pictures as RGB with their shares, those of share 0 left out. Raises ``ImageError``."""
-        return [(read_image(p).rgb, share) for p, share in zip(self.pictures, self.shares, strict=True) if share]
+        found = []
+        for picture, share in zip(self.pictures, self.shares, strict=True):
+            if share:
+                with named(picture):
+                    found.append((read_image(picture).rgb, share))
+        return found
 
     def record(self) -> str | dict[str, float]:
         """The names as plain data, which ``of`` reads back when the files lie in the current folder."""

@@ -91,22 +91,17 @@ def _place(default: Any, **constraints: Any) -> Any:
 Where = Literal["everywhere", "far", "near", "layer", "across", "mask"]
 
 
-def place_field(default: Where) -> Any:
-    """The field ``where`` of a method that begins with another place than everywhere."""
-    return _place(
-        default,
-        title="Where",
-        description="Where the style applies: everywhere, to what is far, near or at one depth, in a gradient across the "
-        "picture, or in the white of a mask.",
-    )
-
-
 class SpatialParameters(BaseModel):
     """The controls of a place, which every method has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    where: Where = place_field("everywhere")
+    where: Where = _place(
+        "everywhere",
+        title="Where",
+        description="Where the style applies: everywhere, to what is far, near or at one depth, in a gradient across the "
+        "picture, or in the white of a mask.",
+    )
     contrast: float = _place(
         1.0, ge=0, le=20, title="Contrast", description="How abruptly strength changes; 20 is a hard edge."
     )

@@ -11,13 +11,11 @@ from PIL import Image, ImageChops
 from hub.errors import ImageError
 from hub.images import read_image
 from hub.registry import Entry
+from space.board import backdrop, build_board, read_for_board
 from space.errors import one_sentence
 from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
-from space.photo import read_small, upload_of
 from space.result import saved
 from space.studio import Studio
-
-BRUSH_SIDE = 480  # long side in pixels of what is drawn on
 
 
 def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
@@ -51,17 +49,7 @@ def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
     chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
 
     with panel.below, gr.Accordion("Paint a mask", open=False):
-        board = gr.ImageEditor(
-            type="filepath",
-            sources=[],
-            brush=gr.Brush(default_size=24, colors=["#ff3b30"], color_mode="fixed"),
-            layers=False,
-            transforms=[],
-            buttons=[],
-            height=380,
-            label="The style will apply where you paint",
-        )
-        board.preprocess = drawn_files  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
+        board = build_board("The style will apply where you paint", ["#ff3b30"], 380)
         use = gr.Button("Use this mask", size="sm")
     photo.change(
         one_sentence(_board), inputs=[photo], outputs=[board], show_progress="hidden", api_visibility="private"
@@ -91,18 +79,7 @@ def _layer(path: str | None, place: gr.SelectData) -> Any:
 
 def _board(path: str | None) -> Any:
     """The photo, small, to draw on."""
-    if path is None:
-        return None
-    small = read_small(path)[0].convert("RGB")
-    small.thumbnail((BRUSH_SIDE, BRUSH_SIDE))
-    file = saved(small, "board.png")
-    return {"background": file, "layers": [], "composite": file}
-
-
-def drawn_files(payload: Any) -> list[str]:
-    """The files of what was drawn; nothing else of this machine, whatever a caller of the API names."""
-    layers = payload.layers if payload is not None else []
-    return [path for layer in layers if (path := upload_of("drawing", layer)) is not None]
+    return None if path is None else backdrop(read_for_board(path))
 
 
 def _mask(layers: list[str]) -> tuple[str, str]:

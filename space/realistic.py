@@ -13,10 +13,9 @@ from hub.parameters import declared
 from hub.registry import Entry
 from methods.parts.segmentation.groups import GROUPS
 from methods.parts.segmentation.masks import scene
-from space.depth import BRUSH_SIDE, drawn_files
+from space.board import backdrop, build_board, read_for_board
 from space.errors import one_sentence
 from space.panel import ACCELERATOR, Panel, build_panel, finish
-from space.photo import read_small
 from space.result import saved
 from space.studio import Studio
 
@@ -49,20 +48,8 @@ def _masks(panel: Panel) -> None:
     pictures = [panel.inputs[name] for name in ("photo", "style")]
     with panel.below, gr.Accordion("See and paint the masks", open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
-        boards = []
-        for title in ("Photo", "Style photo"):
-            board = gr.ImageEditor(
-                type="filepath",
-                sources=[],
-                brush=gr.Brush(default_size=24, colors=[_hex(g.color) for g in GROUPS], color_mode="fixed"),
-                layers=False,
-                transforms=[],
-                buttons=[],
-                height=300,
-                label=title,
-            )
-            board.preprocess = drawn_files  # type: ignore[method-assign, assignment]  # as for the mask of a place
-            boards.append(board)
+        colors = [_hex(group.color) for group in GROUPS]
+        boards = [build_board(title, colors, 300) for title in ("Photo", "Style photo")]
         use = gr.Button("Use these masks", size="sm")
     for picture, board in zip(pictures, boards, strict=True):
         picture.change(
@@ -86,19 +73,12 @@ def _masks(panel: Panel) -> None:
         picture.change(lambda: None, outputs=[panel.inputs[name]], queue=False, api_visibility="private")
 
 
-def _small(path: str) -> Image.Image:
-    small = read_small(path)[0].convert("RGB")
-    small.thumbnail((BRUSH_SIDE, BRUSH_SIDE))
-    return small
-
-
 def _overlaid(path: str | None) -> Any:
     """The picture under the colours of what was found in it, to paint on."""
     if path is None:
         return None
-    small = _small(path)
-    file = saved(Image.blend(small, scene(small), 0.55), "board.png")
-    return {"background": file, "layers": [], "composite": file}
+    small = read_for_board(path)
+    return backdrop(Image.blend(small, scene(small), 0.55))
 
 
 def _painted_over(
@@ -111,7 +91,7 @@ def _painted_over(
         raise ImageError("Nothing is painted yet: draw on a picture in the colour of what is there.")
     masks = []
     for path, layers, name in ((photo, on_photo, "photo-mask.png"), (style, on_style, "style-mask.png")):
-        mask = scene(_small(path))
+        mask = scene(read_for_board(path))
         for layer in layers:
             strokes = read_image(Path(layer))
             if strokes.alpha is not None:

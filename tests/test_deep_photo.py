@@ -213,11 +213,11 @@ def test_what_the_style_lacks_is_said(
     one = Image.new("RGB", dusk.size, "red")
     result = deep_photo(photo, style=dusk, photo_mask=mask, style_mask=one, size=64, iterations=2)
     assert "no #00ff00" in caplog.text
-    assert result.info["stylehub"]["without_counterpart"] == ["#00ff00"]
-    assert result.info["stylehub"]["regions"] == ["#00ff00", "#ff0000"] or set(result.info["stylehub"]["regions"]) == {
-        "#00ff00",
-        "#ff0000",
-    }
+    remarks = result.info["stylehub"]["remarks"]
+    assert remarks["without_counterpart"] == ["#00ff00"]
+    assert set(remarks["regions"]) == {"#00ff00", "#ff0000"}
+    untouched = deep_photo(photo, style=dusk, size=64, iterations=2, strength=0)
+    assert "remarks" not in untouched.info["stylehub"], "of the picture before"
 
 
 def test_a_run_can_be_stopped_and_gone_on_from(
@@ -296,4 +296,4 @@ def test_no_parsing_is_a_choice_like_the_others(deep_photo: Method, photo: Image
     field = next(f for f in declared(deep_photo.Parameters) if f.name == "parser")
     assert field.choices == ("bundled", "segformer", "none")
     result = deep_photo(photo, style=dusk, parser="none", size=64, iterations=2)
-    assert result.info["stylehub"]["regions"] == ["everything"]
+    assert result.info["stylehub"]["remarks"]["regions"] == ["everything"]

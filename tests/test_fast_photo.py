@@ -9,13 +9,13 @@ import torch
 from PIL import Image, ImageFilter
 
 import hub
+from benchmarks.operators import differences
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.images import to_image, to_tensor
 from hub.progress import Progress
 from hub.training import train
 from hub.weights import write_safetensors
 from methods.fast_photo import rendering
-from methods.fast_photo.measuring import measure
 from methods.fast_photo.method import FastPhoto
 from methods.fast_photo.network import FastPhotoNetwork, affine, blended, sliced
 from methods.fast_photo.operators import HELD_OUT, TRAINED, draw
@@ -294,5 +294,5 @@ def test_the_trained_network_beats_reinhard(material: Path) -> None:
         result: torch.Tensor = method(content, style=to_image(style))
         return result
 
-    scores = measure({"ours": ours, "reinhard": reinhard}, Path(__file__).parent.parent / "examples", 8)
+    scores = differences({"ours": ours, "reinhard": reinhard}, Path(__file__).parent.parent / "examples", 8)
     assert scores["ours"] < 0.75 * scores["reinhard"]

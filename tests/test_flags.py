@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from hub.errors import ParameterError, StylehubError, UnknownName
 from hub.flags import parse, rows
 from hub.names import resolve
-from hub.parameters import validate
+from hub.parameters import inherited, validate
 
 
 class Model(BaseModel):
@@ -86,3 +86,15 @@ def test_the_end_of_a_name_is_enough(name: str) -> None:
 def test_an_ending_that_two_share_is_refused() -> None:
     with pytest.raises(UnknownName, match="klee-night or van-gogh-night"):
         resolve("night", ["klee-night", "van-gogh-night"], "style")
+
+
+class Later(Model):
+    strength: float = inherited(Model, "strength", 0.5, description="How much of it.")
+
+
+def test_an_inherited_field_keeps_what_is_not_said_again() -> None:
+    field = Later.model_fields["strength"]
+    assert (Later(style="a").strength, field.description, field.title) == (0.5, "How much of it.", None)
+    assert (Model(style="a").strength, Model.model_fields["strength"].description) == (1.0, "How much.")
+    with pytest.raises(ParameterError, match="less than or equal to 1"):
+        validate(Later, {"style": "a", "strength": 2})

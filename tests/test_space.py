@@ -40,7 +40,7 @@ from hub.parameters import Declared, Parameters, Shares, declared, validate  # n
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
 from methods.parts.segmentation.groups import GROUPS  # noqa: E402
-from space import app, depth, paintings, preset, previews, realistic, studio  # noqa: E402
+from space import app, board, depth, paintings, preset, previews, realistic, studio  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
 from space.photo import read  # noqa: E402
@@ -256,7 +256,7 @@ def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
             depth._mask(layers)
     for path in OUTSIDE:
         with pytest.raises(gr.Error, match="not uploaded here"):
-            depth.drawn_files(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
+            board._strokes(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
 
 
 def test_a_photo_in_the_look_of_another(client: Client, photo_at: Any, painting_at: Any, tmp_path: Path) -> None:
@@ -281,9 +281,9 @@ def test_a_look_as_a_colour_table(client: Client, photo_at: Any, painting_at: An
 
 
 def test_masks_that_are_painted_over(photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realistic, "read_small", lambda path: (Image.open(path), None))
-    board = realistic._overlaid(str(photo_file))
-    assert board["layers"] == []
+    monkeypatch.setattr(board, "read_small", lambda path: (Image.open(path), None))
+    shown = realistic._overlaid(str(photo_file))
+    assert shown["layers"] == []
     assert realistic._overlaid(None) is None
     water = next(group for group in GROUPS if group.name == "water")
     drawing = Image.new("RGBA", (48, 40))

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from hub.errors import ImageError, UnknownName
+from hub.errors import UnknownName
 from hub.images import read_image
 from hub.method import Method, Style
 from hub.names import resolve
 from hub.parameters import Parameters
-from hub.pictures import Pictures
+from hub.pictures import Pictures, named
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
@@ -106,11 +106,8 @@ class AdaIN(Method):
             return self.presets[painting]
         if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
             return read_vector(Path(painting), self.encoder)
-        try:
+        with named(painting):
             return vector_of(read_image(painting).rgb, self.network, self.encoder)
-        except ImageError as error:
-            name = Path(painting).name if isinstance(painting, str | Path) else ""
-            raise (ImageError(f"{name}: {error}") if name and name not in str(error) else error) from None
 
     def blend(self, paintings: Pictures) -> StyleVector:
         """The vector of several by their shares."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hub.images import to_image
+from hub.parameters import inherited
 from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe
@@ -46,22 +47,30 @@ class AdaINSettings(PerceptualSettings):
         None, description="Encoder: VGG-16 or VGG-19 as safetensors; the bundled vgg-slim when left out."
     )
     initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
-    muon_rate: float = Field(
+    muon_rate: float = inherited(
+        PerceptualSettings,
+        "muon_rate",
         0.005,
-        gt=0,
         description="Muon's peak learning rate; without normalisation in the decoder a larger one does not settle.",
     )
     reconstruction: float = Field(
         0.1, ge=0, le=1, description="Share of the steps that only reconstruct, at the start."
     )
-    style_weight: float = Field(4.0, ge=0, description="Weight of the balanced errors of moments and Gram matrices.")
+    style_weight: float = inherited(
+        PerceptualSettings,
+        "style_weight",
+        4.0,
+        description="Weight of the balanced errors of moments and Gram matrices.",
+    )
     colour_weight: float = Field(
         6.0, ge=0, description="Weight of the difference in colours: their first and second moments."
     )
     identity_weight: float = Field(
         4.0, ge=0, description="Weight of the difference to a picture that is its own style."
     )
-    content_weight: float = Field(1.0, ge=0, description="Weight of the relative error to the exchanged relu4_1.")
+    content_weight: float = inherited(
+        PerceptualSettings, "content_weight", 1.0, description="Weight of the relative error to the exchanged relu4_1."
+    )
 
 
 class Pairs(Dataset[dict[str, Tensor]]):

@@ -8,10 +8,10 @@ from typing import cast
 
 import torch
 from PIL import Image
-from pydantic import Field
 from torch import Tensor
 
 from hub.images import to_image
+from hub.parameters import inherited
 from methods.cin.method import Cin
 from methods.parts.losses import total_variation
 from methods.parts.normalisation import ConditionalInstanceNorm
@@ -22,15 +22,17 @@ from methods.parts.transformation import ImageTransformationNetwork
 class AddStyleSettings(PerceptualSettings):
     """Settings of ``stylehub add-style`` for the conditional network."""
 
-    steps: int = Field(200, ge=1, description="Optimiser steps.")
+    steps: int = inherited(PerceptualSettings, "steps", 200)
     # Alone a row comes as near to its painting as rows that learn together with the filters, at the same content.
-    style_weight: float = Field(2.0, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
-    learning_rate: float = Field(0.03, gt=0, description="Adam's peak learning rate; cosine decay to zero.")
-    warmup: int = Field(10, ge=0, description="Steps of linear warm-up.")
-    average: float = Field(0.95, ge=0, lt=1, description="Decay of the moving average of the row, which is what ships.")
-    workers: int = Field(0, ge=0, description="Loader processes.")
-    crops: list[int] = Field([128, 192], description="Sides of the photo crops, part by part.")
-    crop_starts: list[float] = Field([0.0, 0.6], description="Where each part begins, as a share of all steps.")
+    style_weight: float = inherited(PerceptualSettings, "style_weight", 2.0)
+    learning_rate: float = inherited(PerceptualSettings, "learning_rate", 0.03)
+    warmup: int = inherited(PerceptualSettings, "warmup", 10)
+    average: float = inherited(
+        PerceptualSettings, "average", 0.95, description="Decay of the moving average of the row, which is what ships."
+    )
+    workers: int = inherited(PerceptualSettings, "workers", 0)
+    crops: list[int] = inherited(PerceptualSettings, "crops", [128, 192])
+    crop_starts: list[float] = inherited(PerceptualSettings, "crop_starts", [0.0, 0.6])
 
 
 class AddStyleRecipe(PerceptualLearning):

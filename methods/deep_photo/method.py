@@ -8,15 +8,14 @@ total variation is an addition that several reproductions share.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, Field
+from pydantic import Field
 from torch import Tensor
 
 from hub.images import at_short_side, read_image, resized, to_tensor
-from hub.parameters import Shares, advanced
+from hub.parameters import Shares, inherited
 from hub.pictures import Pictures
 from hub.progress import ProgressCallback
 from methods.parts.affine import affine_maps, apply_maps
@@ -24,7 +23,7 @@ from methods.parts.coordinates import color_covariance
 from methods.parts.losses import Places, masked_grams, pyramid, relative_error, total_variation
 from methods.parts.matting import affine_cost, matting_laplacian
 from methods.parts.optimisation import Optimisation, OptimisationParameters, Optimiser, Stages
-from methods.parts.segmentation.masks import ColorMask, Parsing, Region, regions
+from methods.parts.segmentation.masks import ColorMask, Parsing, regions
 from methods.parts.vgg import VGG
 
 logger = logging.getLogger(__name__)
@@ -40,24 +39,26 @@ class DeepPhotoParameters(OptimisationParameters):
     """What the optimisation takes."""
 
     style: Pictures = Field(title="Style photo", description="A photo whose colours to take, or several with shares.")
-    size: int | None = Field(
+    size: int | None = inherited(
+        OptimisationParameters,
+        "size",
         512,
-        ge=32,
-        le=4096,
-        title="Working size",
         description="Short side in pixels at which the colours are found, at most the photo's own; the photo gets them at its "
         "own size.",
     )
-    iterations: int = Field(100, ge=1, le=20000, title="Iterations", description="Steps of each of the two stages.")
-    style_weight: float = Field(
-        100.0, ge=0, le=1e6, title="Style weight", description="Gamma: weight of the masked Gram matrices' errors."
+    iterations: int = inherited(
+        OptimisationParameters, "iterations", 100, description="Steps of each of the two stages."
     )
-    variation_weight: float = advanced(
-        1e-3, ge=0, le=1e6, title="Smoothness", description="Weight of the total variation."
+    content_weight: float = inherited(OptimisationParameters, "content_weight", 200.0)
+    style_weight: float = inherited(
+        OptimisationParameters,
+        "style_weight",
+        100.0,
+        description="Gamma: weight of the masked Gram matrices' relative errors.",
     )
-    content_weight: float = advanced(
-        200.0, ge=0, le=1e6, title="Content weight", description="Alpha: weight of the features' relative errors."
-    )
+    variation_weight: float = inherited(OptimisationParameters, "variation_weight", 1e-3)
+    content_layers: Shares = inherited(OptimisationParameters, "content_layers", CONTENT_LAYERS)
+    style_layers: Shares = inherited(OptimisationParameters, "style_layers", STYLE_LAYERS)
     affine_weight: float = Field(
         1e6,
         ge=0,
@@ -70,12 +71,6 @@ class DeepPhotoParameters(OptimisationParameters):
         title="Smooth local affine",
         description="End with the colour map that fits the result around every pixel: the photo's own detail, "
         "nothing else.",
-    )
-    content_layers: Shares = advanced(
-        CONTENT_LAYERS, title="Content layers", description="Layers that see the photo, with weights."
-    )
-    style_layers: Shares = advanced(
-        STYLE_LAYERS, title="Style layers", description="Layers that see the style photo, with weights."
     )
     parser: Parsing = Field(
         "bundled",
@@ -114,25 +109,7 @@ class DeepPhoto(Optimiser):
     """First the style, then the style with realism."""
 
     Parameters = DeepPhotoParameters
-
-    def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        super().setup(config, tensors)
-        self._found: dict[str, bool] = {}  # the regions of the last photo, and whether the style has them
-
-    def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
-        """With the regions that traded styles, and those that took the style photo's as a whole."""
-        missing = [name for name, there in self._found.items() if not there]
-        return super().describe(values, photo, strength_map) | {
-            "regions": list(self._found),
-            "without_counterpart": missing,
-        }
-
-    def regions(self, photo: Tensor, painting: Tensor, parameters: DeepPhotoParameters) -> list[Region]:
-        """Which parts of ``photo`` take their style from which of ``painting``, both ``(1, 3, H, W)``."""
-        masks = parameters.photo_mask, parameters.style_mask
-        found = regions(photo, painting, *masks, parameters.parser, self.fetching)
-        self._found = {region.name: region.style is not None for region in found}
-        return found
+    enlarges = True
 
     def paint(
         self,
@@ -167,24 +144,32 @@ class DeepPhoto(Optimiser):
         network: VGG,
         parameters: DeepPhotoParameters,
     ) -> Targets:
-        """Features of ``photo``, and of each of its regions what the style photos have of its like."""
+        """Features of ``photo``, and of each of its regions what the style photos have of its like.
+
+        A region whose like a style photo lacks takes its style as a whole; ``remarks`` tell which.
+        """
         side = min(photo.shape[-2:])
         grams: dict[str, dict[str, Tensor]] = {}
         masks: dict[str, Tensor] = {}
+        lacking: dict[str, bool] = {}
         seen = [photo]
         for painting, share in paintings:
             pixels = to_tensor(at_short_side(painting, side)).to(photo)
             seen.append(pixels)
             with torch.no_grad():
                 features = network(pixels, parameters.style_layers)
-            for region in self.regions(photo, pixels, parameters):
+            given = parameters.photo_mask, parameters.style_mask
+            for region in regions(photo, pixels, *given, parameters.parser, self.fetching):
                 masks[region.name] = region.photo
+                lacking[region.name] = region.style is None or lacking.get(region.name, False)
                 there = torch.ones_like(pixels[:, :1]) if region.style is None else region.style
                 brought = pyramid(there, network, parameters.style_layers)
                 sums = grams.setdefault(region.name, {})
                 for layer, f in features.items():
                     (gram,) = masked_grams(f, [brought[layer]])
                     sums[layer] = share * gram + sums.get(layer, 0)
+        without = [name for name, lacks in lacking.items() if lacks]
+        self.remarks |= {"regions": list(lacking), "without_counterpart": without}
         return Targets(
             network(photo, parameters.content_layers),
             [pyramid(mask, network, parameters.style_layers) for mask in masks.values()],

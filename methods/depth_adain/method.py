@@ -9,14 +9,15 @@ The paper prints the second term outside of D, where features and pixels would b
 all the other places that it can be (nearby, one layer, a gradient, a mask) are every method's: see ``hub/spatial.py``.
 """
 
-from hub.spatial import Where, place_field
+from hub.parameters import inherited
+from hub.spatial import Where
 from methods.adain.method import AdaIN, AdaINParameters
 
 
 class DepthAdaINParameters(AdaINParameters):
     """What ``adain`` takes, but far away unless it is told otherwise."""
 
-    where: Where = place_field("far")
+    where: Where = inherited(AdaINParameters, "where", "far")
 
 
 class DepthAdaIN(AdaIN):

@@ -12,9 +12,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from hub.errors import ImageError, StylehubError
+from hub.errors import StylehubError
 from hub.files import free_name
-from hub.images import read_image, resized, to_tensor
+from hub.images import resized, to_tensor
 from hub.method import Method
 from hub.parameters import File, Parameters
 from hub.pictures import Pictures
@@ -95,7 +95,7 @@ class FastPhoto(Method):
             if share and is_table(picture):
                 tables.append((read_cube(Path(str(picture))).to(self.device), share))
             elif share:
-                photos.append((read_style(picture), share))
+                photos += [(photo, share) for photo, _ in Pictures([picture]).read()]
         look, share = (self.look(photos) if photos else None), sum(share for _, share in photos)
         size = max([EXPORTED] * bool(photos) + [table.shape[-1] for table, _ in tables])
         result, height = [], content.shape[2]
@@ -147,12 +147,3 @@ def one_table(
 
 def is_table(picture: "Source") -> bool:
     return isinstance(picture, str | Path) and Path(picture).suffix.lower() == SUFFIX
-
-
-def read_style(picture: "Source") -> "Image.Image":
-    """A photo as RGB. Raises ``ImageError`` that names it."""
-    try:
-        return read_image(picture).rgb
-    except ImageError as error:
-        name = Path(picture).name if isinstance(picture, str | Path) else ""
-        raise (ImageError(f"{name}: {error}") if name and name not in str(error) else error) from None

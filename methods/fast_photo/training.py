@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from hub.evaluation import structural_similarity
 from hub.images import to_image, to_tensor
+from hub.parameters import inherited
 from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
@@ -36,10 +37,12 @@ SIDE = 192  # pixels a side of the photos that VGG looks at
 class FastPhotoSettings(TrainingSettings):
     """Settings of ``stylehub train fast-photo``."""
 
-    steps: int = Field(4000, ge=1, description="Optimiser steps in all, earlier runs of the same folder counted in.")
-    batch: int = Field(8, ge=1, description="Pairs a step.")
-    muon_rate: float = Field(0.005, gt=0, description="Muon's peak learning rate, for convolution kernels; same decay.")
-    bf16: bool = Field(True, description="VGG in bfloat16; colours are always computed in float32.")
+    steps: int = inherited(TrainingSettings, "steps", 4000)
+    batch: int = inherited(TrainingSettings, "batch", 8, description="Pairs a step.")
+    muon_rate: float = inherited(TrainingSettings, "muon_rate", 0.005)
+    bf16: bool = inherited(
+        TrainingSettings, "bf16", True, description="VGG in bfloat16; colours are always computed in float32."
+    )
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
     vgg: Path | None = Field(
         None, description="VGG-16 or VGG-19 as safetensors; the best at hand when left out, as for every training."

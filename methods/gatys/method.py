@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hub.images import at_short_side, read_image, resized, to_tensor
-from hub.parameters import Shares, advanced
+from hub.parameters import Shares, advanced, inherited
 from hub.progress import ProgressCallback
 from methods.parts.coordinates import color_covariance
 from methods.parts.losses import gram_matrix, relative_error, total_variation
@@ -31,16 +31,14 @@ STYLE_LAYERS = {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, 
 class GatysParameters(OptimisationParameters):
     """What the optimisation takes."""
 
-    content_layers: Shares = advanced(
-        CONTENT_LAYERS,
-        title="Content layers",
-        description="Layers that see the photo, with weights.",
+    iterations: int = inherited(
+        OptimisationParameters,
+        "iterations",
+        200,
+        description="Steps at the working size; the coarser ones have a third.",
     )
-    style_layers: Shares = advanced(
-        STYLE_LAYERS,
-        title="Style layers",
-        description="Layers that see the painting, with weights.",
-    )
+    content_layers: Shares = inherited(OptimisationParameters, "content_layers", CONTENT_LAYERS)
+    style_layers: Shares = inherited(OptimisationParameters, "style_layers", STYLE_LAYERS)
     style_scale: float = Field(
         1.0,
         gt=0.05,

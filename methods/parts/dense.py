@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hub.images import to_tensor
+from hub.parameters import inherited
 from hub.shards import Rounds, Shards
 from hub.training import Recipe, TrainingSettings
 from methods.parts.backbone import read_slim
@@ -24,7 +25,9 @@ Plane = NDArray[Any]
 class DenseSettings(TrainingSettings):
     """Settings that ``stylehub train depth`` and ``stylehub train segmentation`` share."""
 
-    muon_rate: float = Field(0.01, gt=0, description="Muon's peak learning rate, for new convolution kernels.")
+    muon_rate: float = inherited(
+        TrainingSettings, "muon_rate", 0.01, description="Muon's peak learning rate, for new convolution kernels."
+    )
     encoder_factor: float = Field(0.03, ge=0, description="Learning rate of the encoder, relative to Adam's.")
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from hub.images import to_image, to_tensor
+from hub.parameters import inherited
 from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe, TrainingSettings
@@ -44,9 +45,14 @@ class SlimSettings(TrainingSettings):
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
     paintings: list[Path] = Field(description="Paintings, in the same forms; each path is seen as often as another.")
     vgg: Path = Field(description="VGG-16 as safetensors, keys as torchvision's vgg16().features: the teacher.")
-    batch: int = Field(3, ge=1, description="Pairs of a photo and a painting a step, and pictures under optimisation.")
+    batch: int = inherited(
+        TrainingSettings,
+        "batch",
+        3,
+        description="Pairs of a photo and a painting a step, and pictures under optimisation.",
+    )
     side: int = Field(160, ge=64, description="Side of the crops in pixels.")
-    learning_rate: float = Field(5e-4, gt=0, description="Adam's peak learning rate; cosine decay to zero.")
+    learning_rate: float = inherited(TrainingSettings, "learning_rate", 5e-4)
     gram_weight: float = Field(1.0, ge=0, description="Weight of the Gram matrices against that of the features.")
     rounds: int = Field(160, ge=1, description="Steps that a picture is optimised before another one is begun.")
     optimisation_rate: float = Field(0.02, gt=0, description="Step size of that optimisation, on the [0, 1] image.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, Field
+from pydantic import Field
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError, StylehubError
@@ -34,9 +34,7 @@ class OptimisationParameters(Parameters):
     """What any optimisation takes."""
 
     style: Pictures = Field(title="Painting", description="A painting, or several with their shares.")
-    iterations: int = Field(
-        200, ge=1, le=20000, title="Iterations", description="Steps at the working size; the coarser ones have a third."
-    )
+    iterations: int = Field(200, ge=1, le=20000, title="Iterations", description="Steps of the optimisation.")
     style_weight: float = Field(
         30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
     )
@@ -77,14 +75,10 @@ class OptimisationParameters(Parameters):
         description="The best at hand, or one by name; vgg-slim is bundled.",
     )
     content_layers: Shares = advanced(
-        ...,
-        title="Content layers",
-        description="Layers that see the photo, with weights.",
+        ..., title="Content layers", description="Layers that see the photo, with weights."
     )
     style_layers: Shares = advanced(
-        ...,
-        title="Style layers",
-        description="Layers that see the painting, with weights.",
+        ..., title="Style layers", description="Layers that see the picture of the style, with weights."
     )
     patience: float = advanced(
         2e-4,
@@ -129,10 +123,6 @@ class Optimiser(Method):
         if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
             raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 30.")
         return parameters
-
-    def describe(self, values: BaseModel, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
-        recipe = super().describe(values, photo, strength_map)
-        return recipe | {"perceptual_network": self._backbone[2]} if self._backbone else recipe
 
     def stylize(self, content: Tensor, parameters: OptimisationParameters, progress: ProgressCallback) -> Tensor:
         keep_freed_memory()
@@ -186,6 +176,7 @@ class Optimiser(Method):
             )
             logger.info("Optimising by the features of %s.", label)
             self._backbone = wanted, network, label
+        self.remarks["perceptual_network"] = self._backbone[2]
         return self._backbone[1]
 
     @abstractmethod

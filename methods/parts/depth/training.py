@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hub.images import to_image
+from hub.parameters import inherited
 from hub.shards import open_photos
 from hub.sheets import contact_sheet
 from hub.weights import write_model
@@ -37,7 +38,7 @@ class DepthSettings(DenseSettings):
     depth: list[Path] = Field(description="Tar shards of photos (jpg) with inverse depth (depth.png, 0 where unknown).")
     ordinal: list[Path] = Field([], description="Shards of the same kind of which only the order counts.")
     content: list[Path] = Field(description="Photos: what rendered scenes are covered with.")
-    batch: int = Field(3, ge=1, description="Measured depth maps a step.")
+    batch: int = inherited(DenseSettings, "batch", 3, description="Measured depth maps a step.")
     rendered: int = Field(2, ge=0, description="Rendered scenes a step.")
     ruled: int = Field(1, ge=0, description="Maps a step of which only the order counts.")
     gradient_weight: float = Field(0.5, ge=0, description="Weight of the gradients at four scales.")

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hub.images import to_image
+from hub.parameters import inherited
 from hub.sheets import contact_sheet
 from hub.weights import write_model
 from methods.parts.dense import DenseRecipe, DenseSettings, Pairs, cut
@@ -34,7 +35,7 @@ class SegmentationSettings(DenseSettings):
     labelled: list[Path] = Field(
         description="Tar shards of photos (jpg) with labels (label.png): the number of the group, 255 where unknown."
     )
-    batch: int = Field(4, ge=1, description="Photos a step from rounds over all.")
+    batch: int = inherited(DenseSettings, "batch", 4, description="Photos a step from rounds over all.")
     rare: int = Field(2, ge=0, description="Photos a step that show one of the rarest groups.")
     rarest: int = Field(5, ge=1, le=len(GROUPS), description="How many groups are rare.")
     balance: float = Field(0.35, ge=0, le=1, description="A group's weight: its share of all pixels to minus this.")
