@@ -1,7 +1,6 @@
-"""Make the pictures of the documents with the models themselves.
+"""Make the pictures of the documents with the models themselves; those of the cards: card_sheets.py.
 
 python tools/sheets.py hero                      # docs/valley.jpg, from examples/valley.jpg
-python tools/sheets.py card MODEL PHOTO ...      # the card's sheet: every style on every photo
 python tools/sheets.py paintings PAINTING ...    # methods/gatys/sheet.jpg: the example photo by each painting
 python tools/sheets.py compare PAINTING ...      # docs/comparison.jpg: three pictures, each by three methods
 python tools/sheets.py checkerboard RESIZE TRANSPOSED STYLE   # docs/checkerboard.png: two networks of one style
@@ -10,7 +9,7 @@ python tools/sheets.py checkerboard RESIZE TRANSPOSED STYLE   # docs/checkerboar
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 import hub
 from hub.images import at_short_side, read_image
@@ -29,19 +28,6 @@ def hero(name: str = "cin-25styles") -> None:
     captions = ["photo (rendered by examples/render_valley.py)", *(f"{t.artist}: {t.title}" for t in titles)]
     cells = [picture.resize((480, 320), Image.Resampling.LANCZOS) for picture in (photo, *made)]
     save(contact_sheet(cells, columns=3, captions=captions), ROOT / "docs" / "valley.jpg")
-
-
-def card(name: str, photos: list[Path]) -> None:
-    """Every style on every photo, five styles a row, the photos' central squares at 512 pixels."""
-    style = hub.load(name, styles=[])
-    folder = style.entry.model.files[0].folder
-    squares = [ImageOps.fit(read_image(photo).rgb, (512, 512), Image.Resampling.LANCZOS) for photo in photos]
-    cells, captions = [], []
-    for known in style.styles.values():
-        made = [style(square, style=known.name).resize((200, 200), Image.Resampling.LANCZOS) for square in squares]
-        cells.append(contact_sheet(made, columns=min(2, len(made)), gap=2))
-        captions.append(f"{known.artist}: {known.title}")
-    save(contact_sheet(cells, columns=5, captions=captions), ROOT / str(folder) / "sheet.jpg")
 
 
 def optimised(paintings: list[Path]) -> None:
@@ -109,8 +95,6 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["hero"]:
             hero()
-        case ["card", name, *paths]:
-            card(name, [Path(path) for path in paths])
         case ["paintings", *paths]:
             optimised([Path(path) for path in paths])
         case ["compare", *paths]:
