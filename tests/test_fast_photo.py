@@ -11,15 +11,16 @@ from PIL import Image, ImageFilter
 import hub
 from benchmarks.operators import differences
 from hub.errors import ImageError, ParameterError, StylehubError
-from hub.images import to_image, to_tensor
+from hub.files import example_photo
+from hub.images import read_image, to_image, to_tensor
 from hub.progress import Progress
 from hub.training import train
 from hub.weights import write_safetensors
 from methods.fast_photo import rendering
 from methods.fast_photo.method import FastPhoto
-from methods.fast_photo.network import FastPhotoNetwork, affine, blended, sliced
+from methods.fast_photo.network import FastPhotoNetwork, affine, blended, sliced, within
 from methods.fast_photo.operators import HELD_OUT, TRAINED, draw
-from methods.fast_photo.rendering import render
+from methods.fast_photo.rendering import Layer, render
 from methods.fast_photo.training import FastPhotoRecipe, FastPhotoSettings
 from methods.fast_photo.transport import Moments, moments, monge_kantorovitch
 from methods.parts.color import reinhard
@@ -66,8 +67,8 @@ def with_guide(lut: torch.Tensor) -> torch.Tensor:
 
 def test_the_identity_gives_the_photo_to_the_bit(photo: Image.Image) -> None:
     lut, grid = with_guide(identity_lut(33)), torch.zeros(1, 12, 8, 16, 16)
-    assert np.array_equal(to_image(render(to_tensor(photo), lut, grid, nothing)), photo)
-    assert np.array_equal(to_image(render(to_tensor(photo), lut[:, :3], None, nothing)), photo)
+    assert np.array_equal(to_image(render(to_tensor(photo), [Layer(lut, grid)], nothing)), photo)
+    assert np.array_equal(to_image(render(to_tensor(photo), [Layer(lut[:, :3], None)], nothing)), photo)
 
 
 def test_a_constant_grid_is_an_affine_map(photo: Image.Image) -> None:
@@ -76,7 +77,7 @@ def test_a_constant_grid_is_an_affine_map(photo: Image.Image) -> None:
     grid = change.view(1, 12, 1, 1, 1).expand(1, 12, 8, 16, 16)
     pixels = to_tensor(photo) * 0.6
     wanted = pixels + torch.einsum("kc,nchw->nkhw", change[:, :3], pixels) + change[:, 3].view(1, 3, 1, 1)
-    assert (render(pixels, with_guide(identity_lut(33)), grid, nothing) - wanted).abs().max() < 1e-5
+    assert (render(pixels, [Layer(with_guide(identity_lut(33)), grid)], nothing) - wanted).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("size", [(57, 91), (1, 1), (3, 40), (300, 2)])
@@ -84,10 +85,10 @@ def test_bands_are_the_whole_and_what_is_trained(size: tuple[int, int], monkeypa
     torch.manual_seed(0)
     photo, grid = torch.rand(1, 3, *size), torch.randn(1, 12, 8, 16, 16) * 0.1
     lut = with_guide(identity_lut(33))
-    whole = render(photo, lut, grid, nothing)
+    whole = render(photo, [Layer(lut, grid)], nothing)
     monkeypatch.setattr(rendering, "BAND", 2 * size[1])
     seen: list[int] = []
-    assert (render(photo, lut, grid, seen.append) - whole).abs().max() < 1e-6
+    assert (render(photo, [Layer(lut, grid)], seen.append) - whole).abs().max() < 1e-6
     assert seen == [*range(2, size[0], 2), size[0]]
     trained = photo + affine(sliced(grid, photo.mean(1, keepdim=True)), photo)
     assert (trained.clamp(0, 1) - whole).abs().max() < 1e-4
@@ -107,7 +108,7 @@ def test_a_large_picture_is_the_small_one_enlarged(method: FastPhoto, photo: Ima
 def test_local_nothing_is_the_table_that_is_written(
     method: FastPhoto, photo: Image.Image, style: Image.Image, tmp_path: Path
 ) -> None:
-    result = method(photo, style=style, local=0.0, lut=tmp_path / "look.cube")
+    result = method(photo, style=style, local=0.0, detail=0.0, lut=tmp_path / "look.cube")
     table = read_cube(tmp_path / "look.cube")
     assert table.shape == (3, 33, 33, 33)
     theirs = photo.filter(ImageFilter.Color3DLUT(33, [tuple(c) for c in table.flatten(1).T.tolist()]))
@@ -143,10 +144,10 @@ def test_a_table_is_a_style(method: FastPhoto, photo: Image.Image, style: Image.
     write_cube(tmp_path / "swap.cube", swapped, "")
     result = np.asarray(method(photo, style=tmp_path / "swap.cube"), np.int16)
     assert np.abs(result - np.asarray(photo, np.int16)[:, :, [2, 0, 1]]).max() <= 1
-    plain = np.asarray(method(photo, style=style, local=0.0), np.float32)
+    plain = np.asarray(method(photo, style=style, local=0.0, detail=0.0), np.float32)
     both = method(photo, style={str(tmp_path / "swap.cube"): 1.0}, strength=1.0)
     assert np.array_equal(both, result)
-    mixed = method(photo, style=[(tmp_path / "swap.cube", 1.0), (style, 3.0)], local=0.0)
+    mixed = method(photo, style=[(tmp_path / "swap.cube", 1.0), (style, 3.0)], local=0.0, detail=0.0)
     assert np.abs(np.asarray(mixed) - (0.25 * result + 0.75 * plain)).max() <= 2
     (tmp_path / "broken.cube").write_text("LUT_3D_SIZE 2\n")
     with pytest.raises(ImageError, match=r"broken\.cube"):
@@ -220,6 +221,103 @@ def test_the_trained_network_leaves_a_photo_under_a_tint(photo: Image.Image) -> 
     before, after = (np.asarray(picture.convert("L"), np.float32) for picture in (photo, result))
     assert after.std() > 0.2 * before.std()
     assert np.corrcoef(before.flatten(), after.flatten())[0, 1] > 0.9
+
+
+def test_what_is_drawn_from_a_mask_is_what_is_inside() -> None:
+    torch.manual_seed(0)
+    pixels, mask = torch.rand(1, 3, 128, 128), torch.zeros(1, 1, 128, 128)
+    mask[..., 20:90, 5:60] = 1
+    inside, drawn = moments(pixels[..., 20:90, 5:60]), moments(within(pixels, mask))
+    assert (drawn.mean - inside.mean).abs().max() < 2e-3
+    assert (drawn.covariance - inside.covariance).abs().max() < 2e-3
+    half = moments(within(pixels, mask * 0.5))  # only what a place weighs beside others counts
+    assert torch.equal(half.mean, drawn.mean)
+    assert within(pixels, None) is pixels
+
+
+def test_layers_are_mixed_by_their_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    red, blue = (torch.tensor(c).view(1, 3, 1, 1, 1).expand(1, 3, 2, 2, 2) for c in ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    right = torch.linspace(0, 1, 4).round().view(1, 1, 1, 4).expand(1, 1, 6, 4)
+    layers = [Layer(red, None, 1 - right), Layer(blue, None, right)]
+    whole = render(torch.rand(1, 3, 30, 40), layers, nothing)
+    for column, color in ((0, (1.0, 0.0, 0.0)), (-1, (0.0, 0.0, 1.0))):
+        assert (whole[0, :, :, column] - torch.tensor(color)[:, None]).abs().max() < 1e-5
+    assert (whole.sum(1) - 1).abs().max() < 1e-5
+    assert whole[0, 2, 0].diff().min() > -1e-5
+    monkeypatch.setattr(rendering, "BAND", 3 * 40)
+    assert (render(torch.rand(1, 3, 30, 40), layers, nothing) - whole).abs().max() < 1e-5
+
+
+def halves(one: tuple[int, int, int], two: tuple[int, int, int]) -> Image.Image:
+    """Two colours beside each other, with some texture."""
+    noise = np.random.default_rng(0).normal(0, 12, (96, 96, 1))
+    sides = np.where(np.arange(96)[None, :, None] < 48, np.array(one), np.array(two))
+    return Image.fromarray(np.clip(sides + noise, 0, 255).astype(np.uint8))
+
+
+def test_each_group_takes_the_colours_of_its_like(tmp_path: Path) -> None:
+    """The dark side that of the bright one, because the masks say so: no whole picture would."""
+    method = hub.load("fast-photo", device="cpu")
+    photo, style = halves((60, 70, 90), (190, 180, 150)), halves((210, 150, 90), (70, 40, 90))
+    mask = halves((0, 0, 0), (0, 0, 0))
+    mask.paste((255, 0, 0), (0, 0, 48, 96))
+    mask.paste((0, 255, 0), (48, 0, 96, 96))
+
+    def missing(result: Image.Image) -> float:
+        sides = (slice(4, 40), slice(56, 92))
+        ours, theirs = (np.asarray(picture, float) for picture in (result, style))
+        return max(float(np.abs((ours[:, side] - theirs[:, side]).mean((0, 1))).max()) for side in sides)
+
+    result = method(photo, style=style, photo_mask=mask, style_mask=mask)
+    assert missing(result) < 25 < 60 < missing(method(photo, style=style))
+    assert result.info["stylehub"]["remarks"] == {"regions": ["#ff0000", "#00ff00"], "without_counterpart": []}
+    lacking = method(photo, style=style, photo_mask=mask, style_mask=Image.new("RGB", (96, 96), "red"))
+    assert lacking.info["stylehub"]["remarks"]["without_counterpart"] == ["#00ff00"]
+    method(photo, style=style, lut=tmp_path / "whole.cube")
+    method(photo, style=style, photo_mask=mask, style_mask=mask, lut=tmp_path / "groups.cube")
+    assert (tmp_path / "groups.cube").read_text() == (tmp_path / "whole.cube").read_text()
+
+
+def test_scene_parsing_finds_the_groups(photo: Image.Image, style: Image.Image) -> None:
+    method = hub.load("fast-photo", device="cpu")
+    shared = method(photo, style=[style, photo], parser="bundled")
+    assert shared.info["stylehub"]["remarks"]["regions"]
+    assert shared.size == photo.size
+    table = method(photo, style=style)
+    assert "remarks" not in table.info["stylehub"]
+
+
+LARGEST_STEP = 8  # of 255, between neighbouring levels of a smooth ramp; the card states it
+
+
+@pytest.mark.parametrize("look", [(255, 160, 90), (90, 110, 230), (250, 240, 120)])
+def test_a_smooth_ramp_gets_no_bands(look: tuple[int, int, int]) -> None:
+    method = hub.load("fast-photo", device="cpu")
+    valley = read_image(example_photo()).rgb.resize((384, 256))
+    style = Image.fromarray((np.asarray(valley, float) * np.array(look) / 255).astype(np.uint8))
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2).repeat(192, 0)
+    for photo in (Image.fromarray(ramp), Image.fromarray(np.ascontiguousarray(ramp.transpose(1, 0, 2)))):
+        levels = np.asarray(method(photo, style=style), np.int16)
+        for axis in (0, 1):
+            assert np.abs(np.diff(levels, axis=axis)).max() <= LARGEST_STEP
+
+
+def test_fine_contrast_stays_the_photos_own() -> None:
+    """A style without contrast makes fine steps fainter; with detail they keep their height, and lightness still moves."""
+    method = hub.load("fast-photo", device="cpu")
+    stripes = np.where(np.arange(256) % 8 < 4, 96, 136).astype(np.uint8)
+    photo = Image.fromarray(np.repeat(stripes[None, :, None], 3, 2).repeat(256, 0))
+    noise = np.random.default_rng(0).normal(0, 4, (128, 128, 1))
+    style = Image.fromarray(np.clip(noise + np.array([190, 180, 170]), 0, 255).astype(np.uint8))
+
+    def step(detail: float) -> tuple[float, float]:
+        grey = np.asarray(method(photo, style=style, detail=detail).convert("L"), float)[64:192, 64:192]
+        return float(np.abs(np.diff(grey, axis=1)).max()), float(grey.mean())
+
+    (kept, light), (lost, lighter) = step(1.0), step(0.0)
+    assert lost < 30
+    assert kept == pytest.approx(40, abs=4)
+    assert min(light, lighter) > 150
 
 
 @pytest.mark.parametrize("size", [(1, 1), (40, 3), (8, 900)])

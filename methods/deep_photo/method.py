@@ -23,19 +23,19 @@ from methods.parts.coordinates import color_covariance
 from methods.parts.losses import Places, masked_grams, pyramid, relative_error, total_variation
 from methods.parts.matting import affine_cost, matting_laplacian
 from methods.parts.optimisation import Optimisation, OptimisationParameters, Optimiser, Stages
-from methods.parts.segmentation.masks import ColorMask, Parsing, regions
+from methods.parts.segmentation.masks import regions
+from methods.parts.segmentation.parameters import MaskParameters
 from methods.parts.vgg import VGG
 
 logger = logging.getLogger(__name__)
 
-MASKS = "Masks"  # what the app calls these controls
 SMALLEST = 64  # short side in pixels that is worked at: conv5_1 has four places left
 LONGEST = 8  # times as long as wide that is worked at
 CONTENT_LAYERS = {"conv4_2": 1.0}
 STYLE_LAYERS = {"conv1_1": 0.2, "conv2_1": 0.2, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
 
 
-class DeepPhotoParameters(OptimisationParameters):
+class DeepPhotoParameters(MaskParameters, OptimisationParameters):
     """What the optimisation takes."""
 
     style: Pictures = Field(title="Style photo", description="A photo whose colours to take, or several with shares.")
@@ -71,26 +71,6 @@ class DeepPhotoParameters(OptimisationParameters):
         title="Smooth local affine",
         description="End with the colour map that fits the result around every pixel: the photo's own detail, "
         "nothing else.",
-    )
-    parser: Parsing = Field(
-        "bundled",
-        title="Scene parsing",
-        description="What finds sky, trees, water ... in both photos: the bundled network, SegFormer, downloaded when "
-        "needed and for research only, or none: the style photo as a whole.",
-        json_schema_extra={"group": MASKS},
-    )
-    photo_mask: ColorMask | None = Field(
-        None,
-        title="Photo's mask",
-        description="A mask of your own for the photo: a colour a region, the same colours as in the style's mask; "
-        "or, alone, in the colours of scene parsing.",
-        json_schema_extra={"group": MASKS},
-    )
-    style_mask: ColorMask | None = Field(
-        None,
-        title="Style's mask",
-        description="A mask of your own for the style photo.",
-        json_schema_extra={"group": MASKS},
     )
 
 

@@ -4,7 +4,7 @@ Two thumbnails of 128 pixels decide on a colour map; the map is then applied to 
 Bilateral Learning for Real-time Universal Photorealistic Style Transfer" (arXiv 2004.10955).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +14,28 @@ from torch import Tensor
 
 from hub.errors import StylehubError
 from hub.files import free_name
-from hub.images import resized, to_tensor
+from hub.images import at_short_side, resized, to_tensor
 from hub.method import Method
-from hub.parameters import File, Parameters
+from hub.parameters import File, Parameters, inherited
 from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
-from methods.fast_photo.network import EXPORTED, THUMBNAIL, FastPhotoNetwork, GlobalMap, Look, blended
-from methods.fast_photo.rendering import render
+from methods.fast_photo.network import EXPORTED, THUMBNAIL, FastPhotoNetwork, GlobalMap, Look, Maps, blended
+from methods.fast_photo.rendering import Layer, detail_of, reduced, render
 from methods.parts.cube import SUFFIX, check_new_cube, identity_lut, look_up, read_cube, write_cube
+from methods.parts.segmentation.masks import Parsing, regions
+from methods.parts.segmentation.parameters import MaskParameters
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from hub.images import Source
 
+PARSED = 512  # short side in pixels at which both photos are parsed: enough to say what is where
 
-class FastPhotoParameters(Parameters):
+
+class FastPhotoParameters(MaskParameters, Parameters):
     """What the method takes."""
 
     style: Pictures = Field(
@@ -44,14 +48,28 @@ class FastPhotoParameters(Parameters):
         ge=0,
         le=1,
         title="Local",
-        description="How much of what differs from place to place; 0 is one colour table for the whole picture.",
+        description="How much of what differs from place to place; 0, with Detail 0, is one colour table for the picture.",
+    )
+    detail: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        title="Detail",
+        description="How much of the photo's own fine contrast stays; 0 makes it stronger or weaker as the style's.",
+    )
+    parser: Parsing = inherited(
+        MaskParameters,
+        "parser",
+        "none",
+        description="What finds sky, trees, water ... in both photos, so that each takes the colours of its like: the bundled "
+        "network, or SegFormer, downloaded when needed and for research only. none: the photos as wholes.",
     )
     lut: File | None = Field(
         None,
         exclude=True,
         title="Colour table",
-        description="A new .cube file for the global map at the chosen strength, for any editor; it knows no places, no second "
-        "style and no kept colours. Of several photos the files are numbered.",
+        description="A new .cube file for the global map at the chosen strength, for any editor; it knows no places, no "
+        "groups, no detail, no second style and no kept colours. Of several photos the files are numbered.",
     )
 
 
@@ -83,11 +101,14 @@ class FastPhoto(Method):
             check_new_cube(parameters.lut, "--lut")
         return parameters
 
-    def look(self, photos: "list[tuple[Image.Image, float]]") -> Look:
-        """What the network sees in RGB ``photos``, by their shares: a few hundred numbers each, which are averaged."""
-        small = [to_tensor(photo.resize((THUMBNAIL, THUMBNAIL))).to(self.device) for photo, _ in photos]
-        shares = torch.tensor([share for _, share in photos]).to(self.device)
-        return blended(self.network.look(torch.cat(small))[0], shares / shares.sum())
+    def look(self, photos: Sequence[tuple[Tensor, Tensor | None, float]]) -> Look:
+        """What the network sees in pixels ``(1, 3, H, W)``, inside of masks ``(1, 1, H, W)`` perhaps, by their shares."""
+        seen = [
+            self.network.look(small(pixels).to(self.device), None if mask is None else small(mask))[0]
+            for pixels, mask, _ in photos
+        ]
+        shares = torch.tensor([share for *_, share in photos]).to(self.device)
+        return blended(Look(*(torch.cat(part) for part in zip(*seen, strict=True))), shares / shares.sum())
 
     def stylize(self, content: Tensor, parameters: FastPhotoParameters, progress: ProgressCallback) -> Tensor:
         tables, photos = [], []
@@ -96,30 +117,68 @@ class FastPhoto(Method):
                 tables.append((read_cube(Path(str(picture))).to(self.device), share))
             elif share:
                 photos += [(photo, share) for photo, _ in Pictures([picture]).read()]
-        look, share = (self.look(photos) if photos else None), sum(share for _, share in photos)
+        thumbnails = [(to_tensor(photo.resize((THUMBNAIL, THUMBNAIL))), None, share) for photo, share in photos]
+        look = self.look(thumbnails) if photos else None
+        share = sum(share for _, share in photos)
         size = max([EXPORTED] * bool(photos) + [table.shape[-1] for table, _ in tables])
         result, height = [], content.shape[2]
         for number, photo in enumerate(torch.split(content, 1)):
-            maps = None if look is None else self.network(resized(photo, (THUMBNAIL, THUMBNAIL)), look)
-            grid = maps.grid if maps else None
-            colours = one_table(tables, maps.whole if maps else None, share, size, self.device)
-            lut = torch.cat([colours, self.network.guide(colours)], 1)
-            if not (lut.isfinite().all() and (grid is None or grid.isfinite().all())):
+            layers = []
+            for mask, maps in self.maps_of(photo, photos, look, parameters):
+                colours = one_table(tables, maps.whole if maps else None, share, size, self.device)
+                grid = maps.grid * (parameters.local * share) if maps and parameters.local else None
+                layers.append(Layer(torch.cat([colours, self.network.guide(colours)], 1), grid, mask))
+            if not all(layer.finite for layer in layers):
                 raise StylehubError(
                     "The colour map came out with values that are no numbers; load the model with dtype='float32'."
                 )
             if parameters.lut:
-                plain = identity_lut(size).to(colours)
-                strong = torch.lerp(plain, colours[0], parameters.strength)
+                whole = self.network(small(photo), look).whole if look else None
+                table = one_table(tables, whole, share, size, self.device)[0]
+                strong = torch.lerp(identity_lut(size).to(table), table, parameters.strength)
                 write_cube(free_name(parameters.lut), strong, self.entry.model.title)
                 self._written.add(parameters.lut)
-            grid = None if grid is None or not parameters.local else grid * (parameters.local * share)
 
             def advance(rows: int, before: int = number) -> None:
                 progress(Progress(before * height + rows, len(content) * height + 1))
 
-            result.append(render(photo, lut, grid, advance))
+            detail = detail_of(photo, layers, kept) if (kept := parameters.detail * share) else None
+            result.append(render(photo, layers, advance, detail))
         return torch.cat(result) if len(result) > 1 else result[0]
+
+    def maps_of(
+        self,
+        photo: Tensor,
+        styles: "Sequence[tuple[Image.Image, float]]",
+        look: Look | None,
+        parameters: FastPhotoParameters,
+    ) -> list[tuple[Tensor | None, Maps | None]]:
+        """Masks that sum to 1 with the maps for what is inside; of the photo as a whole one without a mask.
+
+        ``look`` is of all ``styles``. Groups of things that none of them has share its map.
+        """
+        thumbnail = small(photo)
+        if look is None:
+            return [(None, None)]
+        if not by_groups(parameters):
+            return [(None, self.network(thumbnail, look))]
+        seen = reduced(photo, PARSED)
+        masks: dict[str, Tensor] = {}
+        likes: dict[str, list[tuple[Tensor, Tensor | None, float]]] = {}
+        for picture, share in styles:
+            other = to_tensor(fitting(picture)).to(self.device)
+            given = parameters.photo_mask, parameters.style_mask
+            for region in regions(seen, other, *given, parameters.parser, self.fetching):
+                masks[region.name] = region.photo
+                if region.style is not None:
+                    likes.setdefault(region.name, []).append((other, region.style, share))
+        self.remarks = {"regions": list(masks), "without_counterpart": [name for name in masks if name not in likes]}
+        found: list[tuple[Tensor | None, Maps | None]] = [
+            (masks[name], self.network(thumbnail, self.look(like), small(masks[name]))) for name, like in likes.items()
+        ]
+        if without := [mask for name, mask in masks.items() if name not in likes]:
+            found.append((torch.stack(without).sum(0), self.network(thumbnail, look)))
+        return found
 
     def stylize_where(
         self,
@@ -143,6 +202,21 @@ def one_table(
     for table, weight in tables:
         colours = colours + weight * look_up(table[None], points)
     return colours.clamp(0, 1).view(-1, 3, size, size, size)
+
+
+def by_groups(parameters: FastPhotoParameters) -> bool:
+    """Whether each group of things has colours of its own."""
+    return parameters.parser != "none" or bool(parameters.photo_mask or parameters.style_mask)
+
+
+def small(pixels: Tensor) -> Tensor:
+    """``(N, C, H, W)`` as the network sees it."""
+    return resized(pixels, (THUMBNAIL, THUMBNAIL))
+
+
+def fitting(picture: "Image.Image") -> "Image.Image":
+    """``picture`` at the size at which it is parsed."""
+    return at_short_side(picture, min(PARSED, *picture.size))
 
 
 def is_table(picture: "Source") -> bool:

@@ -39,7 +39,7 @@ KNOTS = 16  # of the guide's curves
 class Look(NamedTuple):
     """What is known of a thumbnail: its colours as a whole, and those of each of its ``T`` places with a key to find them.
 
-    Of several, ``blended`` makes one again. To match like with like by masks, compare masks beside the keys.
+    Of several, ``blended`` makes one again.
     """
 
     mean: Tensor  # (N, 3)
@@ -49,7 +49,7 @@ class Look(NamedTuple):
     features: Tensor  # (N, 2 C): means and deviations of the encoder's channels
     keys: Tensor  # (N, T, K), of length 1
     colours: Tensor  # (N, T, 3)
-    weights: Tensor  # (N, T)
+    weights: Tensor  # (N, T), sums of 1
 
     @property
     def moments(self) -> Moments:
@@ -127,8 +127,11 @@ class FastPhotoNetwork(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         nn.init.constant_(self.trust[2].bias, 2.0)  # type: ignore[arg-type]
 
-    def look(self, thumbnails: Tensor) -> tuple[Look, Tensor]:
-        """Of ``(N, 3, 128, 128)`` in [0, 1]: its look, and the features ``(N, C, 16, 16)``."""
+    def look(self, thumbnails: Tensor, masks: Tensor | None = None) -> tuple[Look, Tensor]:
+        """Of ``(N, 3, 128, 128)`` in [0, 1]: its look, and the features ``(N, C, 16, 16)``.
+
+        With ``masks`` ``(N, 1, 128, 128)`` in [0, 1], not empty, the look is of what is inside.
+        """
         deviation, mean = torch.std_mean(thumbnails, (2, 3), keepdim=True)
         x = torch.cat([thumbnails - 0.5, (thumbnails - mean) / (deviation + 0.05)], 1).to(self.bases.dtype)
         for index, layer in enumerate(self.encoder):
@@ -136,18 +139,24 @@ class FastPhotoNetwork(nn.Module):
         height = torch.linspace(-1, 1, PLACES).to(x)[:, None].expand(len(x), 1, -1, PLACES)
         keys = F.normalize(self.key(torch.cat([x, height], 1)).float().flatten(2), dim=1).transpose(1, 2)
         features = x.float()
-        variance, average = torch.var_mean(features, (2, 3), correction=0)
-        own = moments(thumbnails)
+        inside = within(thumbnails, masks)
+        own = moments(inside)
         with torch.no_grad():
-            ranks, bins = quantiles(thumbnails), histogram(thumbnails)
+            ranks, bins = quantiles(inside), histogram(inside)
+        weights = shares_of_places(torch.ones_like(thumbnails[:, :1]) if masks is None else masks)
+        flat = features.flatten(2)
+        average = (flat * weights[:, None]).sum(2)
+        variance = ((flat - average[:, :, None]).square() * weights[:, None]).sum(2)
         described = torch.cat([average, (variance + 1e-5).sqrt()], 1)
-        weights = thumbnails.new_full(keys.shape[:2], 1 / keys.shape[1])
         return Look(own.mean, own.covariance, ranks, bins, described, keys, at_places(thumbnails), weights), features
 
-    def forward(self, content: Tensor, style: Look) -> Maps:
-        """Of thumbnails ``(N, 3, 128, 128)`` and a look of ``N`` or 1."""
+    def forward(self, content: Tensor, style: Look, masks: Tensor | None = None) -> Maps:
+        """Of thumbnails ``(N, 3, 128, 128)`` and a look of ``N`` or 1.
+
+        With ``masks`` as for ``look`` the maps are for what is inside of them.
+        """
         style = Look(*(t.expand(len(content), *t.shape[1:]) for t in style))
-        own, features = self.look(content)
+        own, features = self.look(content, masks)
         dtype = self.bases.dtype
         seen = torch.cat([*flat_colours(own.quantiles, own.moments), *flat_colours(style.quantiles, style.moments)], 1)
         trust = self.trust(seen.to(dtype)).float().sigmoid()
@@ -160,7 +169,7 @@ class FastPhotoNetwork(nn.Module):
         moved = linear(matrix, offset, content)
         # A style of one colour has no ranks and no places to follow: the less lightness varies, the less they count.
         spread = ((style.covariance.sum((1, 2)) / 3).clamp_min(0).sqrt() / LEAST_SPREAD).clamp(max=1)[:, None]
-        curves = curves_between(quantiles(moved.detach())[:, :3], style.quantiles[:, :3])
+        curves = curves_between(quantiles(within(moved.detach(), masks))[:, :3], style.quantiles[:, :3])
         curves = curves * (trust[:, 2:] * spread)[:, :, None]
         moved = moved + through_curves(curves, moved)
 
@@ -168,15 +177,17 @@ class FastPhotoNetwork(nn.Module):
         places = at_places(moved)
         match = self.match(own.keys, places, style)
         match = match._replace(certainty=match.certainty * spread)
-        correction = fitted(places, match, self.caution[0].float().exp())
+        counted = match._replace(certainty=match.certainty * own.weights * own.weights.shape[1])
+        correction = fitted(places, counted, self.caution[0].float().exp())
         moved = linear(correction[:, :, :3], correction[:, :, 3], moved).clamp(0, 1)
-        table = table_of(at_places(moved), match, self.caution[1].float().exp())
+        table = table_of(at_places(moved), counted, self.caution[1].float().exp())
 
+        inside = within(moved, masks)
         described = torch.cat(
             [
-                *flat_colours(quantiles(moved.detach()), moments(moved)),
+                *flat_colours(quantiles(inside.detach()), moments(inside)),
                 *flat_colours(style.quantiles, style.moments),
-                self.bins(histogram(moved.detach()).sqrt().to(dtype)),  # roots, so that rare colours count
+                self.bins(histogram(inside.detach()).sqrt().to(dtype)),  # roots, so that rare colours count
                 self.bins(style.histogram.sqrt().to(dtype)),
                 own.features,
                 style.features,
@@ -255,6 +266,25 @@ def histogram(pixels: Tensor) -> Tensor:
 def at_places(pixels: Tensor) -> Tensor:
     """Mean colours of the places of ``(N, 3, 128, 128)``: ``(N, T, 3)``."""
     return F.adaptive_avg_pool2d(pixels, PLACES).flatten(2).transpose(1, 2)
+
+
+def shares_of_places(masks: Tensor) -> Tensor:
+    """How much of ``masks`` ``(N, 1, 128, 128)`` is at each place: ``(N, T)``, sums of 1."""
+    mass = F.adaptive_avg_pool2d(masks, PLACES).flatten(1)
+    return mass / mass.sum(1, keepdim=True)
+
+
+def within(pixels: Tensor, masks: Tensor | None) -> Tensor:
+    """Pixels drawn from ``(N, 3, H, W)`` by their weight in ``masks`` ``(N, 1, H, W)``, evenly: the same shape.
+
+    Their order says nothing any more; means, ranks and histograms are those of what is inside.
+    """
+    if masks is None:
+        return pixels
+    mass = masks.flatten(1).double().cumsum(1)
+    steps = (torch.arange(mass.shape[1], device=mass.device) + 0.5) / mass.shape[1]
+    index = torch.searchsorted(mass, steps * mass[:, -1:]).clamp(max=mass.shape[1] - 1)
+    return pixels.flatten(2).gather(2, index[:, None].expand(-1, 3, -1)).view_as(pixels)
 
 
 def linear(matrix: Tensor, offset: Tensor, pixels: Tensor) -> Tensor:

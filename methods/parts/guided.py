@@ -14,21 +14,26 @@ def guided(guide: Tensor, small_guide: Tensor, small_map: Tensor, radius: int, e
 
     ``radius`` is of the window, in small pixels; ``epsilon`` the variance below which the guide counts as even.
     """
+    grey, small_grey = (x.mean(1, keepdim=True) for x in (guide, small_guide))
+    scale = small_map.std().clamp_min(1e-6)
+    centre = small_map.mean()
+    lines = local_lines(small_grey, (small_map - centre) / scale, radius, epsilon)
+    slope, offset = (F.interpolate(x, grey.shape[-2:], mode="bilinear", align_corners=False) for x in lines)
+    return torch.addcmul(offset, slope, grey) * scale + centre
+
+
+def local_lines(guide: Tensor, wanted: Tensor, radius: int, epsilon: float) -> tuple[Tensor, Tensor]:
+    """Slope and offset of the line that gives ``wanted`` by ``guide`` around every place; all are ``(N, 1, h, w)``.
+
+    ``radius`` and ``epsilon`` as for ``guided``: where the guide is even the slope is nearly 0.
+    """
 
     def mean(x: Tensor) -> Tensor:
         padded = F.pad(x, [min(radius, side - 1) for side in x.shape[:1:-1] for _ in range(2)], mode="replicate")
         size = [2 * min(radius, side - 1) + 1 for side in x.shape[2:]]
         return F.avg_pool2d(padded, size, stride=1)
 
-    grey, small_grey = (x.mean(1, keepdim=True) for x in (guide, small_guide))
-    scale = small_map.std().clamp_min(1e-6)
-    centre = small_map.mean()
-    p = (small_map - centre) / scale
-    mean_guide, mean_map = mean(small_grey), mean(p)
-    variance = mean(small_grey * small_grey) - mean_guide.square()
-    slope = (mean(small_grey * p) - mean_guide * mean_map) / (variance + epsilon)
-    offset = mean_map - slope * mean_guide
-    slope, offset = (
-        F.interpolate(mean(x), grey.shape[-2:], mode="bilinear", align_corners=False) for x in (slope, offset)
-    )
-    return torch.addcmul(offset, slope, grey) * scale + centre
+    mean_guide, mean_wanted = mean(guide), mean(wanted)
+    variance = mean(guide * guide) - mean_guide.square()
+    slope = (mean(guide * wanted) - mean_guide * mean_wanted) / (variance + epsilon)
+    return mean(slope), mean(mean_wanted - slope * mean_guide)

@@ -85,8 +85,8 @@ def regions(
             if given is None and parser == "none":
                 raise ParameterError("One mask alone needs scene parsing for the other picture: leave --parser out.")
             both.append(parse(pixels, parser, fetching) if given is None else _of_groups(pixels, given))  # type: ignore[arg-type]
-        return paired(*both)
-    return _matched(pairs)
+        return _told(paired(*both))
+    return _told(_matched(pairs))
 
 
 def paired(photo: Tensor, style: Tensor) -> list[Region]:
@@ -98,10 +98,14 @@ def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
     """Those that are there, made to sum to 1 again."""
     there = {name: pair for name, pair in pairs.items() if pair[0].mean() > SMALLEST}
     total = torch.stack([mask for mask, _ in there.values()]).sum(0).clamp_min(1e-3)
-    found = [
+    return [
         Region(name, mask / total, counterpart if counterpart.mean() > SMALLEST else None)
         for name, (mask, counterpart) in there.items()
     ]
+
+
+def _told(found: list[Region]) -> list[Region]:
+    """``found``, with a warning of what takes its style from all of the style photo."""
     if missing := [region.name for region in found if region.style is None]:
         logger.warning("The style photo has no %s; there its style as a whole applies.", "; ".join(missing).lower())
     return found
