@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -54,6 +54,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never touch the networ
 Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first: for many pictures, on GPUs.")]
+Bits = Annotated[int, typer.Option(help="Bits a channel: 8, or 16 from end to end, into PNG (stylehub\\[deep]).")]
 StrengthMap = Annotated[
     Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")
 ]
@@ -89,7 +90,10 @@ def _loads_model(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def with_model(**values: Any) -> None:
-        command(load(**{name: values.pop(name) for name in loading}), **values)
+        how = {name: values.pop(name) for name in loading}
+        if values.get("bits") == 16 and how["dtype"] is None:
+            how["dtype"] = "float32"  # half of it would keep some 8 of the 16 bits
+        command(load(**how), **values)
 
     parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (model, *rest, *options)]
     with_model.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
@@ -203,9 +207,12 @@ def _stylize_command(blending: bool) -> Callable[..., None]:
         ] = None,
         overwrite: Overwrite = False,
         quality: Quality = 95,
+        bits: Bits = 8,
         strength_map: StrengthMap = None,
         as_json: Json = False,
     ) -> None:
+        if bits not in (8, 16):
+            raise ParameterError(f"A picture has 8 or 16 bits a channel, not {bits}; give --bits 8 or --bits 16.")
         if blending and "fusion" not in method.entry.tasks:
             raise ParameterError(
                 f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
@@ -213,7 +220,7 @@ def _stylize_command(blending: bool) -> Callable[..., None]:
         parameters, photos = _split(method, words)
         if blending and isinstance(parameters.get("style"), str):
             parameters["style"] = {parameters["style"]: 1.0}
-        _stylize(method, photos, parameters, output, overwrite, quality, strength_map, as_json)
+        _stylize(method, photos, parameters, output, overwrite, quality, bits, strength_map, as_json)
 
     return command
 
@@ -685,12 +692,15 @@ def _stylize(
     output: str | None,
     overwrite: bool,
     quality: int,
+    bits: int,
     strength_map: Path | None,
     as_json: bool,
 ) -> None:
+    from hub.deep import RECORD, check_png, encode_deep, save_deep, stylize_deep
     from hub.images import encode_image, find_images, read_image
     from hub.provenance import save
 
+    deep = bits == 16
     to_stdout = output == "-" or (output is None and photos == ["-"])
     if "-" in photos:
         if photos != ["-"]:
@@ -700,7 +710,10 @@ def _stylize(
         paths = find_images(photos)
         if to_stdout and len(paths) > 1:
             raise ParameterError(f"Standard output takes one picture, not {len(paths)}; give a folder with -o.")
-        jobs = _jobs(paths, output, parameters)
+        jobs = _jobs(paths, output, parameters, ".png" if deep else None)
+    if deep and not to_stdout:
+        for target in jobs.values():
+            check_png(target)
     if not to_stdout and not overwrite:
         for target in jobs.values():
             if target.exists():
@@ -715,7 +728,7 @@ def _stylize(
             source: Any = photo or sys.stdin.buffer
             latest: list[Image.Image] = []
             try:
-                image = method(
+                result: Any = (partial(stylize_deep, method) if deep else method)(
                     source,
                     strength_map=strength_map,
                     progress=_updating(bar, task, latest),
@@ -729,16 +742,25 @@ def _stylize(
                 reached = latest[0] if photo is None else latest[0].resize(read_image(photo).rgb.size)
                 reached.info["stylehub"] = (
                     method.describe(values, photo, strength_map) | method.remarked() | {"stopped": True}
-                )
+                ) | (RECORD if deep else {})
                 save(reached, stopped)
                 print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
                 raise typer.Exit(130) from None
+            recipe = result.recipe if deep else result.info["stylehub"]
             if to_stdout:
-                sys.stdout.buffer.write(encode_image(image, "png", recipe=image.info.get("stylehub")))
+                data = (
+                    encode_deep(result.pixels, alpha=result.alpha, recipe=recipe)
+                    if deep
+                    else encode_image(result, "png", recipe=recipe)
+                )
+                sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
                 return
-            save(image, target, overwrite=overwrite, quality=quality)
-            written.append({"photo": str(photo) if photo else None, "output": str(target)} | image.info["stylehub"])
+            if deep:
+                save_deep(result.pixels, target, alpha=result.alpha, recipe=recipe, overwrite=overwrite)
+            else:
+                save(result, target, overwrite=overwrite, quality=quality)
+            written.append({"photo": str(photo) if photo else None, "output": str(target)} | recipe)
     if as_json:
         _print_json(written)
     else:
@@ -746,8 +768,13 @@ def _stylize(
             print(job["output"])
 
 
-def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> "dict[Path | None, Path]":
-    """Photo -> result: the file or folder of ``output``, or the photo's name with the style's in the current folder."""
+def _jobs(
+    paths: list[Path], output: str | None, parameters: dict[str, Any], extension: str | None
+) -> "dict[Path | None, Path]":
+    """Photo -> result: the file or folder of ``output``, or the photo's name with the style's in the current folder.
+
+    Names that are made here end in ``extension``, by default in the photo's own where that can be written.
+    """
     from hub.images import FORMATS
 
     folder = Path(output or ".")
@@ -758,7 +785,7 @@ def _jobs(paths: list[Path], output: str | None, parameters: dict[str, Any]) -> 
     label = _label(parameters.get("style") or "stylised")
     jobs: dict[Path | None, Path] = {}
     for path in paths:
-        suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
+        suffix = extension or (path.suffix if path.suffix.lower() in FORMATS else ".png")
         target = folder / f"{path.stem}-{label}{suffix}"
         if target in jobs.values():
             raise ImageError(f"Two photos would become {target}; stylise them into two folders.")

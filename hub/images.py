@@ -9,7 +9,7 @@ import importlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -72,19 +72,13 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:
     Colours are converted to 8-bit sRGB and the EXIF orientation is applied; of an animation the first frame counts.
     Raises ImageError when the source is missing, damaged, of no known format or of more than `max_pixels` pixels.
     """
-    with _opened(source) as (image, name):
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{name} is {width} x {height} = {width * height:,} pixels, more than the limit of {max_pixels:,}; "
-                "make it smaller first."
-            )
-        return _photo(image)
+    with opened(source, max_pixels=max_pixels) as (image, _):
+        return decoded(image)
 
 
 def read_size(source: Source) -> tuple[int, int]:
     """Width and height as the file's header says, before the EXIF orientation; raises ImageError as read_image does."""
-    with _opened(source) as (image, _):
+    with opened(source) as (image, _):
         return image.size
 
 
@@ -93,7 +87,7 @@ def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
 
     Raises ImageError when the source is no readable picture; foreign or garbled metadata is only "none of ours".
     """
-    with _opened(source) as (image, _), contextlib.suppress(Exception):
+    with opened(source) as (image, _), contextlib.suppress(Exception):
         exif = image.getexif()
         comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
         if exif.get(ExifTags.Base.Software) == "stylehub" and isinstance(comment, bytes):
@@ -123,27 +117,35 @@ def to_image(tensor: Tensor, alpha: Image.Image | None = None) -> Image.Image:
 
     Values are clamped to [0, 1] and rounded to the nearest of 256 levels. Raises ImageError for NaN and other shapes.
     """
-    import torch
-
-    values = tensor.detach()
-    if values.ndim == 4 and values.shape[0] == 1:
-        values = values[0]
-    if values.ndim != 3 or values.shape[0] != 3 or values.numel() == 0:
-        raise ImageError(f"A tensor of shape {tuple(tensor.shape)} is no picture; pass one of (1, 3, H, W).")
-    height, width = values.shape[1:]
-    levels = torch.empty((height, width, 3), dtype=torch.uint8)
-    rows = max(1, (1 << 20) // width)  # at a time, since the steps in between take four bytes a value
-    for source, target in zip(torch.split(values, rows, dim=1), torch.split(levels, rows), strict=True):
-        band = source.float()
-        if bool(torch.isnan(band).any()):
-            raise ImageError("The result holds values that are not numbers (NaN); try float32 or a lower strength.")
-        target.copy_(band.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0))
-    image = Image.fromarray(levels.numpy())
+    image = Image.fromarray(to_levels(tensor))
     if alpha is not None:
         if alpha.size != image.size:
             raise ImageError(f"The alpha channel is {alpha.size}, the result {image.size}; resize the alpha first.")
         image.putalpha(alpha)
     return image
+
+
+def to_levels(tensor: Tensor, *, bits: int = 8, channels: int = 3) -> np.ndarray[Any, Any]:
+    """Turn a tensor (1, C, H, W) or (C, H, W) of so many `channels` into an array (H, W, C), uint8 or (`bits=16`) uint16.
+
+    Values are clamped to [0, 1] and rounded to the nearest level. Raises ImageError for NaN and other shapes.
+    """
+    import torch
+
+    values = tensor.detach()
+    if values.ndim == 4 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 3 or values.shape[0] != channels or values.numel() == 0:
+        raise ImageError(f"A tensor of shape {tuple(tensor.shape)} is no picture; pass one of (1, {channels}, H, W).")
+    height, width = values.shape[1:]
+    levels = torch.empty((height, width, channels), dtype=torch.uint8 if bits == 8 else torch.uint16)
+    rows = max(1, (1 << 20) // width)  # at a time, since the steps in between take four bytes a value
+    for source, target in zip(torch.split(values, rows, dim=1), torch.split(levels, rows), strict=True):
+        band = source.float()
+        if bool(torch.isnan(band).any()):
+            raise ImageError("The result holds values that are not numbers (NaN); try float32 or a lower strength.")
+        target.copy_(band.clamp(0, 1).mul_((1 << bits) - 1).round_().to(levels.dtype).permute(1, 2, 0))
+    return levels.numpy()
 
 
 def encode_image(
@@ -170,9 +172,9 @@ def encode_image(
     elif format == "webp":
         options = {"quality": quality, "method": 4}
     if recipe is not None:
-        options["exif"] = _recipe_exif(recipe, format)
-    with _opened(image) as (source, _):  # names whatever is wrong with the image given
-        photo = _photo(source)
+        options["exif"] = recipe_exif(recipe, format)
+    with opened(image) as (source, _):  # names whatever is wrong with the image given
+        photo = decoded(source)
     picture = photo.rgb.convert("L") if photo.grey and photo.alpha is None else photo.rgb
     if photo.alpha is not None and format == "jpeg":
         picture = Image.new("RGB", photo.rgb.size, "white")
@@ -197,18 +199,27 @@ def write_image(
 ) -> None:
     """Write `image` to `path` in the format its extension names, completely or not at all; see encode_image.
 
-    Missing parent folders are made. Raises ImageError for an unknown extension, an existing file without `overwrite`,
-    a folder in its place and whatever the disk refuses; a file that was there before is then still intact.
+    Raises ImageError for an unknown extension, and what write_encoded does.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ImageError(f"{path} has no known extension to write; choose one of {', '.join(FORMATS)}.")
+    format = FORMATS[path.suffix.lower()]
+    write_encoded(lambda: encode_image(image, format, recipe=recipe, quality=quality), path, overwrite=overwrite)
+
+
+def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = False) -> None:
+    """Write what `encode` returns to `path`, completely or not at all; it is called once the place is known to be free.
+
+    Missing parent folders are made. Raises ImageError for an existing file without `overwrite`, a folder in its place
+    and whatever the disk refuses; a file that was there before is then still intact.
+    """
     try:
         if path.is_dir():
             raise ImageError(f"{path} is a folder; name a file to write.")
         if os.path.lexists(path) and not overwrite:
             raise ImageError(already_exists(path))  # before the work of encoding; write_whole makes sure
-        data = encode_image(image, FORMATS[path.suffix.lower()], recipe=recipe, quality=quality)
+        data = encode()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -277,14 +288,18 @@ def _pictures(paths: Iterator[Path]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _opened(source: Source) -> Iterator[tuple[Image.Image, str]]:
-    """Yield the not yet decoded image and its name for messages; any failure inside the block becomes an ImageError."""
+def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[Image.Image, str]]:
+    """Yield the not yet decoded image and its name for messages; any failure inside the block becomes an ImageError.
+
+    So does a header that speaks of more than `max_pixels` pixels.
+    """
     name = str(source) if isinstance(source, str | Path) else "The picture"
     try:
         with contextlib.ExitStack() as stack:
             if isinstance(source, Image.Image):
                 if 0 in source.size:
                     raise ImageError(f"{name} is empty, {source.width} x {source.height}; pass one with pixels.")
+                _check_size(source, name, max_pixels)
                 yield source, name
                 return
             stream: BinaryIO
@@ -293,10 +308,12 @@ def _opened(source: Source) -> Iterator[tuple[Image.Image, str]]:
             elif isinstance(source, str | Path):
                 stream = stack.enter_context(Path(source).open("rb"))
                 if not stream.seekable():  # a named pipe, or the shell's <(...)
-                    stream = _buffered(stream, name)
+                    stream = buffered(stream, name)
             else:
-                stream = _buffered(source, name)
-            yield _identified(stream, name), name
+                stream = buffered(source, name)
+            image = _identified(stream, name)
+            _check_size(image, name, max_pixels)
+            yield image, name
     except ImageError:
         raise
     except FileNotFoundError as error:
@@ -313,8 +330,20 @@ def _opened(source: Source) -> Iterator[tuple[Image.Image, str]]:
         raise ImageError(f"{name} is damaged or cut off; fetch it again or export it anew.") from error
 
 
-def _buffered(stream: BinaryIO, name: str) -> io.BytesIO:
-    """Read all of a stream in small steps, since read(MAX_BYTES) may set aside that much memory at once."""
+def _check_size(image: Image.Image, name: str, max_pixels: int | None) -> None:
+    width, height = image.size
+    if max_pixels is not None and width * height > max_pixels:
+        raise ImageError(
+            f"{name} is {width} x {height} = {width * height:,} pixels, more than the limit of {max_pixels:,}; "
+            "make it smaller first."
+        )
+
+
+def buffered(stream: BinaryIO, name: str) -> io.BytesIO:
+    """Read all of a stream in small steps, since read(MAX_BYTES) may set aside that much memory at once.
+
+    Raises ImageError, with `name` for the picture, when it is longer than MAX_BYTES or holds text.
+    """
     buffer = io.BytesIO()
     while chunk := stream.read(1 << 20):
         if not isinstance(chunk, bytes):
@@ -349,8 +378,11 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
     raise ImageError(f"{name} is of no known format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
 
 
-def _photo(image: Image.Image) -> Photo:
-    """Decode, separate the alpha, convert the colours to sRGB and turn the result upright."""
+def decoded(image: Image.Image) -> Photo:
+    """Decode, separate the alpha, convert the colours to sRGB and turn the result upright.
+
+    Decoders raise nearly anything, so call it inside of `opened`.
+    """
     image.load()
     grey = image.mode in _GREY_MODES or image.mode.startswith("I")
     colour, alpha = image, None
@@ -362,14 +394,19 @@ def _photo(image: Image.Image) -> Photo:
         if alpha.getextrema() == (255, 255):
             alpha = None
     rgb = _srgb(colour, image.info.get("icc_profile"))
-    orientation = None
-    with contextlib.suppress(Exception):  # broken EXIF says nothing about the way up, and the pixels are fine
-        orientation = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))  # TIFF: Pillow has turned it
+    orientation = upright(image)  # none for a TIFF: Pillow has turned it
     if orientation is not None:
         rgb = rgb.transpose(orientation)
         alpha = alpha and alpha.transpose(orientation)
     rgb.info = {}  # neither the profile nor the orientation holds any longer
     return Photo(rgb, alpha, grey)
+
+
+def upright(image: Image.Image) -> Image.Transpose | None:
+    """The turn that the EXIF asks for, if any; a decoded TIFF is upright already."""
+    with contextlib.suppress(Exception):  # broken EXIF says nothing about the way up, and the pixels are fine
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return None
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -404,7 +441,8 @@ def _srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
     return colour.convert("RGB")
 
 
-def _recipe_exif(recipe: Mapping[str, Any], format: str) -> bytes:
+def recipe_exif(recipe: Mapping[str, Any], format: str) -> bytes:
+    """The EXIF that carries `recipe` in a file of `format`; raises ImageError when it is no JSON or too long."""
     try:
         text = json.dumps(dict(recipe), allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:

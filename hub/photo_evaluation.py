@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -114,9 +115,9 @@ def histogram_distance(a: Tensor, b: Tensor) -> float:
     return float((histogram(a) - histogram(b)).abs().sum() / 2)
 
 
-def by_method(method: Method, size: int) -> Transfer:
-    """``method`` as ``evaluate_photos`` calls it; those with a working size of their own work at ``size``."""
-    return lambda photo, style: method(photo, style=style, size=size)
+def by_method(method: Method, size: int, **parameters: Any) -> Transfer:
+    """``method`` with ``parameters`` as ``evaluate_photos`` calls it; one with a working size works at ``size``."""
+    return lambda photo, style: method(photo, style=style, size=size, **parameters)
 
 
 def classic_transfers() -> dict[str, Transfer]:

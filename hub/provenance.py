@@ -25,6 +25,8 @@ def command(recipe: Mapping[str, Any]) -> str:
     words = ["stylehub", "stylize", str(recipe.get("model", "?")), _file(recipe.get("photo"), "PHOTO")]
     if "strength_map" in recipe:
         words += ["--strength-map", _file(recipe["strength_map"], "MAP")]
+    if recipe.get("bits") == 16:
+        words += ["--bits", "16"]
     return shlex.join(words + flags(recipe.get("parameters") or {}))
 
 
@@ -32,8 +34,15 @@ def python_line(recipe: Mapping[str, Any]) -> str:
     """The same in one line of Python, which can be pasted as it is."""
     arguments = {"strength_map": _file(recipe["strength_map"], "MAP")} if "strength_map" in recipe else {}
     arguments |= recipe.get("parameters") or {}
-    words = [repr(_file(recipe.get("photo"), "PHOTO")), *(f"{name}={value!r}" for name, value in arguments.items())]
-    return f"import hub; hub.save(hub.load({recipe.get('model', '?')!r})({', '.join(words)}), 'painted.png')"
+    photo, model = repr(_file(recipe.get("photo"), "PHOTO")), repr(recipe.get("model", "?"))
+    given = "".join(f", {name}={value!r}" for name, value in arguments.items())
+    if recipe.get("bits") == 16:
+        return (
+            f"import hub; photo = hub.read_deep({photo}); "
+            f"out = hub.load({model}, dtype='float32')(photo.pixels{given}); "
+            "hub.save_deep(out, 'painted.png', alpha=photo.alpha)"
+        )
+    return f"import hub; hub.save(hub.load({model})({photo}{given}), 'painted.png')"
 
 
 def _file(name: str | None, unknown: str) -> str:
