@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from hub.progress import Progress
+from methods.parts.folded import FoldedNetwork
+from methods.parts.folded_tiles import run_folded_tiles
 from methods.parts.painter import pad_to_multiple
 from methods.parts.tiling import run_tiled
 from tests.conftest import random_network
@@ -18,6 +20,18 @@ def test_tiled_equals_whole(height: int, width: int, tile: int) -> None:
     whole = network(content, mix)
     tiled = run_tiled(network.layers, content, mix, tile=tile)
     assert (tiled - whole).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 132), (200, 52), (20, 260)])
+@pytest.mark.parametrize("tile", [16, 37, 64, 1024])
+def test_folded_tiles_equal_the_whole(height: int, width: int, tile: int) -> None:
+    torch.manual_seed(height * width)
+    network = random_network()
+    content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
+    with torch.inference_mode():
+        whole = network(content, mix)
+        tiled = run_folded_tiles(FoldedNetwork(network), content, mix, tile=tile)
+    assert (tiled - whole).abs().max() < 2e-5
 
 
 def test_statistics_survive_a_large_mean() -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from hub.progress import Progress, ProgressCallback
 from methods.parts.transformation import ImageTransformationNetwork, Layer
 
+Sides = tuple[tuple[int, int], tuple[int, int]]  # of rows before and behind, of columns before and behind
 PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
 
 # Bilinear upsampling: pixel t of twice the size, counted from 2i, is so much of the pixels i - 1, i, i + 1.
@@ -78,10 +79,7 @@ class FoldedNetwork(nn.Module):
 
     def normalised(self, layer: Layer, x: Tensor, mix: Tensor) -> Tensor:
         """Normalise and activate blocks: each channel's statistics are those of its four places together."""
-        n, channels, h, w = x.shape
-        wide = x.permute(0, 2, 3, 1).reshape(n, h, 4 * w, channels // 4).permute(0, 3, 1, 2)
-        result = layer.activate(layer.norm(wide, mix))
-        return result.permute(0, 2, 3, 1).reshape(n, h, w, channels).permute(0, 3, 1, 2)
+        return narrow(layer.activate(layer.norm(wide(x), mix)))
 
 
 def blocks(x: Tensor) -> Tensor:
@@ -91,6 +89,18 @@ def blocks(x: Tensor) -> Tensor:
     return cut.reshape(n, h // 2, w // 2, 4 * c).permute(0, 3, 1, 2)
 
 
+def wide(x: Tensor) -> Tensor:
+    """Blocks ``(N, 4C, h, w)`` as a map ``(N, C, h, 4w)`` of the same memory, for what works on each channel alone."""
+    n, channels, h, w = x.shape
+    return x.permute(0, 2, 3, 1).reshape(n, h, 4 * w, channels // 4).permute(0, 3, 1, 2)
+
+
+def narrow(x: Tensor) -> Tensor:
+    """Back from ``wide``."""
+    n, channels, h, w = x.shape
+    return x.permute(0, 2, 3, 1).reshape(n, h, w // 4, 4 * channels).permute(0, 3, 1, 2)
+
+
 def pixels(x: Tensor) -> Tensor:
     """Depth to space: ``(N, 4C, h, w)`` to ``(N, C, 2h, 2w)``."""
     n, c, h, w = x.shape
@@ -98,38 +108,52 @@ def pixels(x: Tensor) -> Tensor:
     return cut.reshape(n, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2)
 
 
-def mirrored(x: Tensor) -> Tensor:
-    """What padding the pixels by 4 reflected ones is to their blocks: ``(N, C, h, w)`` to ``(N, C, h + 4, w + 4)``."""
+def mirrored(x: Tensor, missing: Sides = ((2, 2), (2, 2))) -> Tensor:
+    """What padding the pixels by 4 reflected ones is to their blocks: ``(N, C, h, w)`` to ``(N, C, h + 4, w + 4)``.
+
+    ``missing`` blocks, of rows before and behind and of columns before and behind, are added; the others are there.
+    """
     n, c, h, w = x.shape
-    out = x.new_empty((n, h + 4, w + 4, c)).permute(0, 3, 1, 2)
-    out[:, :, 2:-2, 2:-2] = x
-    cut = out.permute(0, 2, 3, 1).view(n, h + 4, w + 4, 2, 2, c // 4)
-    for axis, size in ((1, h), (2, w)):
+    (top, bottom), (left, right) = missing
+    if not (top or bottom or left or right):
+        return x
+    out = x.new_empty((n, h + top + bottom, w + left + right, c)).permute(0, 3, 1, 2)
+    out[:, :, top : top + h, left : left + w] = x
+    cut = out.permute(0, 2, 3, 1).view(n, h + top + bottom, w + left + right, 2, 2, c // 4)
+    for axis, size, before, behind in ((1, h, top, bottom), (2, w, left, right)):
         for phase in (0, 1):
             place = cut.select(axis + 2, phase)
-            for block in (0, 1, size + 2, size + 3):
-                pixel = 2 * (block - 2) + phase
+            for block in (*range(before), *range(before + size, before + size + behind)):
+                pixel = 2 * (block - before) + phase
                 pixel = -pixel if pixel < 0 else 2 * (2 * size - 1) - pixel
-                source = cut.select(axis + 2, pixel % 2).select(axis, pixel // 2 + 2)
+                source = cut.select(axis + 2, pixel % 2).select(axis, pixel // 2 + before)
                 place.select(axis, block).copy_(source)
     return out
 
 
-def upsampled(x: Tensor, layer: Layer, kernel: Tensor) -> Tensor:
-    """Blocks of what ``layer`` convolves ``x`` to after upsampling it, before normalisation."""
-    out = F.conv2d(F.pad(x, [1] * 4, mode="replicate"), kernel)
+def upsampled(x: Tensor, layer: Layer, kernel: Tensor, margins: Sides = ((0, 0), (0, 0))) -> Tensor:
+    """Blocks of what ``layer`` convolves ``x`` to after upsampling it, before normalisation.
+
+    ``margins`` say of how many pixels, 1 or 0, more than the blocks asked for ``x`` brings: of rows before and behind, of
+    columns before and behind. Where it brings none the picture ends.
+    """
+    (top, bottom), (left, right) = margins
+    out = F.conv2d(F.pad(x, (1 - left, 1 - right, 1 - top, 1 - bottom), mode="replicate"), kernel)
     n, _, h, w = out.shape
     cut = out.permute(0, 2, 3, 1).view(n, h, w, 2, 2, -1)
     # The outermost pixels see mirrored *upsampled* ones, which no padding of `x` gives: they are computed as they are
     # in the plain network.
-    for axis, size in ((1, h), (2, w)):
-        along = 4 - axis  # the other axis of an image tensor
-        for phase, near in ((0, slice(0, 2)), (1, slice(size - 2, size))):
+    for axis, size, ends, before in ((1, h, (top, bottom), left), (2, w, (left, right), top)):
+        along = (h, w)[2 - axis]  # blocks along the other axis
+        length = x.shape[axis + 1]
+        for phase, near in ((0, slice(0, 2)), (1, slice(length - 2, length))):
+            if ends[phase]:
+                continue
             strip = x[:, :, near] if axis == 1 else x[:, :, :, near]
-            # Two of its four upsampled lines are right, and enough.
-            line = layer.convolve(strip).select(axis + 1, 3 * phase)
+            # Two of its four upsampled lines are right, and enough; of a margin's pixels none is needed.
+            line = layer.convolve(strip).select(axis + 1, 3 * phase)[:, :, 2 * before : 2 * (before + along)]
             place = cut.select(axis + 2, phase).select(axis, (size - 1) * phase)  # (N, other, its phase, C)
-            place.copy_(line.permute(0, 2, 1).reshape(n, x.shape[along], 2, -1))
+            place.copy_(line.permute(0, 2, 1).reshape(n, along, 2, -1))
     return out
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from hub.errors import StylehubError
 from hub.progress import ProgressCallback
 from hub.runtime import compiled, free_bytes, keep_freed_memory, out_of_memory
 from methods.parts.folded import FoldedNetwork
+from methods.parts.folded_tiles import run_folded_tiles
 from methods.parts.normalisation import Meeting
 from methods.parts.tiling import run_tiled
 from methods.parts.transformation import ImageTransformationNetwork
@@ -33,10 +34,10 @@ class Painter:
     def __init__(self, network: ImageTransformationNetwork, method: "Method") -> None:
         self.dtype, self.compile = method.dtype, method.compile
         folds = method.device.type == "cpu" and network.upsampling == "resize"
-        quickest = FoldedNetwork(network) if folds else network  # from weights that are not rounded yet
+        self.folded = FoldedNetwork(network) if folds else None  # from weights that are not rounded yet
         method.place(network)
-        method.place(quickest)
         self.network = network
+        quickest: nn.Module = network if self.folded is None else method.place(self.folded)
         self.whole: Callable[..., Tensor] = compiled(quickest, method.device) if self.compile else quickest
         free = free_bytes(method.device)
         room = free // 2 if method.device.type == "cuda" else min(free // 4, 2 << 30)
@@ -78,7 +79,10 @@ class Painter:
             inputs = padded.contiguous(memory_format=torch.channels_last), mix
             return self.whole(*inputs) if self.compile else self.whole(*inputs, progress)
         one_by_one = zip(torch.split(padded, 1), torch.split(mix, 1), strict=True)
-        results = [run_tiled(self.network.layers, p, m, tile=tile, progress=progress) for p, m in one_by_one]
+        if self.folded is None:
+            results = [run_tiled(self.network.layers, p, m, tile=tile, progress=progress) for p, m in one_by_one]
+        else:
+            results = [run_folded_tiles(self.folded, p, m, tile=tile, progress=progress) for p, m in one_by_one]
         return results[0] if len(results) == 1 else torch.cat(results)
 
 

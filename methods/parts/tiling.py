@@ -56,7 +56,11 @@ def run_tiled(
     ``mix`` goes to every normalisation. ``tile`` is the side of the pieces in each layer's own pixels. The result
     has the dtype of ``content``. ``progress`` counts tiles, those of all layers.
     """
-    network = _Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile)
+    return run(Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile), progress)
+
+
+def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
+    """Layer after layer."""
     tiles = sum(1 for index in range(len(network.layers)) for _ in network.pieces(index))
     done = 0
 
@@ -71,24 +75,28 @@ def run_tiled(
     return network.kept[len(network.layers) - 1]
 
 
-class _Tiled:
+class Tiled:
+    """Layers on their way over one picture: what is kept of their maps, what is known of their statistics."""
+
     def __init__(self, layers: Sequence[TileableLayer], content: Tensor, mix: Tensor, tile: int) -> None:
         self.layers, self.mix, self.tile = layers, mix, tile
+        self.channels = {index: layer.convolution.out_channels for index, layer in enumerate(layers)}
         self.sizes = {-1: (content.shape[2], content.shape[3])}
         for index, layer in enumerate(layers):
             height, width = ((n * 2 if layer.upsample else n) for n in self.sizes[index - 1])
             self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
+        self.fold()
         # Numbers a pixel of the picture: the smallest hidden map sets what is worth keeping, the result always is.
         area = content.shape[2] * content.shape[3]
-        density = [
-            layer.convolution.out_channels * h * w / area
-            for layer, (h, w) in zip(layers, list(self.sizes.values())[1:], strict=True)
-        ]
+        density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(layers))]
         limit = max(3.5, 1.01 * min(density[:-1], default=0))
         self.keeps = [d <= limit for d in density]
         self.kept: dict[int, Tensor] = {-1: content}
         self.sample = content.new_empty(0)
         self.statistics: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def fold(self) -> None:
+        """Change ``sizes`` and ``channels`` of the maps that a subclass computes in another form."""
 
     def complete(self, index: int, advance: Callable[[], None]) -> None:
         """Sum the statistics of layer ``index`` over all tiles; keep its activated map when it is a small one."""
@@ -99,7 +107,7 @@ class _Tiled:
         mean = squares = torch.zeros(channels, dtype=torch.float64)
         raw = (
             torch.empty(
-                (1, channels, height, width),
+                (1, self.channels[index], height, width),
                 dtype=sample.dtype,
                 device=sample.device,
                 memory_format=torch.channels_last,
@@ -110,8 +118,8 @@ class _Tiled:
         for rows, columns in self.pieces(index):
             piece = self.convolved(index, rows, columns)
             # Chan et al. 1979: means and sums of squared deviations of two parts give those of both, no digit lost.
-            own_mean, own_variance = (t.double().cpu() for t in statistics(piece))
-            count = piece.shape[2] * piece.shape[3]
+            own_mean, own_variance = (t.double().cpu() for t in self.statistics_of(index, piece))
+            count = piece[0].numel() // channels
             difference = own_mean - mean
             mean = mean + difference * (count / (seen + count))
             squares = squares + count * (own_variance + difference.square() * (seen / (seen + count)))
@@ -141,14 +149,23 @@ class _Tiled:
     def pieces(self, index: int) -> Iterator[tuple[Span, Span]]:
         height, width = self.sizes[index]
         # A piece of a wide layer is smaller: its numbers count, not its pixels.
-        tile = max(1, int(self.tile * min(1.0, (32 / self.layers[index].convolution.out_channels) ** 0.5)))
+        tile = max(1, int(self.tile * min(1.0, (32 / self.channels[index]) ** 0.5)))
         if index and not self.keeps[index - 1]:
             # What lies before is computed again, at the picture's own resolution perhaps: a piece of a small map then
             # stands for a large region of the picture, which must not grow beyond four tiles.
             tile = max(1, min(tile, 2 * tile * max(height, width) // max(self.sizes[-1])))
+        tile += tile % self.multiple(index)
         for top in range(0, height, tile):
             for left in range(0, width, tile):
                 yield (top, min(top + tile, height)), (left, min(left + tile, width))
+
+    def multiple(self, index: int) -> int:
+        """What the side of a piece is a multiple of."""
+        return 1
+
+    def statistics_of(self, index: int, piece: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each channel of a piece of layer ``index``, before normalisation."""
+        return statistics(piece)
 
     def activated(self, index: int, rows: Span, columns: Span) -> Tensor:
         """The output of layer ``index`` in one region; layer -1 is the picture."""
