@@ -29,6 +29,7 @@ TABLES = {
     "depth": "benchmarks.depth",
     "segmentation": "benchmarks.segmentation",
     "photo": "benchmarks.photo",
+    "photo_affine": "benchmarks.photo_affine",
     "operators": "benchmarks.operators",
     "arbitrary": "benchmarks.arbitrary",
     "load": "benchmarks.space_load",

@@ -55,6 +55,7 @@ class Model(_Data):
 
     title: str
     summary: str
+    offered: bool = True  # whether the app has it; not what is kept for comparison alone
     weights: WeightsSpec | None = None
     repository: Repository | None = None  # where the files of the variants are
     variants: dict[Name, Variant] = Field(default_factory=dict, description="styles with files of their own")

@@ -73,7 +73,7 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
         first = True
         with gr.Tabs():
             for task, shown in TABS.items():
-                entries = list_models(task)
+                entries = _offered(task)
                 if not entries:
                     continue
                 with gr.Tab(shown.title, id=task) as tab:
@@ -83,12 +83,16 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
                     if first:
                         fill(demo.load)
                 first = False
-        for entry in list_models():
+        for entry in _offered():
             if "style-names" in entry.method.inputs and set(entry.tasks) & set(TABS):
                 api(_list_styles(studio, entry), api_name=f"{entry.slug}_styles", concurrency_id=ACCELERATOR)
         demo.unload(studio.stop)  # nobody is left to see the result
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
     return demo
+
+
+def _offered(task: str | None = None) -> list[Entry]:
+    return [entry for entry in list_models(task) if entry.model.offered]
 
 
 def _models(studio: Studio, tab: Tab, task: str, entries: list[Entry]) -> list[Callable[[Any], None]]:
@@ -166,7 +170,7 @@ def serve(
     """
     models = Models()
     if zero.AVAILABLE:  # its worker processes inherit what is loaded now and forget what they load themselves
-        for entry in list_models():
+        for entry in _offered():
             if set(entry.tasks) & set(TABS):
                 models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")

@@ -27,6 +27,7 @@ from benchmarks.results import RESULTS, markdown
 from hub.errors import StylehubError
 from hub.weights import write_safetensors
 from methods.parts.losses import gram_matrix
+from methods.parts.transformation import ImageTransformationNetwork
 from tests.conftest import STYLES, random_network
 from tests.test_depth import shard
 
@@ -206,6 +207,33 @@ def test_arbitrary(capsys: pytest.CaptureFixture[str], material: Path, tmp_path:
     assert len(result["unseen"]["ours"]) == 1
     assert f"| {result['named']['average']['ours']['style']:.3f} " in table
     assert str(tmp_path) not in json.dumps(result)
+
+
+def test_photo_affine(capsys: pytest.CaptureFixture[str], material: Path, photo: Image.Image, tmp_path: Path) -> None:
+    """The network is asked for the style that the photo is named by; what takes photos gets the photo itself."""
+    config = {"method": "fast-photo-affine", "width": 4, "upsampling": "resize", "style": {"name": "my-dusk"}}
+    weights = tmp_path / "dusk.safetensors"
+    torch.manual_seed(0)
+    network = ImageTransformationNetwork(1, 4, "tanh")
+    write_safetensors(weights, network.state_dict(), {"config": json.dumps(config)})
+    photo.save(tmp_path / "dusk.png")
+    words = ["photo_affine", "--models", weights, "fast-photo", "--photos", material / "photos.tar", "--size", 64]
+    words += ["--vgg", material / "vgg.safetensors", "--limit", 2]
+    result, table = run(capsys, tmp_path, *words, "--style", tmp_path / "dusk.png")
+    assert list(result["scores"]) == [
+        "`dusk.safetensors`",
+        "`fast-photo`",
+        "Reinhard",
+        "histogram matching",
+        "the photo itself",
+    ]
+    assert result["scores"]["the photo itself"]["edges"] == pytest.approx(1)
+    assert result["scores"]["`dusk.safetensors`"]["edges"] < 0.99
+    assert "2 photos of photos.tar in the look of `dusk`, all at 64 pixels" in table
+    assert str(tmp_path) not in json.dumps(result)
+    photo.save(tmp_path / "dawn.png")
+    with pytest.raises(SystemExit, match="There is no style 'dawn'; there are my-dusk"):
+        command.main([*map(str, words), "-o", str(tmp_path / "other"), "--style", str(tmp_path / "dawn.png")])
 
 
 def test_depth_order(tmp_path: Path) -> None:

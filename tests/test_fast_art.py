@@ -16,7 +16,8 @@ from hub.registry import Model
 from hub.training import train
 from hub.weights import read_safetensors, sha256_of, write_safetensors
 from methods.fast_art.method import FastArt
-from methods.fast_art.training import FastArtRecipe, FastArtSettings, fold_row, widen
+from methods.fast_art.training import FastArtRecipe, FastArtSettings
+from methods.parts.one_style import fold_row, widen
 from methods.parts.painter import Painter
 from methods.parts.transformation import ImageTransformationNetwork
 from tests.conftest import STYLES, random_network, tiny_training
@@ -34,7 +35,7 @@ def settings(material: Path, **changes: object) -> FastArtSettings:
 
 @pytest.fixture(autouse=True)
 def _small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.fast_art.training.SMALLEST", 64)
+    monkeypatch.setattr("methods.parts.one_style.SMALLEST", 64)
 
 
 @pytest.mark.parametrize("upsampling", ["resize", "transposed"])

@@ -25,7 +25,7 @@ from hub.registry import PACKAGE_ROOT, Entry
 from hub.spatial import SpatialParameters
 
 PLACE = {field.option for field in declared(SpatialParameters)}
-QUOTED_IN_CARDS = ("optimisation", "arbitrary", "depth", "segmentation", "photo")
+QUOTED_IN_CARDS = ("optimisation", "arbitrary", "depth", "segmentation", "photo", "operators", "photo_affine")
 DOCUMENTS = ("docs/where.md", "methods/parts/weights/depth/README.md", "methods/parts/weights/segmentation/README.md")
 QUOTED = ("peer", "megapixels", "papers", "batch")  # the speed tables that the README quotes
 

@@ -137,6 +137,13 @@ def photo_realistic(name: str, **parameters: int) -> Image.Image:
     return contact_sheet(cells, columns=4)
 
 
+def photo_affine() -> Image.Image:
+    """Views of the landscape above, what the network makes of them below."""
+    model = hub.load("fast-photo-affine", device="cpu")
+    views = [scaled(view, 384, 256) for view in (valley(), closer(), valley().crop((0, 60, 720, 540)))]
+    return contact_sheet([*views, *map(model, views)], columns=len(views))
+
+
 def cell(style: Image.Image | None, result: Image.Image) -> Image.Image:
     sheet = Image.new("RGB", (480, 424), "white")
     if style is not None:
@@ -155,6 +162,7 @@ MAKERS: dict[str, tuple[str, Callable[[], Image.Image]]] = {
     "segmentation": ("methods/parts/weights/segmentation", segmentation),
     "deep-photo": ("methods/deep_photo", partial(photo_realistic, "deep-photo", size=384)),
     "fast-photo": ("methods/fast_photo/weights", partial(photo_realistic, "fast-photo")),
+    "fast-photo-affine": ("methods/fast_photo_affine/weights", photo_affine),
 }
 
 if __name__ == "__main__":

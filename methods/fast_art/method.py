@@ -63,7 +63,8 @@ class FastArt(Method):
             name = resolve(parameters.style, self._styles, "style")
         except UnknownName as error:
             raise UnknownName(
-                f"{error} Each style is a network of its own: `stylehub train fast-art --style painting.jpg` trains another."
+                f"{error} Each style is a network of its own: `stylehub train {self.entry.method_id} --style picture.jpg` "
+                "trains another."
             ) from None
         return parameters.model_copy(update={"style": name})
 

@@ -19,7 +19,7 @@ BAND = 1 << 18  # pixels at a time: what a band needs stays in a processor's cac
 BAND_ON_GPU = 1 << 22
 DETAIL = 256  # pixels on the short side at which it is told what is detail
 WINDOW = 1 / 32  # radius of its windows, as a share of the short side
-FINE = 0.015  # variance of lightness
+FINE = 0.012  # variance of lightness
 INVISIBLE = 1 / 4096  # share of a layer that no 8 bits show
 
 

@@ -1,0 +1,1 @@
+"""One network a style photo, kept near a photo by the matting Laplacian: see ``method.py``."""

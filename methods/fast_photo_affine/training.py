@@ -1,0 +1,202 @@
+"""How a network learns the look of one photo while the matting Laplacian keeps its pictures near photographs.
+
+The fast-art network with the losses of Luan et al. 2017 (arXiv 1703.07511) made feed-forward: ``1/N sum_V |M V(O) - M V(C)|^2``
+for realism, Gram matrices group of things by group, total variation. In training, and only there, the result is mixed with
+the photo, 0.85 to 0.15. The matrices M and the groups come from shards that ``matrices.py`` prepared.
+
+The matting term alone is content with blur: M annuls the photo, but an even picture just as well, and what it charges for is
+detail that is not the photo's. So the first part of the training, the opening, teaches the network to draw: Reinhard's
+transfer of colours from the style photo, pixel by pixel.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hub.errors import TrainingError
+from hub.images import at_short_side, resized, to_image, to_tensor
+from hub.parameters import inherited
+from hub.shards import Rounds, Shards
+from hub.sheets import contact_sheet
+from hub.training import TrainingSettings
+from methods.fast_art.training import FastArtRecipe
+from methods.fast_photo_affine.stencil import affine_loss
+from methods.parts.backbone import open_backbone
+from methods.parts.color import reinhard
+from methods.parts.losses import masked_grams, pyramid, relative_error, total_variation
+from methods.parts.one_style import OneStyleRecipe, OneStyleSettings, read_style
+from methods.parts.segmentation.groups import GROUPS
+from methods.parts.segmentation.masks import SMALLEST, paired
+from methods.parts.segmentation.parse import parse
+from methods.parts.transformation import ImageTransformationNetwork
+
+CONTENT_LAYER, STYLE_LAYERS = FastArtRecipe.content_layer, FastArtRecipe.style_layers
+LAYERS = {CONTENT_LAYER, *STYLE_LAYERS}
+PREPARED = "prepare photos by `python -m methods.fast_photo_affine.matrices PHOTOS --out shards/` and give that folder"
+
+
+class FastPhotoAffineSettings(OneStyleSettings):
+    """Settings of ``stylehub train fast-photo-affine``."""
+
+    content: list[Path] = Field(description="Shards that `python -m methods.fast_photo_affine.matrices` wrote.")
+    vgg: Path | None = Field(
+        None, description="VGG-16 or VGG-19 as safetensors; the best at hand when left out, as for every training."
+    )
+    style_size: int = Field(256, ge=64, description="Short side of the style photo in pixels.")
+    blend: float = Field(0.15, ge=0, lt=1, description="Share of the photo in the result, in training alone.")
+    opening: float = Field(0.57, ge=0, le=1, description="Share of the steps that ask for Reinhard's transfer.")
+    affine_weight: float = Field(100.0, ge=0, description="Weight of |M V(O) - M V(C)|^2 a pixel.")
+    style_weight: float = Field(1.0, ge=0, description="Weight of the masked Gram matrices' mean relative error.")
+    content_weight: float = Field(
+        0.0, ge=0, description="Weight of fast-art's content loss, the relative relu4_2 error; 0: without."
+    )
+    variation_weight: float = Field(0.1, ge=0, description="Weight of the total variation.")
+    steps: int = inherited(TrainingSettings, "steps", 700)
+    batch: int = inherited(TrainingSettings, "batch", 3)
+    learning_rate: float = inherited(TrainingSettings, "learning_rate", 3e-3)
+    warmup: int = inherited(TrainingSettings, "warmup", 20)
+    average: float = inherited(TrainingSettings, "average", 0.99)
+
+
+class Prepared(Dataset[dict[str, Tensor]]):
+    """Step -> ``photos`` ``(N, 3, S, S)``, ``groups`` ``(N, 10, S, S)``, both in [0, 1] and mirrored where ``mirrored``
+    ``(N,)`` says so, and ``matting`` ``(N, 12, S, S)`` of the photos as they were.
+    """
+
+    def __init__(self, settings: FastPhotoAffineSettings) -> None:
+        self.settings = settings
+        try:
+            self.photos, self.facts = Shards(settings.content, "png"), Shards(settings.content, "safetensors")
+        except TrainingError as error:
+            raise TrainingError(f"{str(error).partition(';')[0].rstrip('.')}; {PREPARED}.") from None
+        self.rounds = Rounds(len(self.photos), settings.seed)
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        items = [self.item(step * self.settings.batch + slot) for slot in range(self.settings.batch)]
+        if len({item["photos"].shape for item in items}) > 1:
+            raise TrainingError(f"The photos of these shards are not all of one size; {PREPARED}.")
+        return {name: torch.stack([item[name] for item in items]) for name in items[0]}
+
+    def item(self, index: int) -> dict[str, Tensor]:
+        """The ``index``-th photo of the rounds, mirrored half the time."""
+        number = self.rounds[index]
+        photo = to_tensor(self.photos.image(number))[0]
+        try:
+            facts = load(self.facts.read(number))
+            matting, groups = facts["matting"], facts["groups"].float() / 255
+        except (SafetensorError, KeyError):
+            raise TrainingError(f"Sample {number} of these shards has no matting Laplacian; {PREPARED}.") from None
+        mirrored = np.random.default_rng([self.settings.seed, 1, index]).random() < 0.5
+        if mirrored:
+            photo, groups = photo.flip(2), groups.flip(2)
+        return {"photos": photo, "groups": groups, "matting": matting, "mirrored": torch.tensor(mirrored)}
+
+
+class FastPhotoAffineRecipe(OneStyleRecipe):
+    """One style photo for every photo."""
+
+    Settings = FastPhotoAffineSettings
+    method = "fast-photo-affine"
+    settings: FastPhotoAffineSettings
+
+    def __init__(self, settings: FastPhotoAffineSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        picture, self.style = read_style(settings)
+        self.prepared = Prepared(settings)
+        precision = torch.bfloat16 if settings.bf16 else torch.float32
+        self.vgg, self.perceptual_network = open_backbone(
+            "auto", settings.vgg, layers=LAYERS, device=device, dtype=precision
+        )
+        self.look = to_tensor(at_short_side(picture, settings.style_size)).to(device)
+        self.look_groups = parse(self.look)
+        self.grams = self.style_grams()
+        self.network = self.beginning()
+
+    @torch.no_grad()
+    def trial(self, network: ImageTransformationNetwork) -> Tensor:
+        """How far it is from what the opening asks for."""
+        photos = self.prepared[0]["photos"].to(self.device)
+        return self.opening_error(network(photos, photos.new_ones(len(photos), 1)).float(), photos)
+
+    @torch.no_grad()
+    def style_grams(self) -> dict[str, dict[str, Tensor]]:
+        """Of each group, by its title, the Gram matrices ``(1, C, C)`` of its places in the style photo, by layer.
+
+        Of a group that the style photo lacks, those of all of it.
+        """
+        features = self.vgg(self.look, STYLE_LAYERS)
+        everywhere = torch.ones_like(self.look[:, :1])
+        grams = {}
+        for number, group in enumerate(GROUPS):
+            mask = self.look_groups[:, [number]]
+            places = pyramid(mask if mask.mean() > SMALLEST else everywhere, self.vgg, STYLE_LAYERS)
+            grams[group.title] = {layer: masked_grams(f, [places[layer]])[0] for layer, f in features.items()}
+        return grams
+
+    def batches(self) -> Dataset[dict[str, Tensor]]:
+        return self.prepared
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        s, photos = self.settings, batch["photos"].contiguous(memory_format=torch.channels_last)
+        result = self.blended(self.network(photos, photos.new_ones(len(photos), 1)).float(), photos)
+        as_prepared = (unmirrored(pictures, batch["mirrored"]) for pictures in (result, photos))
+        parts = {"affine": affine_loss(batch["matting"], *as_prepared).mean()}
+        if step < s.opening * s.steps:
+            return {"loss": self.opening_error(result, photos), **parts}
+        features = self.vgg(result, LAYERS)
+        parts |= {"style": self.style_error(features, batch["groups"]), "variation": total_variation(result).mean()}
+        loss = s.affine_weight * parts["affine"] + s.style_weight * parts["style"]
+        loss = loss + s.variation_weight * parts["variation"]
+        if s.content_weight:
+            with torch.no_grad():
+                wanted = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
+            parts["content"] = relative_error(features[CONTENT_LAYER], wanted).mean()
+            loss = loss + s.content_weight * parts["content"]
+        return {"loss": loss, **parts}
+
+    def opening_error(self, result: Tensor, photos: Tensor) -> Tensor:
+        """Mean difference to Reinhard's transfer of colours from the style photo: what the photo shows, in other colours."""
+        return (result - reinhard(photos, self.look)).abs().mean()
+
+    def blended(self, result: Tensor, photos: Tensor) -> Tensor:
+        """What the losses see of the network's ``result``: with a share of the photo, which the network alone has not."""
+        return torch.lerp(result, photos, self.settings.blend)
+
+    def style_error(self, features: Mapping[str, Tensor], groups: Tensor) -> Tensor:
+        """Relative errors of the Gram matrices of pictures' ``features``, each group's places beside those of the style
+        photo: the mean over batch and layers, groups weighed by their shares. ``groups`` is ``(N, 10, S, S)``.
+        """
+        total = groups.new_zeros(())
+        for index in range(len(groups)):
+            regions = paired(groups[[index]], self.look_groups)
+            places = [pyramid(region.photo, self.vgg, STYLE_LAYERS) for region in regions]
+            wanted = [self.grams[region.name] for region in regions]
+            for layer in STYLE_LAYERS:
+                there = [place[layer] for place in places]
+                for place, gram, goal in zip(there, masked_grams(features[layer][[index]], there), wanted, strict=True):
+                    total = total + place.share * relative_error(gram, goal[layer])[0]
+        return total / (len(groups) * len(STYLE_LAYERS))
+
+    @torch.no_grad()
+    def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
+        """Five photos and the style photo above, what the network alone makes of each below."""
+        photos = torch.stack([self.prepared.item(index)["photos"] for index in range(5)]).to(self.device)
+        photos = torch.cat([photos, resized(self.look, (photos.shape[2], photos.shape[3]))])
+        results = network(photos, photos.new_ones(len(photos), 1)).float()
+        return contact_sheet([to_image(cell[None]) for cell in (*photos, *results)], columns=len(photos))
+
+
+def unmirrored(pictures: Tensor, mirrored: Tensor) -> Tensor:
+    """``pictures`` ``(N, 3, H, W)`` the way round that their matting Laplacians know; ``mirrored`` is ``(N,)``."""
+    return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
