@@ -309,8 +309,13 @@ def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[I
                 stream = stack.enter_context(Path(source).open("rb"))
                 if not stream.seekable():  # a named pipe, or the shell's <(...)
                     stream = buffered(stream, name)
-            else:
+            elif hasattr(source, "read"):
                 stream = buffered(source, name)
+            else:
+                raise ImageError(
+                    f"A {type(source).__name__} is no picture; give a path, bytes, an open file or a PIL image "
+                    "(of an array: Image.fromarray)."
+                )
             image = _identified(stream, name)
             _check_size(image, name, max_pixels)
             yield image, name

@@ -7,6 +7,7 @@ defaults and descriptions.
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -123,8 +124,9 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
         first = max(error.errors(include_url=False), key=lambda e: len(e["loc"]))
         name = str(first["loc"][0]) if first["loc"] else "the parameters"
         if first["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            raise ParameterError(f"There is no parameter {name!r}; there are {known}.") from None
+            near = get_close_matches(name, model.model_fields, n=1)
+            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(model.model_fields)}."
+            raise ParameterError(f"There is no parameter {name!r}; {known}") from None
         if first["type"] == "missing":
             raise ParameterError(f"The parameter {name!r} is needed: {model.model_fields[name].description}") from None
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")

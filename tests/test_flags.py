@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from hub.errors import ParameterError, StylehubError, UnknownName
 from hub.flags import parse, rows
 from hub.names import resolve
-from hub.parameters import inherited, validate
+from hub.parameters import Parameters, inherited, validate
 
 
 class Model(BaseModel):
@@ -98,3 +98,10 @@ def test_an_inherited_field_keeps_what_is_not_said_again() -> None:
     assert (Model(style="a").strength, Model.model_fields["strength"].description) == (1.0, "How much.")
     with pytest.raises(ParameterError, match="less than or equal to 1"):
         validate(Later, {"style": "a", "strength": 2})
+
+
+def test_a_misspelt_parameter_is_recognised() -> None:
+    with pytest.raises(ParameterError, match=r"no parameter 'strenght'; did you mean strength\?"):
+        validate(Parameters, {"strenght": 1})
+    with pytest.raises(ParameterError, match=r"no parameter 'zzz'; there are .*strength"):
+        validate(Parameters, {"zzz": 1})

@@ -854,3 +854,9 @@ def test_find_nothing(album, pattern):
     with pytest.raises(ImageError) as caught:
         find_images(["b.png", pattern])
     assert pattern.replace("\0", "") in str(caught.value).replace("\\x00", "").replace("\0", "")
+
+
+@pytest.mark.parametrize("source", [np.zeros((4, 4, 3), np.uint8), None, 3])
+def test_what_is_no_picture_is_told_so(source: object) -> None:
+    with pytest.raises(ImageError, match=r"is no picture; give a path.*fromarray"):
+        read_image(source)  # type: ignore[arg-type]
