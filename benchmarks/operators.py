@@ -38,12 +38,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     method = hub.load(options.model, device="cpu")
 
-    def ours(local: float) -> "Transfer":
-        return lambda content, style: method(content, style=to_image(style), local=local)
+    def ours(**parameters: float) -> "Transfer":
+        return lambda content, style: method(content, style=to_image(style), **parameters)
 
     transfers: dict[str, Transfer] = {
-        f"`{options.model}`": ours(1.0),
-        f"`{options.model} --local 0`": ours(0.0),
+        f"`{options.model}`": ours(),
+        f"`{options.model} --detail 0`": ours(detail=0.0),
+        f"`{options.model} --detail 0 --local 0`": ours(detail=0.0, local=0.0),
         "histogram matching": match_histograms,
         "Reinhard": reinhard,
         "the photo itself": lambda content, _: content,

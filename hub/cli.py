@@ -7,6 +7,7 @@ the commands, so that ``stylehub list`` answers at once.
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -104,6 +105,7 @@ def _loads_model(command: Callable[..., None]) -> Callable[..., None]:
 def main() -> NoReturn:
     """Run the command line; every expected error is one sentence on standard error and exit status 1."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the client's own retries are not the user's business
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a picture is said in our words
     try:
         app()
     except StylehubError as error:
@@ -658,7 +660,7 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
     recipe = read_recipe(picture)
     if recipe is None:
         raise ImageError(
-            f"{picture} does not say how it was made; stylehub did not write it, or its metadata was removed."
+            f"{picture} does not say how it was made; it was saved without a recipe, or its metadata was removed."
         )
     if as_json:
         _print_json(recipe | {"command": command(recipe)})

@@ -132,6 +132,9 @@ def to_levels(tensor: Tensor, *, bits: int = 8, channels: int = 3) -> np.ndarray
     """
     import torch
 
+    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+        kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+        raise ImageError(f"A result is a float tensor (1, {channels}, H, W) in [0, 1]; this is {kind}.")
     values = tensor.detach()
     if values.ndim == 4 and values.shape[0] == 1:
         values = values[0]

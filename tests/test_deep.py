@@ -504,3 +504,12 @@ def test_mistakes_leave_nothing(
     monkeypatch.chdir(tmp_path)
     assert message in call("stylize", tiny_model, tiff, "--style", "senecio", *words).sentence
     assert list(tmp_path.iterdir()) == [tiff]
+
+
+@pytest.mark.parametrize(
+    "pixels", [torch.zeros(1, 3, 4, 4, dtype=torch.uint8), np.zeros((4, 4, 3), np.uint16), Image.new("RGB", (4, 4))]
+)
+def test_what_is_no_result_is_refused(pixels: object, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"float tensor \(1, 3, H, W\) in \[0, 1\]; this is"):
+        hub.save_deep(pixels, tmp_path / "out.png")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

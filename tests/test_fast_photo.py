@@ -25,6 +25,7 @@ from methods.fast_photo.training import FastPhotoRecipe, FastPhotoSettings
 from methods.fast_photo.transport import Moments, moments, monge_kantorovitch
 from methods.parts.color import reinhard
 from methods.parts.cube import identity_lut, read_cube, write_cube
+from methods.parts.segmentation.masks import scene
 from tests.contract import check_contract
 
 CPU = torch.device("cpu")
@@ -283,8 +284,19 @@ def test_scene_parsing_finds_the_groups(photo: Image.Image, style: Image.Image) 
     shared = method(photo, style=[style, photo], parser="bundled")
     assert shared.info["stylehub"]["remarks"]["regions"]
     assert shared.size == photo.size
-    table = method(photo, style=style)
-    assert "remarks" not in table.info["stylehub"]
+    plain = method(photo, style=style)
+    assert "remarks" not in plain.info["stylehub"]
+    alone = method(photo, style=style, photo_mask=scene(photo))  # the other picture is parsed
+    assert alone.info["stylehub"]["remarks"]["regions"]
+
+
+def test_masks_do_nothing_for_a_table(
+    method: FastPhoto, photo: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_cube(tmp_path / "swap.cube", identity_lut(5)[[2, 0, 1]], "")
+    masked = method(photo, style=tmp_path / "swap.cube", photo_mask=photo, style_mask=photo)
+    assert "knows no groups" in caplog.text
+    assert np.array_equal(masked, method(photo, style=tmp_path / "swap.cube"))
 
 
 LARGEST_STEP = 8  # of 255, between neighbouring levels of a smooth ramp; the card states it

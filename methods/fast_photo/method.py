@@ -4,6 +4,7 @@ Two thumbnails of 128 pixels decide on a colour map; the map is then applied to 
 Bilateral Learning for Real-time Universal Photorealistic Style Transfer" (arXiv 2004.10955).
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hub.images import Source
+
+logger = logging.getLogger(__name__)
 
 PARSED = 512  # short side in pixels at which both photos are parsed: enough to say what is where
 
@@ -159,16 +162,20 @@ class FastPhoto(Method):
         """
         thumbnail = small(photo)
         if look is None:
+            if by_groups(parameters):
+                logger.warning("A colour table alone knows no groups of things: masks and scene parsing do nothing.")
             return [(None, None)]
         if not by_groups(parameters):
             return [(None, self.network(thumbnail, look))]
         seen = reduced(photo, PARSED)
+        given = parameters.photo_mask, parameters.style_mask
+        # A mask alone says nothing without the groups of the other picture.
+        parser = "bundled" if parameters.parser == "none" and not all(given) else parameters.parser
         masks: dict[str, Tensor] = {}
         likes: dict[str, list[tuple[Tensor, Tensor | None, float]]] = {}
         for picture, share in styles:
             other = to_tensor(fitting(picture)).to(self.device)
-            given = parameters.photo_mask, parameters.style_mask
-            for region in regions(seen, other, *given, parameters.parser, self.fetching):
+            for region in regions(seen, other, *given, parser, self.fetching):
                 masks[region.name] = region.photo
                 if region.style is not None:
                     likes.setdefault(region.name, []).append((other, region.style, share))

@@ -83,7 +83,7 @@ def regions(
         both = []
         for pixels, given in ((photo, photo_mask), (style, style_mask)):
             if given is None and parser == "none":
-                raise ParameterError("One mask alone needs scene parsing for the other picture: leave --parser out.")
+                raise ParameterError("One mask alone needs scene parsing for the other picture: give --parser bundled.")
             both.append(parse(pixels, parser, fetching) if given is None else _of_groups(pixels, given))  # type: ignore[arg-type]
         return _told(paired(*both))
     return _told(_matched(pairs))

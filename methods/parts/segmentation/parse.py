@@ -17,7 +17,7 @@ from methods.parts.vgg import imagenet
 Parser = Literal["bundled", "segformer"]
 SEGFORMER = ("nvidia/segformer-b0-finetuned-ade-512-512", "489d5cd81a0b59fab9b7ea758d3548ebe99677da")
 NOTICE = "SegFormer's weights are licensed by NVIDIA for research and evaluation only, not for commercial use."
-ADVICE = "Leave --parser out (parser='bundled') for the bundled network, or give masks of your own."
+ADVICE = "Take --parser bundled (parser='bundled'), or give masks of your own."
 
 logger = logging.getLogger(__name__)
 
