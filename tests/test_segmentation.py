@@ -159,7 +159,7 @@ def test_one_mask_alone_is_in_the_colours_of_the_groups(valley: Image.Image, cap
     assert "no vehicles" in caplog.text
     regions(pixels, pixels, ColorMask(Image.new("RGB", (90, 60), (0, 255, 255)), "mine.png"))
     assert "mine.png is not in the colours of `stylehub scene`" in caplog.text
-    with pytest.raises(ParameterError, match="leave --parser out"):
+    with pytest.raises(ParameterError, match="give --parser bundled"):
         regions(pixels, pixels, ColorMask(mask), parser="none")
 
 
