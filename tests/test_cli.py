@@ -234,6 +234,11 @@ def test_batch_goes_on_where_it_stopped(tiny_model: Path, photo: Image.Image, tm
     assert "replace the photo" in call("batch", tiny_model, photos, "--style", "senecio", "-o", photos).sentence
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background ignores them, and so does all that comes of it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 MANY = 2000  # so many photos that the signal comes before the last
 
 
@@ -245,7 +250,11 @@ def test_control_c_in_a_batch_leaves_whole_files(tiny_model: Path, photo: Image.
         os.link(photos / "0000.png", photos / f"{index:04}.png")
     words = [sys.executable, "-m", "hub", "batch", str(tiny_model), str(photos), "--style", "senecio", "-o", str(out)]
     process = subprocess.Popen(
-        words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        words,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        preexec_fn=heed_interrupts,
     )
     limit = time.monotonic() + 120
     while not out.exists() or len(list(out.glob("[0-9]*.png"))) < 2:
