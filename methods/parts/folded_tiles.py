@@ -23,7 +23,7 @@ def run_folded_tiles(
 
 
 class FoldedTiles(Tiled):
-    """Rows and columns of the first and the last two layers but one are counted in blocks of their own pixels."""
+    """Rows and columns of the first layer and of the two before the last are counted in blocks of their own pixels."""
 
     def __init__(self, network: FoldedNetwork, content: Tensor, mix: Tensor, tile: int) -> None:
         self.network = network
