@@ -16,6 +16,7 @@ from benchmarks.numbers import count
 from benchmarks.results import RESULTS, write_result
 from hub.errors import StylehubError
 from hub.files import already_exists
+from hub.threads import give_way
 
 TABLES = {
     "peer": "benchmarks.peer",
@@ -39,6 +40,7 @@ NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers")
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print tables, write JSON. An error a user can mend is one sentence and exit status 1."""
+    give_way()
     words = sys.argv[1:] if arguments is None else arguments
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
         words = ["all", *words]

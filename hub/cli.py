@@ -20,6 +20,7 @@ import typer
 
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import already_exists, free_name, write_whole
+from hub.threads import give_way
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -104,6 +105,7 @@ def _loads_model(command: Callable[..., None]) -> Callable[..., None]:
 
 def main() -> NoReturn:
     """Run the command line; every expected error is one sentence on standard error and exit status 1."""
+    give_way()
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the client's own retries are not the user's business
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a picture is said in our words
     try:

@@ -19,6 +19,10 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
+from hub.threads import give_way
+
+give_way()  # an actor's process imports this module before torch; in the one that sends it torch is there already
+
 import ray
 import ray.data
 

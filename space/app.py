@@ -13,6 +13,9 @@ from typing import Any
 
 if not __package__:  # run as a file, as a Space does: the repository is one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from hub.threads import give_way
+
+    give_way()
 
 from space import zero  # isort: skip  # before anything that imports torch
 import gradio as gr
