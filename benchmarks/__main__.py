@@ -34,8 +34,9 @@ TABLES = {
     "operators": "benchmarks.operators",
     "arbitrary": "benchmarks.arbitrary",
     "load": "benchmarks.space_load",
+    "contention": "benchmarks.contention",
 }
-NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers")
+NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers", "contention")
 
 
 def main(arguments: list[str] | None = None) -> None:

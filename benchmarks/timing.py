@@ -6,8 +6,8 @@ from statistics import median
 
 Call = Callable[[], object]
 
-# Threads of both OpenMP and onnxruntime go on spinning for up to a tenth of a second after their work is done, and
-# would take a core from whoever is timed next.
+# Threads of onnxruntime, and of OpenMP where the user has not left it to hub/threads.py, go on spinning for up to a
+# tenth of a second after their work is done, and would take a core from whoever is timed next.
 PAUSE = 0.2
 
 

@@ -18,13 +18,14 @@ from PIL import Image
 from torch import nn
 
 from benchmarks import __main__ as command
-from benchmarks import machine, megapixels, papers, timing
+from benchmarks import contention, machine, megapixels, papers, timing
 from benchmarks.depth import order, similarity_in, style_distance_in
 from benchmarks.floor import Cost, Rates, cost
 from benchmarks.fresh import in_fresh_process, peak_memory
 from benchmarks.peer import load_peer
 from benchmarks.results import RESULTS, markdown
 from hub.errors import StylehubError
+from hub.threads import KNOWN
 from hub.weights import write_safetensors
 from methods.parts.losses import gram_matrix
 from methods.parts.transformation import ImageTransformationNetwork
@@ -144,6 +145,30 @@ def test_optimisation(
     assert row["ours"] < row["untouched"]
     assert row["tutorial"] < row["untouched"]
     assert "red-stripes" in table
+
+
+def test_contention(
+    capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOMP_SPINCOUNT", "5")
+    words = ["--model", tiny_model, "--side", 32, "--repeats", 2, "--beside", 1]
+    result, table = run(capsys, tmp_path, "contention", *words)
+    rows = [(row["setting"], row["beside"]) for row in result["rows"]]
+    assert rows == [(name, n) for name in ("OpenMP's own", "OMP_WAIT_POLICY=passive") for n in (0, 1)]
+    assert all(len(row["seconds"]) == 2 for row in result["rows"])
+    assert [row["times_the_idle"] for row in result["rows"]][::2] == [1, 1]
+    assert "| `OMP_WAIT_POLICY=passive` |" in table
+    assert "beside 1 busy" in table
+    assert str(tiny_model.parent) not in json.dumps(result)
+    assert os.environ["GOMP_SPINCOUNT"] == "5"
+
+
+def test_each_contestant_is_told_one_way_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    for setting, expected in (("GOMP_SPINCOUNT=100", {"GOMP_SPINCOUNT": "100"}), (contention.UNSET, {})):
+        with contention._waiting(setting):
+            assert {name: os.environ[name] for name in KNOWN if name in os.environ} == expected
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
 
 
 def test_papers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -279,6 +304,8 @@ def test_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (["megapixels", "--megapixels", "-1"], "'-1' is no number above 0"),
         (["gpu", "--frames", "1920"], "'' is no whole number"),
         (["peer", "--peer-style", "26"], "invalid choice: 26"),
+        (["contention", "--settings", "THREADS=2"], "'THREADS=2' is no setting such as OMP_WAIT_POLICY=passive"),
+        (["contention", "--beside", "0.5"], "'0.5' is no whole number of at least 1"),
         (["papers", "--rows", "nobody"], "No row of this table is 'nobody'; there are gatys, fast-art, cin-25styles"),
         (["batch", "--models", "cin-25style", "--count", "1"], "did you mean cin-25styles"),
     ],
