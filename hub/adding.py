@@ -89,7 +89,7 @@ def add_style(
     if is_flat(picture):
         raise ImageError("The painting has one colour only, which is no style to learn; choose another picture.")
 
-    checked = validate(recipe_class.Settings, _with_defaults(settings))
+    checked = validate(recipe_class.Settings, _with_defaults(settings)).on(place)
     recipe = recipe_class(checked, place, method, picture)
     run = Run(recipe, place)
     for done, numbers in run.steps():

@@ -369,8 +369,8 @@ def train(
     values, rest = parse(recipe_class.Settings, words or [])
     if rest:
         raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {method} --help` lists them.")
-    settings = validate(recipe_class.Settings, values)
     place = choose_device(device)
+    settings = validate(recipe_class.Settings, values).on(place)
     recipe = recipe_class(settings, place)
     with _bar(False) as bar:
         task = bar.add_task("train", total=settings.steps)

@@ -110,7 +110,7 @@ def _range(field: Declared) -> str:
 
 
 def _default(field: Declared) -> str:
-    if field.kind == "flag":
+    if field.kind == "flag" and field.default is not None:
         return "on" if field.default else "off"
     if isinstance(field.default, list):
         return ",".join(map(str, field.default))

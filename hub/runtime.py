@@ -20,6 +20,7 @@ from hub.files import user_cache, write_whole
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _HALF = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float16}
 _ROUNDS = 5
+_HOPELESS = 4
 _GAIN = 1.15  # half the bits must be this much faster to be worth the rounding
 
 logger = logging.getLogger(__name__)
@@ -60,9 +61,20 @@ def choose_dtype(dtype: str | torch.dtype | None, device: torch.device, half: bo
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """float32, or half the bits where a convolution is faster in them; one measurement a machine and torch version."""
-    half = _HALF.get(device.type, torch.float32)
+    return _faster(device, _HALF.get(device.type, torch.float32), "", seconds)
+
+
+def training_dtype(device: torch.device) -> torch.dtype:
+    """float32, or bfloat16 where a convolution with its gradient is faster in it; measured and remembered likewise."""
+    return _faster(device, torch.bfloat16, ", training", training_seconds)
+
+
+def _faster(
+    device: torch.device, half: torch.dtype, purpose: str, measure: Callable[[torch.dtype, torch.device], float]
+) -> torch.dtype:
+    """The faster of float32 and ``half`` by ``measure``, remembered for ``purpose``."""
     path = user_cache() / "runtime.json"
-    key = f"{_name(device)}, torch {torch.__version__}"
+    key = f"{_name(device)}, torch {torch.__version__}{purpose}"
     known: dict[str, str] = {}
     with suppress(OSError, ValueError):
         loaded = json.loads(path.read_text(encoding="utf-8"))
@@ -70,8 +82,11 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
     if (remembered := DTYPES.get(str(known.get(key)))) in (torch.float32, half):
         return remembered or torch.float32
     # In turns and the best of each, since what else runs on the machine is remembered too otherwise.
-    rounds = [(seconds(torch.float32, device), seconds(half, device)) for _ in range(_ROUNDS)]
-    full, halved = (min(timings) for timings in zip(*rounds, strict=True))
+    full = halved = float("inf")
+    for number in range(_ROUNDS):
+        full, halved = min(full, measure(torch.float32, device)), min(halved, measure(half, device))
+        if number and halved > _HOPELESS * full:  # emulated: no noise makes so much, and more of it takes seconds
+            break
     chosen = half if full > _GAIN * halved else torch.float32
     with suppress(OSError):  # a read-only disk costs a measurement at the next start
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,20 +94,44 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
     return chosen
 
 
-@torch.inference_mode()
 def seconds(dtype: torch.dtype, device: torch.device) -> float:
     """The least of some timings of a convolution like those of our networks; infinite when it cannot be computed."""
+    with torch.inference_mode():
+        return _seconds(dtype, device, 128, gradient=False)
+
+
+def training_seconds(dtype: torch.dtype, device: torch.device) -> float:
+    """The same of a convolution and its gradient; of fewer pixels, since emulated it takes many times as long.
+
+    On one thread: the threads of a bfloat16 gradient wait for each other by spinning, whatever OpenMP is told, and a
+    busy machine makes that 40 times slower.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        x = torch.zeros(1, 64, 128, 128, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-        kernel = torch.zeros(64, 64, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        with torch.enable_grad():
+            return _seconds(dtype, device, 64, gradient=True)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _seconds(dtype: torch.dtype, device: torch.device, side: int, *, gradient: bool) -> float:
+    try:
+        kind: dict[str, Any] = {"device": device, "dtype": dtype, "requires_grad": gradient}
+        x, kernel = (
+            torch.zeros(shape, **kind).to(memory_format=torch.channels_last)
+            for shape in ((1, 64, side, side), (64, 64, 3, 3))
+        )
         timings = []
         for _ in range(6):  # the first ones include setting up
             _wait(device)
             start = time.perf_counter()
-            F.conv2d(x, kernel)
+            y = F.conv2d(x, kernel)
+            if gradient:
+                torch.autograd.grad(y, (x, kernel), torch.zeros_like(y))
             _wait(device)
             timings.append(time.perf_counter() - start)
-    except RuntimeError:
+    except (RuntimeError, TypeError):  # MPS says with a TypeError that it has no such numbers
         return float("inf")
     return min(timings)
 

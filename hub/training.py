@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from hub.errors import TrainingError
 from hub.files import remove_leftovers
 from hub.progress import Progress, ProgressCallback
-from hub.runtime import keep_freed_memory
+from hub.runtime import keep_freed_memory, training_dtype
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -47,10 +47,23 @@ class TrainingSettings(BaseModel):
     clip: float = Field(5.0, gt=0, description="Largest gradient norm.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
     workers: int = Field(2, ge=0, description="Loader processes.")
-    bf16: bool = Field(True, description="Compute in bfloat16 (autocast); losses and weights stay float32.")
+    bf16: bool | None = Field(
+        None,
+        description="Compute in bfloat16 (autocast), losses and weights stay float32; whether that is faster is measured "
+        "when left out.",
+    )
     compile: bool = Field(False, description="Compile with torch.compile; pays on a GPU.")
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints; only the newest is kept.")
     sheet_every: int = Field(500, ge=1, description="Steps between contact sheets.")
+
+    def on(self, device: torch.device) -> Self:
+        """These settings as they are on ``device``: with the precision that is faster there, where none was asked for.
+
+        A recipe takes them so; one that is given None computes in float32.
+        """
+        if self.bf16 is not None:
+            return self
+        return self.model_copy(update={"bf16": training_dtype(device) is torch.bfloat16})
 
 
 class Learning(ABC):
@@ -176,7 +189,7 @@ def facts(settings: TrainingSettings) -> dict[str, Any]:
             return [plain(item) for item in value]
         return value.name if isinstance(value, Path) else value
 
-    return {name: plain(value) for name, value in settings.model_dump().items()}
+    return {name: plain(value) for name, value in settings.model_dump().items()} | {"bf16": bool(settings.bf16)}
 
 
 def decay(settings: TrainingSettings, step: int) -> float:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import hub
+from hub import training
 from hub.adding import add_style
 from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
@@ -57,6 +58,16 @@ def test_it_learns_and_the_filters_stay(learn: Any, tiny_model: Path) -> None:
     for name, tensor in old.items():
         assert torch.equal(new[name][: len(tensor)] if ".norm." in name else new[name], tensor)
     assert torch.equal(new["layers.0.norm.scale"][3:], row["layers.0.norm.scale"].to(old["layers.0.norm.scale"].dtype))
+
+
+def test_the_file_says_in_what_it_was_learnt(learn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out, the precision is the one that is measured to be faster."""
+    asked: list[torch.device] = []
+    monkeypatch.setattr(training, "training_dtype", lambda device: asked.append(device) or torch.bfloat16)
+    for name, changes in {"measured": {"bf16": None}, "said": {"bf16": False}}.items():
+        config = json.loads(read_metadata(learn(name, steps=1, **changes))["config"])
+        assert config["training"]["bf16"] is (name == "measured")
+    assert asked == [torch.device("cpu")]
 
 
 def test_only_the_row_can_change(tiny_model: Path) -> None:

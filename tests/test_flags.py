@@ -19,6 +19,7 @@ class Model(BaseModel):
     size: int | None = Field(None, ge=8, description="Pixels.")
     mode: Literal["fast", "fine"] = Field("fast", description="Which.")
     shards: list[Path] = Field([], description="Where.")
+    bf16: bool | None = Field(None, description="Measured when left out.")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,8 @@ class Model(BaseModel):
         ("a.jpg --strength=0.5 b.jpg", {"strength": "0.5"}, ["a.jpg", "b.jpg"]),
         ("--keep-color a.jpg", {"keep_color": True}, ["a.jpg"]),
         ("--no-keep-color -", {"keep_color": False}, ["-"]),
+        ("--bf16 a.jpg", {"bf16": True}, ["a.jpg"]),
+        ("a.jpg --no-bf16", {"bf16": False}, ["a.jpg"]),
         ("--style x", {"style": "x"}, []),
         ("--style x=.6 --style y=.4", {"style": {"x": 0.6, "y": 0.4}}, []),
         ("--style x:y", {"style": "x:y"}, []),
@@ -72,10 +75,13 @@ def test_values_that_cannot_be(values: dict[str, object], message: str) -> None:
 
 def test_the_table_has_every_field_once() -> None:
     table = rows(Model)
-    assert [row[0] for row in table] == ["--style", "--strength", "--keep-color", "--size", "--mode", "--shards"]
+    options = ["--style", "--strength", "--keep-color", "--size", "--mode", "--shards", "--bf16"]
+    assert [row[0] for row in table] == options
     assert table[0][2] == "needed"
     assert table[1][1:] == ("0..1", "1.0", "How much.")
+    assert table[2][2] == "off"
     assert table[4][1] == "fast|fine"
+    assert table[6][2] == "", "neither on nor off"
 
 
 @pytest.mark.parametrize("name", ["van-gogh-starry-night", "starry-night", "Starry Night", "night", "starry_night"])

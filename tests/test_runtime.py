@@ -14,6 +14,7 @@ import hub
 from hub import runtime
 from hub.errors import StylehubError
 from hub.files import example_photo, user_cache
+from hub.training import TrainingSettings, facts
 
 CPU = torch.device("cpu")
 
@@ -28,6 +29,7 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> dict[torch.dtype, float]:
         return times[dtype]
 
     monkeypatch.setattr(runtime, "seconds", seconds)
+    monkeypatch.setattr(runtime, "training_seconds", seconds)
     return times
 
 
@@ -36,10 +38,33 @@ def test_the_faster_dtype_is_measured_once(stopwatch: dict[Any, float], half: fl
     stopwatch[torch.bfloat16] = half
     for _ in range(3):
         assert runtime.choose_dtype(None, CPU, half=True) is getattr(torch, chosen)
-    assert stopwatch[None] == 2 * runtime._ROUNDS, "measured again"
+    assert stopwatch[None] == (4 if half == float("inf") else 2 * runtime._ROUNDS), "measured again, or in vain"
     assert list(json.loads((user_cache() / "runtime.json").read_text()).values()) == [chosen]
     assert runtime.choose_dtype(None, CPU, half=False) is torch.float32
     assert runtime.choose_dtype("float32", CPU, half=True) is torch.float32
+
+
+@pytest.mark.parametrize(("half", "chosen"), [(0.5, "bfloat16"), (0.95, "float32"), (float("inf"), "float32")])
+def test_training_is_measured_for_itself(stopwatch: dict[Any, float], half: float, chosen: str) -> None:
+    runtime.fastest_dtype(CPU)
+    stopwatch |= {torch.bfloat16: half, None: 0}
+    for _ in range(3):
+        assert runtime.training_dtype(CPU) is getattr(torch, chosen)
+    assert stopwatch[None] == (4 if half == float("inf") else 2 * runtime._ROUNDS), "measured again, or in vain"
+    key, training_key = json.loads((user_cache() / "runtime.json").read_text()).items()
+    assert training_key == (f"{key[0]}, training", chosen)
+    assert runtime.fastest_dtype(CPU) is torch.bfloat16, "one has replaced the other"
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, True), (True, True), (False, False)])
+def test_settings_of_a_training_say_what_is_computed_in(
+    stopwatch: dict[Any, float], asked: bool | None, used: bool
+) -> None:
+    settings = TrainingSettings(bf16=asked).on(CPU)
+    assert (settings.bf16, facts(settings)["bf16"]) == (used, used)
+    assert bool(stopwatch[None]) == (asked is None), "measured although it was said"
+    assert TrainingSettings().on(CPU).bf16 is True
+    assert facts(TrainingSettings())["bf16"] is False, "what nobody measured was float32"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 1}', b"\xff", b'{"%s": "complex64"}', b'{"%s": ["float32"]}'])
@@ -55,6 +80,8 @@ def test_a_damaged_memory_is_measured_anew(stopwatch: dict[Any, float], content:
 def test_a_real_measurement() -> None:
     assert 0 < runtime.seconds(torch.float32, CPU) < float("inf")
     assert runtime.seconds(torch.bool, CPU) == float("inf"), "what cannot be computed is never chosen"
+    assert 0 < runtime.training_seconds(torch.float32, CPU) < float("inf")
+    assert runtime.training_seconds(torch.bool, CPU) == float("inf"), "what has no gradient is never chosen"
     assert runtime.free_bytes(CPU) > 1 << 20
 
 

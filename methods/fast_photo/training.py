@@ -40,8 +40,11 @@ class FastPhotoSettings(TrainingSettings):
     steps: int = inherited(TrainingSettings, "steps", 4000)
     batch: int = inherited(TrainingSettings, "batch", 8, description="Pairs a step.")
     muon_rate: float = inherited(TrainingSettings, "muon_rate", 0.005)
-    bf16: bool = inherited(
-        TrainingSettings, "bf16", True, description="VGG in bfloat16; colours are always computed in float32."
+    bf16: bool | None = inherited(
+        TrainingSettings,
+        "bf16",
+        None,
+        description="VGG in bfloat16; measured when left out. Colours are always computed in float32.",
     )
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
     vgg: Path | None = Field(
