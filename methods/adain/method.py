@@ -12,17 +12,15 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from hub.errors import UnknownName
 from hub.images import read_image
 from hub.method import Method, Style
-from hub.names import resolve
 from hub.parameters import Parameters
 from hub.pictures import Pictures, named
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
 from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
-from methods.adain.vectors import SCALES, StyleVector, blend, read_vector, vector_of
+from methods.adain.vectors import SCALES, StyleVector, blend, preset_names_in_full, read_vector, vector_of
 from methods.parts.painter import pad_to_multiple
 
 if TYPE_CHECKING:
@@ -89,16 +87,7 @@ class AdaIN(Method):
         return self._styles
 
     def resolve(self, parameters: AdaINParameters) -> AdaINParameters:
-        """Names of presets in full. What is neither a file nor a preset is left for the reader of pictures to refuse."""
-        given = parameters.style
-        pictures, names = list(given.pictures), list(given.names)
-        for index, picture in enumerate(pictures):
-            if isinstance(picture, str) and self._styles and not Path(picture).suffix and not Path(picture).exists():
-                try:
-                    pictures[index] = names[index] = resolve(picture, self._styles, "preset")
-                except UnknownName as error:
-                    raise UnknownName(f"{error} A painting is given as a file.") from None
-        return parameters.model_copy(update={"style": Pictures(pictures, given.shares, names)})
+        return parameters.model_copy(update={"style": preset_names_in_full(parameters.style, self._styles)})
 
     def vector(self, painting: "Source") -> StyleVector:
         """What the method takes of ``painting``: a preset's name, a saved vector, or a picture; ``save`` keeps it."""
