@@ -328,6 +328,9 @@ def train(
         "runs/train"
     ),
     device: Device = "auto",
+    background: Annotated[
+        bool, typer.Option("--background", help="At the lowest priority: other work on the machine goes first.")
+    ] = False,
     help_: Annotated[bool, typer.Option("--help", help="Show this method's settings.")] = False,
 ) -> None:
     """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
@@ -357,29 +360,36 @@ def train(
         for row in [
             ("--out", "path", "runs/train", "The folder of this run; a run that stopped goes on."),
             ("--device", "", "auto", "auto, cpu, cuda, mps."),
+            ("--background", "", "off", "At the lowest priority: other work on the machine goes first."),
             *rows(recipe_class.Settings),
         ]:
             table.add_row(*row)
         print(f"usage: stylehub train {method} FLAGS...\n")
         _console().print(table)
         return
+    from hub.progress import Pace
     from hub.runtime import choose_device
     from hub.training import train as run
 
+    if background and hasattr(os, "nice"):  # Windows has no such priorities
+        os.nice(19)
     values, rest = parse(recipe_class.Settings, words or [])
     if rest:
         raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {method} --help` lists them.")
     place = choose_device(device)
     settings = validate(recipe_class.Settings, values).on(place)
     recipe = recipe_class(settings, place)
+    pace = Pace()
     with _bar(False) as bar:
         task = bar.add_task("train", total=settings.steps)
 
         def advance(p: "Progress") -> None:
+            pace.update(p.step, p.of)
             losses = " ".join(f"{name} {value:.3f}" for name, value in p.losses.items() if "/" not in name)
             bar.update(task, completed=p.step, description=losses)
-            if not sys.stderr.isatty() and p.step % 50 == 0:
-                print(f"{p.step}/{p.of} {losses}", file=sys.stderr, flush=True)
+            if not sys.stderr.isatty() and (p.step % 50 == 0 or p.step == p.of):
+                speed = f"{60 * pace.rate:.3g} steps/min{pace.left}"
+                print(f"{p.step}/{p.of} {losses}; {speed}", file=sys.stderr, flush=True)
 
         try:
             weights = run(recipe, out, place, advance)

@@ -50,5 +50,10 @@ class Pace:
             self._told = time.monotonic()
         return due
 
+    @property
+    def left(self) -> str:
+        """``, 0:12:30 left``, or nothing before the rate is known."""
+        return "" if self._left is None else f", {self._left} left"
+
     def __str__(self) -> str:
-        return f"{self.rate:.2g} images/s" + ("" if self._left is None else f", {self._left} left")
+        return f"{self.rate:.2g} images/s{self.left}"

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:
 
 
 def test_killed_and_resumed_through_the_command_line(material: Path, tmp_path: Path) -> None:
-    """kill -9 in the middle; the same command goes on to the same weights as a run that never stopped."""
+    """kill -9 in the middle of a background run; the same command goes on to the weights of a run that never stopped."""
     words = [sys.executable, "-m", "hub", "train", "cin", "--content", str(material / "photos.tar")]
     words += ["--styles", str(material / "paintings"), "--vgg", str(material / "vgg.safetensors"), "--width", "2"]
     words += ["--crops", "32", "--crop-starts", "0", "--style-size", "64", "--batch", "2", "--warmup", "2"]
@@ -115,17 +116,21 @@ def test_killed_and_resumed_through_the_command_line(material: Path, tmp_path: P
     words += ["--steps", "30", "--out"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     out = tmp_path / "killed"
-    process = subprocess.Popen([*words, str(out)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*words, str(out), "--background"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     limit = time.monotonic() + 120
     while not (out / CHECKPOINT).exists():
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         assert time.monotonic() < limit
         time.sleep(0.02)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
     process.send_signal(signal.SIGKILL)
     process.communicate()
     killed_at = int(read_metadata(out / CHECKPOINT)["step"])
     assert killed_at < 30, "it finished before it was killed"
-    subprocess.run([*words, str(out)], env=environment, check=True, capture_output=True)
+    resumed = subprocess.run([*words, str(out)], env=environment, check=True, capture_output=True, text=True)
+    assert re.search(r"^30/30 loss .*; [\d.e+]+ steps/min, 0:00:00 left$", resumed.stderr, re.MULTILINE)
     subprocess.run([*words, str(tmp_path / "whole")], env=environment, check=True, capture_output=True)
     a, b = (read_safetensors(folder / "weights" / "model.safetensors") for folder in (out, tmp_path / "whole"))
     assert all(torch.equal(a[key], b[key]) for key in a)
