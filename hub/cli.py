@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 # A method's flags are unknown to typer: they arrive among the words and are parsed against the method's parameters.
 FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
+BACKGROUND = "At the lowest priority: other work on the machine goes first."
 FLAGS_HELP = "The method's own flags (such as --style, --strength, --size) are listed by `stylehub info MODEL`."
 
 ModelName = Annotated[
@@ -328,9 +329,7 @@ def train(
         "runs/train"
     ),
     device: Device = "auto",
-    background: Annotated[
-        bool, typer.Option("--background", help="At the lowest priority: other work on the machine goes first.")
-    ] = False,
+    background: Annotated[bool, typer.Option("--background", help=BACKGROUND)] = False,
     help_: Annotated[bool, typer.Option("--help", help="Show this method's settings.")] = False,
 ) -> None:
     """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
@@ -360,7 +359,7 @@ def train(
         for row in [
             ("--out", "path", "runs/train", "The folder of this run; a run that stopped goes on."),
             ("--device", "", "auto", "auto, cpu, cuda, mps."),
-            ("--background", "", "off", "At the lowest priority: other work on the machine goes first."),
+            ("--background", "", "off", BACKGROUND),
             *rows(recipe_class.Settings),
         ]:
             table.add_row(*row)

@@ -1,7 +1,6 @@
 """``hub.load``: from a name, a hub repository or a folder to a method that can be called."""
 
 import hashlib
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hub.errors import RegistryError, StylehubError, UnknownName, WeightsError
 from hub.registry import Entry, Model, info, method_entry, read_registry
-from hub.weights import fetch_repository, find_weights, read_metadata, read_safetensors, sha256_of
+from hub.weights import fetch_repository, find_weights, read_config, read_safetensors, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -149,7 +148,7 @@ def _from_path(path: Path, how: _How, trust: bool) -> "Method":
 
 def _from_weights(path: Path, how: _How, source: str) -> "Method":
     """Weights without a registry entry: their own metadata names the method, which must be installed."""
-    entry = method_entry(str(_config(path).get("method")))
+    entry = method_entry(str(read_config(path).get("method")))
     model = Model(title=path.stem, summary=f"weights from {source}")
     return _build(entry.model_copy(update={"name": source, "model": model, "source": source}), path, how)
 
@@ -176,7 +175,7 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
 
 def read_weights(path: Path, entry: Entry) -> "tuple[dict[str, Any], dict[str, torch.Tensor]]":
     """Configuration and tensors of weights for the method of ``entry``. Raises ``WeightsError`` for any other file."""
-    config = _config(path)
+    config = read_config(path)
     if "adds_to" in config:
         base = config.get("model")
         raise WeightsError(f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}]).")
@@ -186,17 +185,6 @@ def read_weights(path: Path, entry: Entry) -> "tuple[dict[str, Any], dict[str, t
             f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
         )
     return config, tensors
-
-
-def _config(path: Path) -> dict[str, Any]:
-    """The configuration that our weights carry in their own metadata, so that the two can never be mixed up."""
-    try:
-        config = json.loads(read_metadata(path)["config"])
-    except (KeyError, ValueError, RecursionError):
-        raise WeightsError(f"{path} was not written by stylehub: its metadata has no configuration.") from None
-    if not isinstance(config, dict):
-        raise WeightsError(f"{path} was not written by stylehub: its configuration is no mapping.")
-    return config
 
 
 def _folder_module(root: Path, name: str) -> Any:

@@ -184,6 +184,14 @@ def sha256_of(path: Path) -> str:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from error
 
 
+def network_sha256(network: nn.Module) -> str:
+    """The hash of a network's numbers as they are shipped, in float16, and of their names: 64 hex digits."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode() + tensor.half().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _require_commit(revision: str) -> None:
     if not COMMIT.fullmatch(revision):
         raise WeightsError(
@@ -331,6 +339,20 @@ def _safetensors_errors(path: Path) -> Iterator[None]:
         yield
     except Exception as error:  # SafetensorError mostly; a dtype unknown to this torch surfaces as something else
         raise WeightsError(f"{path} is damaged or cut off ({error}): fetch it again.") from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration that our weights carry in their own metadata, so that the two can never be mixed up.
+
+    Raises ``WeightsError`` for a file that has none.
+    """
+    try:
+        config = json.loads(read_metadata(path)["config"])
+    except (KeyError, ValueError, RecursionError):
+        raise WeightsError(f"{path} was not written by stylehub: its metadata has no configuration.") from None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path} was not written by stylehub: its configuration is no mapping.")
+    return config
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] = {}) -> None:

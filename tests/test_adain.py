@@ -13,15 +13,17 @@ from typer.testing import CliRunner
 import hub
 from hub.cli import app
 from hub.errors import ImageError, ParameterError, StylehubError, UnknownName, WeightsError
+from hub.files import user_cache
 from hub.method import Method
 from hub.progress import Progress
 from hub.training import train
-from hub.weights import write_safetensors
+from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.adain import method as adain_method
 from methods.adain.method import AdaIN
 from methods.adain.network import AdaINNetwork, Statistics, adain, statistics
-from methods.adain.training import AdaINRecipe, AdaINSettings, balanced
-from methods.adain.vectors import SCALES, blend
+from methods.adain.training import AdaINRecipe, AdaINSettings
+from methods.parts.losses import balanced_error
+from methods.parts.style_vectors import SCALES, StyleVector, blend
 from methods.parts.vgg import Blocks
 from tests.contract import check_contract
 
@@ -60,6 +62,11 @@ def painting(photo: Image.Image) -> Image.Image:
     return photo.rotate(90, expand=True)
 
 
+def at(vector: StyleVector, stroke: float) -> Statistics:
+    """A vector's statistics, of one painting."""
+    return Statistics(*vector.rows(stroke)[:, None])
+
+
 def test_the_statistics_become_those_of_the_style() -> None:
     torch.manual_seed(0)
     content, style = torch.randn(2, 5, 9, 7) * 3 + 1, torch.randn(2, 5, 4, 6) * 0.5 - 2
@@ -83,7 +90,7 @@ def test_alpha_nothing_is_the_reconstruction_and_one_is_plain(method: AdaIN, pai
     photo = torch.rand(1, 3, 40, 48)
     with torch.inference_mode():
         features = method.network.encode(photo)
-        style = method.vector(painting).at(1.0)
+        style = at(method.vector(painting), 1.0)
         reconstruction = method.network.decode(features).clamp(0, 1)
         plain = method.network.decode(adain(features, statistics(features), style)).clamp(0, 1)
     assert (method(photo, style=painting, alpha=0.0) - reconstruction).abs().max() < 1e-5
@@ -99,8 +106,8 @@ def test_a_mixture_ends_in_single_styles(method: AdaIN, photo: Image.Image, pain
     assert np.abs(one - half).max() > 0
     assert np.abs(two - half).max() > 0
     first, second = method.vector(painting), method.vector(other)
-    mean = blend([(first, 0.25), (second, 0.75)]).at(1.0)
-    assert torch.allclose(mean.deviation, 0.25 * first.at(1.0).deviation + 0.75 * second.at(1.0).deviation)
+    mean = at(blend([(first, 0.25), (second, 0.75)]), 1.0)
+    assert torch.allclose(mean.deviation, 0.25 * at(first, 1.0).deviation + 0.75 * at(second, 1.0).deviation)
 
 
 def test_a_saved_vector_gives_the_same_picture(
@@ -119,6 +126,29 @@ def test_a_painting_is_encoded_once(
     assert torch.equal(method.vector(painting.copy()).numbers, first.numbers)
 
 
+@pytest.mark.parametrize("tensors", [{}, {"vector": torch.zeros(3)}, {"vector": torch.full((5, 2, 10), float("nan"))}])
+def test_a_damaged_vector_in_the_cache_is_made_again(
+    method: AdaIN, painting: Image.Image, tensors: dict[str, torch.Tensor]
+) -> None:
+    first = method.vector(painting)
+    (kept,) = (user_cache() / "vectors").glob("*.safetensors")
+    write_safetensors(kept, tensors, {"config": json.dumps({"vector_of": first.encoder})})
+    assert torch.equal(method.vector(painting).numbers, first.numbers)
+
+
+@pytest.mark.parametrize("vector", [None, torch.zeros(3), torch.full((5, 2, 10), float("nan"))])
+def test_weights_without_a_valid_vector_of_a_preset_are_refused(
+    weights: Path, tmp_path: Path, vector: torch.Tensor | None
+) -> None:
+    path = weights / "model.safetensors"
+    tensors = read_safetensors(path)
+    del tensors["presets.red-stripes"]
+    tensors |= {} if vector is None else {"presets.red-stripes": vector}
+    write_safetensors(tmp_path / "model.safetensors", tensors, {"config": read_metadata(path)["config"]})
+    with pytest.raises(WeightsError, match="preset 'red-stripes'"):
+        hub.load(tmp_path, device="cpu")
+
+
 @pytest.mark.parametrize("size", [(64, 100), (37, 150), (16, 16)])
 def test_tiled_equals_whole(
     method: AdaIN, painting: Image.Image, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
@@ -135,8 +165,8 @@ def test_tiled_equals_whole(
 def test_a_stroke_size_between_two_scales_is_their_mean(method: AdaIN, painting: Image.Image) -> None:
     vector = method.vector(painting)
     for index, scale in enumerate(SCALES):
-        assert torch.allclose(vector.at(scale).mean[0], vector.numbers[index, 0], atol=1e-4)
-    between = vector.at((SCALES[1] * SCALES[2]) ** 0.5).mean[0]
+        assert torch.allclose(at(vector, scale).mean[0], vector.numbers[index, 0], atol=1e-4)
+    between = at(vector, (SCALES[1] * SCALES[2]) ** 0.5).mean[0]
     assert torch.allclose(between, vector.numbers[1:3, 0].mean(0), atol=1e-4)
 
 
@@ -226,9 +256,9 @@ def test_bad_input(method: AdaIN, photo: Image.Image, painting: Image.Image, tmp
 
 def test_a_balanced_error_has_a_bound() -> None:
     small, large = torch.full((2, 3), 1e-4), torch.full((2, 3), 1e3)
-    assert torch.allclose(balanced(large, small), torch.full((2,), 2.0))
-    assert balanced(small, small).abs().max() == 0
-    assert torch.allclose(balanced(torch.zeros(2, 3), large), balanced(torch.zeros(2, 3), small))
+    assert torch.allclose(balanced_error(large, small), torch.full((2,), 2.0))
+    assert balanced_error(small, small).abs().max() == 0
+    assert torch.allclose(balanced_error(torch.zeros(2, 3), large), balanced_error(torch.zeros(2, 3), small))
 
 
 def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:

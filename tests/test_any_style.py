@@ -14,12 +14,13 @@ from hub.parameters import validate
 from hub.shards import open_photos
 from hub.training import train
 from hub.weights import sha256_of, write_safetensors
-from methods.adain.vectors import SCALES
 from methods.any_style.method import AnyStyle
 from methods.any_style.network import LAYERS, AnyStyleNetwork, StylePredictor, describe, description_size
-from methods.any_style.targets import GRAMS, PaintingTargets
-from methods.any_style.training import AnyStyleRecipe, AnyStyleSettings, balanced, large_lights
+from methods.any_style.targets import PaintingTargets
+from methods.any_style.training import AnyStyleRecipe, AnyStyleSettings, large_lights
 from methods.parts.backbone import read_slim
+from methods.parts.losses import STYLE_LAYERS, balanced_error
+from methods.parts.style_vectors import SCALES
 from methods.parts.vgg import VGG
 from tests.conftest import random_network, tiny_training
 from tests.contract import check_contract
@@ -68,7 +69,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, parameter in network.transformation.named_parameters():
         if ".norm." in name:
             parameter.data[1:] = 0.2 * torch.randn_like(parameter[1:])
-    tensors = {**network.state_dict(), "presets.red-stripes": torch.cat([torch.ones(5, 1), torch.randn(5, 5)], dim=1)}
+    tensors = {
+        **network.state_dict(),
+        "presets.red-stripes": torch.cat([torch.ones(5, 1, 1), torch.randn(5, 1, 5)], dim=2),
+    }
     folder = as_plugin(tmp_path_factory.mktemp("any-style"))
     config = {"method": "any-style", "width": 4, "code": 6, "hidden": 8, "presets": [{"name": "red-stripes"}]}
     (folder / "weights").mkdir()
@@ -105,7 +109,7 @@ def test_a_vector_stands_for_its_painting(method: AnyStyle, photo: Image.Image, 
         by_painting, by_vector = (np.asarray(method(photo, style=s, stroke_size=stroke)) for s in (painting, vector))
         assert np.array_equal(by_painting, by_vector)
     broken = tmp_path / "broken.safetensors"
-    write_safetensors(broken, {"vector": torch.zeros(3, 1, 6)}, {"config": json.dumps({"vector_of": method.maker})})
+    write_safetensors(broken, {"vector": torch.zeros(3, 1, 6)}, {"config": json.dumps({"vector_of": method.encoder})})
     with pytest.raises(WeightsError, match="valid style vector"):
         method(photo, style=broken)
     other = tmp_path / "other.safetensors"
@@ -163,8 +167,22 @@ def test_targets_are_computed_once_and_those_kept_equal_fresh_ones(material: Pat
     assert kept.keys() == fresh.keys()
     assert all(torch.equal(kept[name], fresh[name]) for name in fresh)
     exact = targets.compute(targets.view(1))
-    for layer in GRAMS:
+    for layer in STYLE_LAYERS:
         assert torch.allclose(kept[f"gram.{layer}"], exact[f"gram.{layer}"], rtol=0.01, atol=1e-6)
+
+
+def test_a_damaged_target_is_made_again_and_a_disk_that_takes_none_is_one_sentence(
+    material: Path, tmp_path: Path
+) -> None:
+    vgg, encoder, paintings = VGG(BLOCKS, "relu5_1").frozen(), read_slim(LAYERS), open_photos([material / "paintings"])
+    targets = PaintingTargets(paintings, vgg, encoder, tmp_path / "targets", seed=0)
+    fresh = targets[0]
+    (kept,) = (tmp_path / "targets").iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert all(torch.equal(fresh[name], tensor) for name, tensor in targets[0].items())
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(WeightsError, match="could not be written"):
+        _ = PaintingTargets(paintings, vgg, encoder, tmp_path / "file", seed=0)[0]
 
 
 def test_targets_of_another_perceptual_network_are_not_taken(material: Path, tmp_path: Path) -> None:
@@ -177,8 +195,8 @@ def test_targets_of_another_perceptual_network_are_not_taken(material: Path, tmp
 
 def test_the_losses_are_what_they_are_called() -> None:
     a = torch.rand(2, 3, 4)
-    assert torch.allclose(balanced(a, a), torch.zeros(2))
-    assert torch.allclose(balanced(torch.zeros_like(a), a), torch.full((2,), 2.0))
+    assert torch.allclose(balanced_error(a, a), torch.zeros(2))
+    assert torch.allclose(balanced_error(torch.zeros_like(a), a), torch.full((2,), 2.0))
     picture = torch.rand(1, 1, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3).expand(-1, 3, -1, -1)
     assert (large_lights(0.4 * picture + 0.2) - large_lights(picture)).abs().max() < 0.1, "contrast is not structure"
     assert (large_lights(1 - picture) - large_lights(picture)).abs().max() > 0.5
@@ -225,6 +243,9 @@ def test_it_starts_as_the_conditional_network_and_what_it_exports_is_loaded(
 def test_a_base_whose_paintings_are_not_at_hand_is_refused(material: Path, base: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="blue-dots"):
         AnyStyleRecipe(settings(material, tmp_path, base=base), CPU)
+    write_safetensors(tmp_path / "other.safetensors", {}, {"config": json.dumps({"method": "adain"})})
+    with pytest.raises(TrainingError, match="no weights of cin"):
+        AnyStyleRecipe(settings(material, tmp_path, base=tmp_path / "other.safetensors"), CPU)
 
 
 def test_training_lowers_the_loss(material: Path, base: Path, tmp_path: Path) -> None:

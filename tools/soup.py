@@ -6,20 +6,19 @@ Between a network and what fine-tuning made of it, style and content distance ch
 "Model soups"), so a point on that line can be chosen without training again.
 """
 
-import json
 import sys
 from pathlib import Path
 
 import torch
 
-from hub.weights import read_metadata, read_safetensors, write_model
+from hub.weights import read_config, read_safetensors, write_model
 
 
 def soup(first: Path, second: Path, share: float, out: Path) -> None:
     """Write ``(1 - share) * first + share * second`` into the folder ``out``, with both trainings in its configuration."""
     paths = [folder / "model.safetensors" for folder in (first, second)]
     a, b = (read_safetensors(path) for path in paths)
-    configs = [json.loads(read_metadata(path)["config"]) for path in paths]
+    configs = [read_config(path) for path in paths]
     trainings = [config.pop("training") for config in configs]
     if configs[0] != configs[1] or a.keys() != b.keys():
         raise SystemExit("the two models differ in more than their numbers")

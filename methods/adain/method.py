@@ -4,7 +4,6 @@ Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Inst
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,19 +11,15 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from hub.images import read_image
-from hub.method import Method, Style
-from hub.parameters import Parameters
-from hub.pictures import Pictures, named
+from hub.method import Style
 from hub.progress import Progress, ProgressCallback
-from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
 from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
-from methods.adain.vectors import SCALES, StyleVector, blend, preset_names_in_full, read_vector, vector_of
 from methods.parts.painter import pad_to_multiple
+from methods.parts.style_vectors import SCALES, PaintingMethod, PaintingParameters, without_presets
 
 if TYPE_CHECKING:
-    from hub.images import Source
+    pass
 
 Exchange = Callable[[Tensor, Statistics], Tensor]  # features and their statistics to other features
 
@@ -33,14 +28,9 @@ TILE = 96  # features a side, 768 pixels
 HALO = 4  # features around a tile that its borders depend on: 26 pixels either way
 
 
-class AdaINParameters(Parameters):
+class AdaINParameters(PaintingParameters):
     """What the method takes."""
 
-    style: Pictures = Field(
-        title="Painting",
-        description="A painting, a style vector (.safetensors) or the name of a preset; or several with their shares.",
-    )
-    other: Pictures | None = other_style()
     alpha: float = Field(
         1.0,
         ge=0,
@@ -67,7 +57,7 @@ class AdaINConfig(BaseModel):
     presets: list[Style] = Field([], max_length=4096)
 
 
-class AdaIN(Method):
+class AdaIN(PaintingMethod):
     """Encode, give the features the painting's statistics, decode."""
 
     Parameters = AdaINParameters
@@ -75,36 +65,13 @@ class AdaIN(Method):
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         checked = checked_config(AdaINConfig, config, self.entry.name)
         self.network = AdaINNetwork(checked.blocks)
-        vectors = {name: tensor for name, tensor in tensors.items() if name.startswith("presets.")}
-        load_strict(self.network, {name: t for name, t in tensors.items() if name not in vectors}, self.entry.name)
-        self.encoder = self.network.encoder_hash()
-        self._styles = {style.name: style for style in checked.presets}
-        self.presets = {n: StyleVector(vectors[f"presets.{n}"].float(), self.encoder) for n in self._styles}
+        load_strict(self.network, without_presets(tensors), self.entry.name)
+        self.encoder, self.shape = self.network.encoder_hash(), self.network.shape
+        self.keep_presets(checked.presets, tensors)
         self.place(self.network)
 
-    @property
-    def styles(self) -> Mapping[str, Style]:
-        return self._styles
-
-    def resolve(self, parameters: AdaINParameters) -> AdaINParameters:
-        return parameters.model_copy(update={"style": preset_names_in_full(parameters.style, self._styles)})
-
-    def vector(self, painting: "Source") -> StyleVector:
-        """What the method takes of ``painting``: a preset's name, a saved vector, or a picture; ``save`` keeps it."""
-        if isinstance(painting, str) and painting in self.presets:
-            return self.presets[painting]
-        if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
-            return read_vector(Path(painting), self.encoder)
-        with named(painting):
-            return vector_of(read_image(painting).rgb, self.network, self.encoder)
-
-    def blend(self, paintings: Pictures) -> StyleVector:
-        """The vector of several by their shares."""
-        chosen = zip(paintings.pictures, paintings.shares, strict=True)
-        return blend([(self.vector(picture), share) for picture, share in chosen if share])
-
-    def save_vector(self, paintings: Pictures, path: Path) -> None:
-        self.blend(paintings).save(path)
+    def encode_painting(self, pixels: Tensor) -> Tensor:
+        return self.network.describe(pixels)
 
     def stylize(self, content: Tensor, parameters: AdaINParameters, progress: ProgressCallback) -> Tensor:
         wanted = self.wanted(parameters)
@@ -142,7 +109,8 @@ class AdaIN(Method):
 
     def wanted(self, parameters: AdaINParameters) -> Callable[[Statistics], Statistics]:
         """What replaces a photo's own statistics: the painting's, or as much of them as alpha says."""
-        style = Statistics(*(s.to(self.device) for s in self.blend(parameters.style).at(parameters.stroke_size)))
+        mean, deviation = self.blend(parameters.style).rows(parameters.stroke_size).to(self.device)
+        style = Statistics(mean[None], deviation[None])
         return lambda own: Statistics(*(o.lerp(s, parameters.alpha) for o, s in zip(own, style, strict=True)))
 
     def paint(self, content: Tensor, exchanges: Sequence[Exchange], progress: ProgressCallback) -> Tensor:

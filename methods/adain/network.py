@@ -5,13 +5,13 @@ section 5: the encoder is VGG up to relu4_1, the decoder mirrors it with nearest
 has no normalisation of its own.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hub.weights import network_sha256
 from methods.parts.normalisation import EPSILON
 from methods.parts.vgg import VGG, Blocks
 
@@ -44,12 +44,19 @@ class AdaINNetwork(nn.Module):
         pictures: Tensor = self.decoder(features)
         return pictures
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The shape of what ``describe`` gives."""
+        return 2, self.encoder.channels(LAYER)
+
     def encoder_hash(self) -> str:
-        """What vectors of this encoder are marked with: the sha256 of its numbers as they are shipped, in float16."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.encoder.state_dict().items()):
-            digest.update(name.encode() + tensor.half().cpu().numpy().tobytes())
-        return digest.hexdigest()
+        """What vectors of this encoder are marked with: the sha256 of its numbers."""
+        return network_sha256(self.encoder)
+
+    def describe(self, pixels: Tensor) -> Tensor:
+        """Means and deviations ``(2, C)`` of the features of a painting ``(1, 3, H, W)``, as ``encode`` takes it."""
+        parameter = next(self.parameters())
+        return torch.cat(statistics(self.encode(pixels.to(parameter.device, parameter.dtype))))
 
 
 class Decoder(nn.Module):

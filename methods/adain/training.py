@@ -24,11 +24,11 @@ from hub.sheets import contact_sheet
 from hub.training import Recipe
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.adain.network import LAYER, AdaINNetwork, Statistics, adain, statistics
-from methods.adain.vectors import vector_of
 from methods.parts.backbone import open_backbone, read_slim
-from methods.parts.losses import gram_matrix, total_variation
+from methods.parts.losses import balanced_error, colour_moments, gram_matrix, total_variation
 from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual import PerceptualSettings, PhotoCrops
+from methods.parts.perceptual import ArbitrarySettings, PerceptualSettings, PhotoCrops
+from methods.parts.style_vectors import PRESET, vector_of, without_presets
 from methods.parts.vgg import read_vgg
 
 CONTENT = "relu4_1"
@@ -36,17 +36,12 @@ MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 GRAMS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
 
-class AdaINSettings(PerceptualSettings):
+class AdaINSettings(ArbitrarySettings):
     """Settings of ``stylehub train adain``."""
 
-    paintings: list[Path] = Field(description="Paintings: pictures, folders, patterns, or tar shards.")
-    presets: Path | None = Field(
-        None, description="A folder of paintings whose vectors go into the weights, with a styles.csv perhaps."
-    )
     encoder: Path | None = Field(
         None, description="Encoder: VGG-16 or VGG-19 as safetensors; the bundled vgg-slim when left out."
     )
-    initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
     muon_rate: float = inherited(
         PerceptualSettings,
         "muon_rate",
@@ -122,9 +117,7 @@ class AdaINRecipe(Recipe):
         own = {name: tensor for name, tensor in encoder.state_dict().items() if name in own}
         self.network.encoder.load_state_dict(own)
         if settings.initial:
-            tensors = read_safetensors(settings.initial)
-            kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("presets.")}
-            load_strict(self.network, kept, settings.initial)
+            load_strict(self.network, without_presets(read_safetensors(settings.initial)), settings.initial)
         self.network.encoder.frozen()
         self.network = self.network.to(device).to(memory_format=torch.channels_last)
         self.pairs = Pairs(settings)
@@ -162,7 +155,7 @@ class AdaINRecipe(Recipe):
         if warm:
             with torch.no_grad():
                 there = self.vgg(itself, [CONTENT])[CONTENT]
-            same = same + balanced(self.vgg(identity, [CONTENT])[CONTENT], there)
+            same = same + balanced_error(self.vgg(identity, [CONTENT])[CONTENT], there)
         loss, parts = s.identity_weight * same, {"identity": same.mean()}
         if not warm:
             result = self.network.decode(adain(content, statistics(content), target)).float()
@@ -170,12 +163,12 @@ class AdaINRecipe(Recipe):
             with torch.no_grad():
                 own = self.vgg(photos, [CONTENT])[CONTENT]
                 exchanged = adain(own, statistics(own), moments[CONTENT])
-            content_error = balanced(features[CONTENT], exchanged)
+            content_error = balanced_error(features[CONTENT], exchanged)
             found = {layer: statistics(features[layer]) for layer in MOMENTS}
             moment_error = torch.stack(
-                [balanced(a, b) for k in MOMENTS for a, b in zip(found[k], moments[k], strict=True)]
+                [balanced_error(a, b) for k in MOMENTS for a, b in zip(found[k], moments[k], strict=True)]
             ).mean(0)
-            gram_error = torch.stack([balanced(gram_matrix(features[k]), grams[k]) for k in GRAMS]).mean(0)
+            gram_error = torch.stack([balanced_error(gram_matrix(features[k]), grams[k]) for k in GRAMS]).mean(0)
             colour_error = (colour_moments(result) - colours).abs().mean((1, 2))
             variation = total_variation(result)
             loss = loss + s.content_weight * content_error + s.style_weight * (moment_error + gram_error)
@@ -207,24 +200,12 @@ class AdaINRecipe(Recipe):
         tensors, presets = dict(network.state_dict()), []
         for style in read_styles(self.settings.presets, everything=True) if self.settings.presets else ():
             painting = read_painting(cast(Path, self.settings.presets), style)
-            tensors[f"presets.{style.name}"] = vector_of(painting, network, network.encoder_hash()).numbers
+            tensors[PRESET + style.name] = vector_of(
+                painting, network.encoder_hash(), network.shape, network.describe
+            ).numbers
             presets.append(style.model_dump())
         config = {"method": "adain", "blocks": network.encoder.blocks, "presets": presets, "training": training}
         write_model(folder, tensors, config)
-
-
-def balanced(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared difference over the energy of both sides, ``(N,)`` in [0, 2]: no target is so small that it weighs all."""
-    axes = tuple(range(1, wanted.ndim))
-    found, wanted = found.float(), wanted.float()
-    energy = found.square().sum(axes).detach() + wanted.square().sum(axes)
-    error: Tensor = (found - wanted).square().sum(axes) / energy.clamp_min(1e-8)
-    return 2 * error
-
-
-def colour_moments(pictures: Tensor) -> Tensor:
-    """First and second moments of the colours of ``(N, 3, H, W)``: the Gram matrix of R, G, B and 1, ``(N, 4, 4)``."""
-    return gram_matrix(F.pad(pictures.float(), (0, 0, 0, 0, 0, 1), value=1.0))
 
 
 def _mixed(own: Statistics, share: Tensor) -> Statistics:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from methods.adain.network import statistics
 from methods.parts.losses import gram_matrix
-from methods.parts.normalisation import EPSILON
 from methods.parts.transformation import ImageTransformationNetwork
 from methods.parts.vgg import VGG
 
@@ -68,15 +68,14 @@ def describe(pictures: Tensor, vgg: VGG, layers: Sequence[str] = LAYERS) -> Tens
     The sides must be at least 16 pixels. ``vgg`` is the bundled ``vgg-slim``: D is 975.
     """
     features = vgg(pictures, layers)
-    numbers = []
+    numbers: list[Tensor] = []
     for layer in layers:
-        variance, mean = torch.var_mean(features[layer].float(), dim=(2, 3), correction=0)
-        numbers += [mean, (variance + EPSILON).sqrt()]
+        numbers += statistics(features[layer])
     colours = pictures.float().flatten(2)
     moments = gram_matrix(pictures.float()).flatten(1)
     return torch.cat([*numbers, colours.mean(2), colours.std(2), moments], dim=1)
 
 
 def description_size(vgg: VGG, layers: Sequence[str] = LAYERS) -> int:
-    """How many numbers ``describe`` gives: two a channel, six and nine of the colours."""
+    """How many numbers ``describe`` gives: two a channel, and of the colours their means, deviations and second moments."""
     return 2 * sum(vgg.channels(layer) for layer in layers) + 15

@@ -4,24 +4,24 @@ They are those of the whole painting at the size of use, and cost no pass of VGG
 """
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from hub.errors import WeightsError
 from hub.images import at_short_side, to_tensor
 from hub.shards import Pictures, Shards
-from hub.weights import read_safetensors, write_safetensors
+from hub.weights import network_sha256, read_safetensors, write_safetensors
 from methods.adain.network import statistics
 from methods.any_style.network import describe
-from methods.parts.losses import gram_matrix
+from methods.parts.losses import STYLE_LAYERS, colour_moments, gram_matrix
 from methods.parts.painter import pad_to_multiple
 from methods.parts.vgg import VGG
 
-GRAMS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 VIEWS = 2  # every painting as it is, and once more smaller and in other colours
 
@@ -35,19 +35,22 @@ class PaintingTargets:
 
     def __init__(self, paintings: Shards | Pictures, vgg: VGG, encoder: VGG, folder: Path, seed: int) -> None:
         self.paintings, self.vgg, self.encoder, self.folder, self.seed = paintings, vgg, encoder, folder, seed
-        self.networks = hash_of(vgg) + hash_of(encoder)
-        folder.mkdir(parents=True, exist_ok=True)
+        self.networks = network_sha256(vgg) + network_sha256(encoder)
 
     def __len__(self) -> int:
         return VIEWS * len(self.paintings)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """``description`` ``(D,)``, the Gram matrix ``(C, C)`` and the moments ``(2, C)`` of each layer, all float32."""
+        """``description`` ``(D,)``, the Gram matrix ``(C, C)`` and the moments ``(2, C)`` of each layer, all float32.
+
+        Raises ``WeightsError`` when the disk takes no more.
+        """
         view = self.view(index)
         key = hashlib.sha256(f"{self.networks} {view.size}".encode() + view.tobytes()).hexdigest()
         path = self.folder / f"{key}.safetensors"
         if path.is_file():
-            return {name: tensor.float() for name, tensor in read_safetensors(path).items()}
+            with suppress(WeightsError):  # a damaged file is made again
+                return {name: tensor.float() for name, tensor in read_safetensors(path).items()}
         found = self.compute(view)
         # bfloat16 keeps 0.4 % and, unlike float16, the range of a Gram matrix.
         kept = {n: t if n == "description" else t.bfloat16() for n, t in found.items()}
@@ -55,6 +58,7 @@ class PaintingTargets:
         return {name: tensor.float() for name, tensor in kept.items()}
 
     def view(self, index: int) -> Image.Image:
+        """The painting as view ``index`` shows it: at some size; every second one smaller and in other colours."""
         painting = self.paintings.image(index // VIEWS)
         rng = np.random.default_rng([self.seed, 3, index])
         if index % VIEWS == 0:
@@ -65,26 +69,14 @@ class PaintingTargets:
 
     @torch.no_grad()
     def compute(self, view: Image.Image) -> dict[str, Tensor]:
+        """What ``targets[index]`` gives, of ``view`` itself and unrounded."""
         device = self.vgg.mean.device
         pixels = pad_to_multiple(to_tensor(view).to(device), 16).contiguous(memory_format=torch.channels_last)
-        features = self.vgg(pixels, {*GRAMS, *MOMENTS})
+        features = self.vgg(pixels, {*STYLE_LAYERS, *MOMENTS})
         found = {"description": describe(pixels, self.encoder)[0]}
-        found |= {f"gram.{layer}": gram_matrix(features[layer])[0] for layer in GRAMS}
+        found |= {f"gram.{layer}": gram_matrix(features[layer])[0] for layer in STYLE_LAYERS}
         for layer in MOMENTS:
             mean, deviation = statistics(features[layer])
             found[f"moments.{layer}"] = torch.stack([mean[0], deviation[0]])
         found["colours"] = colour_moments(pixels)[0]
         return {name: tensor.float().cpu() for name, tensor in found.items()}
-
-
-def colour_moments(pictures: Tensor) -> Tensor:
-    """First and second moments of the colours of ``(N, 3, H, W)``: the Gram matrix of R, G, B and 1, ``(N, 4, 4)``."""
-    return gram_matrix(F.pad(pictures.float(), (0, 0, 0, 0, 0, 1), value=1.0))
-
-
-def hash_of(network: VGG) -> str:
-    """The sha256 of a network's numbers."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
-    return digest.hexdigest()

@@ -7,7 +7,6 @@ painting's Gram matrices are those of the whole painting, computed once; each er
 (Cheng et al. 2021, arXiv 2104.10064); the photo's large lights and darks are kept by a loss of their own.
 """
 
-import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,32 +24,35 @@ from hub.parameters import inherited
 from hub.shards import Rounds, open_photos
 from hub.sheets import contact_sheet
 from hub.training import Recipe
-from hub.weights import load_strict, read_metadata, read_safetensors, write_model
+from hub.weights import load_strict, network_sha256, read_config, read_safetensors, write_model
 from methods.adain.network import statistics
-from methods.adain.vectors import SCALES, SIDE
 from methods.any_style.network import LAYERS as DESCRIBED
 from methods.any_style.network import AnyStyleNetwork, describe
-from methods.any_style.targets import GRAMS, MOMENTS, VIEWS, PaintingTargets, colour_moments
+from methods.any_style.targets import MOMENTS, VIEWS, PaintingTargets
 from methods.parts.backbone import open_backbone, read_slim
-from methods.parts.losses import gram_matrix, relative_error, total_variation
+from methods.parts.color import LUMA, mixed
+from methods.parts.losses import (
+    STYLE_LAYERS,
+    balanced_error,
+    colour_moments,
+    gram_matrix,
+    relative_error,
+    total_variation,
+)
 from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual import PerceptualSettings, PhotoCrops
+from methods.parts.perceptual import ArbitrarySettings, PerceptualSettings, PhotoCrops
+from methods.parts.style_vectors import PRESET, SIDE, vector_of, without_presets
 from methods.parts.transformation import ImageTransformationNetwork
 
 CONTENT = ("relu2_2", "relu3_3")
 
 
-class AnyStyleSettings(PerceptualSettings):
+class AnyStyleSettings(ArbitrarySettings):
     """Settings of ``stylehub train any-style``."""
 
-    paintings: list[Path] = Field(description="Paintings: pictures, folders, patterns, or tar shards.")
-    presets: Path | None = Field(
-        None, description="A folder of paintings whose codes go into the weights, with a styles.csv perhaps."
-    )
     base: Path | None = Field(
         None, description="Weights of a conditional network to start from; its paintings must be among the presets."
     )
-    initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
     targets: Path = Field(
         Path("runs/targets"), description="Folder for what is computed once of each painting (up to 1.4 MB each)."
     )
@@ -83,7 +85,7 @@ class AnyStyleRecipe(Recipe):
         torch.manual_seed(settings.seed)
         precision = torch.bfloat16 if settings.bf16 else torch.float32
         self.vgg, self.perceptual_network = open_backbone(
-            "auto", settings.vgg, layers={*CONTENT, *GRAMS, *MOMENTS}, device=device, dtype=precision
+            "auto", settings.vgg, layers={*CONTENT, *STYLE_LAYERS, *MOMENTS}, device=device, dtype=precision
         )
         self.encoder = read_slim(DESCRIBED).to(device)
         self.crops = PhotoCrops(settings)
@@ -100,8 +102,7 @@ class AnyStyleRecipe(Recipe):
         self.energy = {k: settings.content_floor * f.float().square().mean().item() for k, f in features.items()}
         self.network = AnyStyleNetwork(settings.width, settings.code, sample.shape[1], settings.hidden).to(device)
         if settings.initial:
-            kept = {k: t for k, t in read_safetensors(settings.initial).items() if not k.startswith("presets.")}
-            load_strict(self.network, kept, settings.initial)
+            load_strict(self.network, without_presets(read_safetensors(settings.initial)), settings.initial)
         else:
             self.network.predictor.mean.copy_(sample.mean(0))
             self.network.predictor.deviation.copy_(sample.std(0).clamp_min(1e-4))
@@ -111,12 +112,12 @@ class AnyStyleRecipe(Recipe):
 
     def start_from(self, base: Path) -> None:
         """Filters of the conditional network in ``base``; codes as the principal components of its rows."""
-        styles = [s["name"] for s in config_of(base)["styles"]]
+        styles = styles_of(base)
         if missing := sorted(set(styles) - set(self.presets)):
             raise TrainingError(f"--presets lacks {missing[0]}, which {base} has learnt; add the painting.")
         tensors = read_safetensors(base)
-        source = ImageTransformationNetwork(len(styles), self.settings.width)
-        load_strict(source, tensors, base)
+        # Its shapes are checked before its rows are taken apart.
+        load_strict(ImageTransformationNetwork(len(styles), self.settings.width), tensors, base)
         names = [name for name in tensors if ".norm." in name]
         rows = torch.cat([tensors[name].float() for name in names], dim=1)
         mean = rows.mean(0)
@@ -176,19 +177,21 @@ class AnyStyleRecipe(Recipe):
         share = torch.rand(len(photos), generator=generator).to(self.device)
         share = 0.5 * share * (share > 0.75)
 
-        def mixed(x: Tensor) -> Tensor:
+        def blended(x: Tensor) -> Tensor:
             return x.lerp(x.roll(1, 0), share.view(-1, *[1] * (x.ndim - 1)))
 
-        code = mixed(self.network.predictor(target["description"]))
+        code = blended(self.network.predictor(target["description"]))
         result = self.network.transformation(photos, code).float()
         with torch.no_grad():
             wanted = self.vgg(photos, CONTENT)
-        features = self.vgg(result, {*CONTENT, *GRAMS, *MOMENTS})
+        features = self.vgg(result, {*CONTENT, *STYLE_LAYERS, *MOMENTS})
         content = torch.stack([relative_error(features[k], wanted[k], self.energy[k]) for k in CONTENT]).mean(0)
-        grams = torch.stack([balanced(gram_matrix(features[k]), mixed(target[f"gram.{k}"])) for k in GRAMS]).mean(0)
+        grams = torch.stack(
+            [balanced_error(gram_matrix(features[k]), blended(target[f"gram.{k}"])) for k in STYLE_LAYERS]
+        ).mean(0)
         found = {k: torch.stack(statistics(features[k]), dim=1) for k in MOMENTS}
-        moments = torch.stack([balanced(found[k], mixed(target[f"moments.{k}"])) for k in MOMENTS]).mean(0)
-        colours = (colour_moments(result) - mixed(target["colours"])).abs().mean((1, 2))
+        moments = torch.stack([balanced_error(found[k], blended(target[f"moments.{k}"])) for k in MOMENTS]).mean(0)
+        colours = (colour_moments(result) - blended(target["colours"])).abs().mean((1, 2))
         light = (large_lights(result) - large_lights(photos)).square().mean((1, 2, 3))
         variation = total_variation(result)
         loss = s.content_weight * content + s.style_weight * grams + s.moments_weight * moments
@@ -201,7 +204,7 @@ class AnyStyleRecipe(Recipe):
         """Three photos by five paintings, which are above: presets if there are any, otherwise those of the training."""
         photos = torch.stack([self.crops.crop(index, 256) for index in range(3)]).to(self.device)
         shown: list[tuple[Image.Image, Tensor]] = []
-        for style in [*self.presets.values()][1::9][:5]:
+        for style in [*self.presets.values()][1::9][:5]:  # far apart in the alphabet
             shown.append((read_painting(cast(Path, self.settings.presets), style), self.description(style, SIDE)))
         for index in range(min(5 - len(shown), len(self.targets) // VIEWS)):
             shown.append(
@@ -214,11 +217,15 @@ class AnyStyleRecipe(Recipe):
         return contact_sheet(cells, columns=6)
 
     def export(self, network: AnyStyleNetwork, folder: Path, facts: dict[str, Any]) -> None:
-        tensors = dict(network.state_dict())
-        with torch.no_grad():
-            for style in self.presets.values():
-                sizes = [self.description(style, round(SIDE * scale)) for scale in SCALES]
-                tensors[f"presets.{style.name}"] = network.predictor(torch.cat(sizes))
+        tensors, encoder = dict(network.state_dict()), network_sha256(network.predictor)
+
+        def code(pixels: Tensor) -> Tensor:
+            found: Tensor = network.predictor(describe(pixels.to(self.device), self.encoder))
+            return found
+
+        for style in self.presets.values():
+            painting = read_painting(cast(Path, self.settings.presets), style)
+            tensors[PRESET + style.name] = vector_of(painting, encoder, (1, self.settings.code), code).numbers
         config = {
             "method": "any-style",
             **{name: getattr(self.settings, name) for name in ("width", "code", "hidden")},
@@ -228,23 +235,16 @@ class AnyStyleRecipe(Recipe):
         write_model(folder, tensors, config)
 
 
-def config_of(path: Path) -> dict[str, Any]:
-    """What weights of ours say of themselves."""
-    config: dict[str, Any] = json.loads(read_metadata(path)["config"])
-    return config
-
-
-def balanced(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared difference over the energy of both sides, ``(N,)`` in [0, 2]: no target is so small that it weighs all."""
-    axes = tuple(range(1, wanted.ndim))
-    energy = found.square().sum(axes).detach() + wanted.square().sum(axes)
-    error: Tensor = 2 * (found - wanted).square().sum(axes) / energy.clamp_min(1e-8)
-    return error
+def styles_of(base: Path) -> list[str]:
+    """The names of the styles of a conditional network, in the order of its rows. Raises ``TrainingError``."""
+    config = read_config(base)
+    if config.get("method") != "cin":
+        raise TrainingError(f"{base} holds no weights of cin; give others with --base.")
+    return [style["name"] for style in config["styles"]]
 
 
 def large_lights(pictures: Tensor) -> Tensor:
     """The lightness of ``(N, 3, H, W)`` in cells of 16 pixels, with mean 0 and deviation 1: ``(N, 1, H / 16, W / 16)``."""
-    grey = (pictures * pictures.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    cells = F.avg_pool2d(grey.float(), 16)
+    cells = F.avg_pool2d(mixed(torch.tensor([LUMA]), pictures.float()), 16)
     variance, mean = torch.var_mean(cells, dim=(1, 2, 3), keepdim=True, correction=0)
     return (cells - mean) / (variance + 1e-3).sqrt()

@@ -1,6 +1,5 @@
 """Which perceptual network to use: the best at hand, or the one asked for."""
 
-import json
 import logging
 import os
 from collections.abc import Collection, Mapping
@@ -11,7 +10,7 @@ import torch
 
 from hub.errors import DownloadError, ParameterError, WeightsError
 from hub.registry import PACKAGE_ROOT, parts
-from hub.weights import cached_weights, find_weights, load_strict, read_metadata, read_safetensors
+from hub.weights import cached_weights, find_weights, load_strict, read_config, read_safetensors
 from methods.parts.vgg import ARCHITECTURES, VGG, read_vgg
 
 Backbone = Literal["auto", "vgg-slim", "vgg-16", "vgg-19"]
@@ -76,7 +75,7 @@ def read_slim(layers: Collection[str], pooling: Literal["max", "average"] = "max
         if spec is None:
             raise WeightsError("vgg-slim is not bundled yet; give a VGG with --vgg.")
         weights = find_weights(spec, root=PACKAGE_ROOT)
-    config = json.loads(read_metadata(weights)["config"])
+    config = read_config(weights)
     blocks = tuple(tuple(block) for block in config["blocks"])
     network = VGG(blocks, config["last"], padding="reflect", pooling=pooling, projected=config["projected"])
     load_strict(network, read_safetensors(weights), weights)

@@ -5,7 +5,6 @@ An hourglass with skip connections, after Chen et al. 2016, "Single-Image Depth 
 worth more than any number of layers to a thousand labelled ones.
 """
 
-import json
 from functools import lru_cache
 
 import torch
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from hub.registry import PACKAGE_ROOT, parts
-from hub.weights import checked_config, find_weights, load_strict, read_metadata, read_safetensors
+from hub.weights import checked_config, find_weights, load_strict, read_config, read_safetensors
 from methods.parts.vgg import VGG, Blocks
 
 TAPS = ("relu2_2", "relu3_3", "relu4_1")  # at a half, a quarter and an eighth of the picture's sides
@@ -95,7 +94,7 @@ def bundled(part: str, outputs: int, device: torch.device) -> Hourglass:
     spec = parts()[part].weights
     assert spec is not None
     path = find_weights(spec, root=PACKAGE_ROOT)
-    config = checked_config(HourglassConfig, json.loads(read_metadata(path)["config"]), str(path))
+    config = checked_config(HourglassConfig, read_config(path), str(path))
     network = Hourglass(config.blocks, outputs)
     load_strict(network, read_safetensors(path), path)
     return network.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)

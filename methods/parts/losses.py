@@ -74,6 +74,23 @@ def style_distances(features: Mapping[str, Tensor], grams: Mapping[str, Tensor])
     )
 
 
+def balanced_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared difference over the energy of both sides, ``(N,)`` in [0, 2]: no target is so small that it weighs all.
+
+    Cheng et al. 2021, "Style-Aware Normalized Loss" (arXiv 2104.10064).
+    """
+    axes = tuple(range(1, wanted.ndim))
+    found, wanted = found.float(), wanted.float()
+    energy = found.square().sum(axes).detach() + wanted.square().sum(axes)
+    error: Tensor = (found - wanted).square().sum(axes) / energy.clamp_min(1e-8)
+    return 2 * error
+
+
+def colour_moments(pictures: Tensor) -> Tensor:
+    """First and second moments of the colours of ``(N, 3, H, W)``: the Gram matrix of R, G, B and 1, ``(N, 4, 4)``."""
+    return gram_matrix(F.pad(pictures.float(), (0, 0, 0, 0, 0, 1), value=1.0))
+
+
 def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference of neighbouring pixels of ``(N, 3, H, W)`` in [0, 1]: ``(N,)``."""
     rows = (image[..., 1:, :] - image[..., :-1, :]).float().square().mean((1, 2, 3))

@@ -46,6 +46,16 @@ class PerceptualSettings(TrainingSettings):
     variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
 
 
+class ArbitrarySettings(PerceptualSettings):
+    """What every training has in common whose network takes any painting."""
+
+    paintings: list[Path] = Field(description="Paintings: pictures, folders, patterns, or tar shards.")
+    presets: Path | None = Field(
+        None, description="A folder of paintings whose vectors go into the weights, with a styles.csv perhaps."
+    )
+    initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
+
+
 class PhotoCrops(Dataset[Tensor]):
     """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos scaled to 288 to 512 pixels on their short side."""
 

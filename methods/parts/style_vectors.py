@@ -1,0 +1,189 @@
+"""A painting as a method sees it: some rows of numbers at several scales, some kilobytes.
+
+Made once from the painting, kept by the hash of its pixels, saved and shared as a file. ``PaintingMethod`` is what
+methods have in common whose style is such a vector.
+"""
+
+import hashlib
+import json
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from hub.errors import ImageError, UnknownName, WeightsError
+from hub.files import user_cache
+from hub.images import at_short_side, is_flat, read_image, to_tensor
+from hub.method import Method, Style
+from hub.names import resolve
+from hub.parameters import Parameters
+from hub.pictures import Pictures, named
+from hub.spatial import other_style
+from hub.weights import read_metadata, read_safetensors, write_safetensors
+from methods.parts.painter import pad_to_multiple
+
+if TYPE_CHECKING:
+    from hub.images import Source
+
+SCALES = (0.5, 2**-0.5, 1.0, 2**0.5, 2.0)  # stroke sizes that a vector holds
+SIDE = 512  # short side of the painting at a stroke size of 1
+SMALLEST = 32
+PRESET = "presets."  # what the names of presets begin with among the tensors of a model
+
+Describe = Callable[[Tensor], Tensor]  # a painting (1, 3, H, W) in [0, 1], sides multiples of 8, to (rows, C)
+
+
+@dataclass(frozen=True)
+class StyleVector:
+    """``numbers`` is ``(scales, rows, C)``: what ``encoder`` (a sha256) says of a painting at each of ``SCALES``."""
+
+    numbers: Tensor
+    encoder: str
+
+    def rows(self, stroke: float) -> Tensor:
+        """The rows ``(rows, C)`` for a stroke size between 0.5 and 2; between two scales, in proportion."""
+        place = (math.log2(stroke) + 1) * 2
+        low = min(max(int(place), 0), len(SCALES) - 2)
+        return torch.lerp(self.numbers[low], self.numbers[low + 1], place - low)
+
+    def save(self, path: Path | str) -> Path:
+        """Write it as a safetensors file. Raises ``WeightsError``."""
+        write_safetensors(Path(path), {"vector": self.numbers}, {"config": json.dumps({"vector_of": self.encoder})})
+        return Path(path)
+
+
+def read_vector(path: Path, encoder: str, shape: tuple[int, int]) -> StyleVector:
+    """Raises ``WeightsError`` when ``path`` holds no vector of rows of ``shape``, a broken one, or another encoder's."""
+    try:
+        made_by = json.loads(read_metadata(path)["config"])["vector_of"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise WeightsError(f"{path} holds no style vector; `stylehub vector` makes one of a painting.") from None
+    if made_by != encoder:
+        raise WeightsError(
+            f"{path} was made by another encoder ({str(made_by)[:12]} instead of {encoder[:12]}); make it again from the painting."
+        )
+    numbers = read_safetensors(path).get("vector")
+    if numbers is None or not _is_vector(numbers, shape):
+        raise WeightsError(f"{path} holds no valid style vector; make it again with `stylehub vector`.")
+    return StyleVector(numbers.float(), encoder)
+
+
+@torch.inference_mode()
+def vector_of(painting: Image.Image, encoder: str, shape: tuple[int, int], describe: Describe) -> StyleVector:
+    """The vector of an RGB ``painting``: what ``describe`` gives at every scale, remembered by pixels and ``encoder``.
+
+    Raises ``ImageError`` for a painting that has no style.
+    """
+    if min(painting.size) < SMALLEST:
+        raise ImageError(
+            f"The painting has {painting.width}x{painting.height} pixels; the encoder needs {SMALLEST} at least, "
+            "choose a larger one."
+        )
+    if is_flat(painting):
+        raise ImageError("The painting has one colour only, which is no style; choose another picture.")
+    key = hashlib.sha256(f"{painting.size} {encoder}".encode() + painting.tobytes()).hexdigest()
+    path = user_cache() / "vectors" / f"{key}.safetensors"
+    if path.is_file():
+        with suppress(WeightsError):
+            return read_vector(path, encoder, shape)
+    rows = [describe(pad_to_multiple(to_tensor(at_short_side(painting, round(SIDE * s))), 8)) for s in SCALES]
+    vector = StyleVector(torch.stack(rows).float().cpu(), encoder)
+    with suppress(WeightsError):  # a disk that takes nothing costs the time again
+        vector.save(path)
+    return vector
+
+
+def blend(vectors: Sequence[tuple[StyleVector, float]]) -> StyleVector:
+    """The mean of several of one encoder by shares that sum to 1.
+
+    Decoding AdaIN's is the paper's style interpolation (equation 15), which averages features that AdaIN has changed:
+    they are linear in these numbers.
+    """
+    numbers = torch.stack([vector.numbers * share for vector, share in vectors]).sum(0)
+    return StyleVector(numbers, vectors[0][0].encoder)
+
+
+class PaintingParameters(Parameters):
+    """What every such method takes."""
+
+    style: Pictures = Field(
+        title="Painting",
+        description="A painting, a style vector (.safetensors) or the name of a preset; or several with their shares.",
+    )
+    other: Pictures | None = other_style()
+
+
+class PaintingMethod(Method):
+    """A method that takes any painting, its vector in a file, or the name of a preset, and blends of these.
+
+    ``setup`` sets ``encoder``, the sha256 of the network behind ``encode_painting``, and ``shape``, that of a vector's rows.
+    """
+
+    encoder: str
+    shape: tuple[int, int]
+
+    @abstractmethod
+    def encode_painting(self, pixels: Tensor) -> Tensor:
+        """The rows of a painting ``(1, 3, H, W)`` in [0, 1] whose sides are multiples of 8: ``self.shape``."""
+
+    def keep_presets(self, presets: Sequence[Style], tensors: Mapping[str, Tensor]) -> None:
+        """Take the vectors of ``presets`` out of a model's ``tensors`` (untrusted). Raises ``WeightsError``."""
+        self._styles = {style.name: style for style in presets}
+        self.presets: dict[str, StyleVector] = {}
+        for name in self._styles:
+            numbers = tensors.get(PRESET + name)
+            if numbers is None or not _is_vector(numbers, self.shape):
+                raise WeightsError(
+                    f"{self.entry.name} holds no valid vector of its preset {name!r}; get the weights again."
+                )
+            self.presets[name] = StyleVector(numbers.float(), self.encoder)
+
+    @property
+    def styles(self) -> Mapping[str, Style]:
+        return self._styles
+
+    def resolve(self, parameters: Any) -> Any:
+        """Names of presets in full. What is neither a file nor a preset is left for the reader of pictures to refuse."""
+        given: Pictures = parameters.style
+        pictures, names = list(given.pictures), list(given.names)
+        for index, picture in enumerate(pictures):
+            if isinstance(picture, str) and self._styles and not Path(picture).suffix and not Path(picture).exists():
+                try:
+                    pictures[index] = names[index] = resolve(picture, self._styles, "preset")
+                except UnknownName as error:
+                    raise UnknownName(f"{error} A painting is given as a file.") from None
+        return parameters.model_copy(update={"style": Pictures(pictures, given.shares, names)})
+
+    def vector(self, painting: "Source") -> StyleVector:
+        """What the method takes of ``painting``: a preset's name, a saved vector, or a picture; ``save`` keeps it."""
+        if isinstance(painting, str) and painting in self.presets:
+            return self.presets[painting]
+        if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
+            return read_vector(Path(painting), self.encoder, self.shape)
+        with named(painting):
+            return vector_of(read_image(painting).rgb, self.encoder, self.shape, self.encode_painting)
+
+    def blend(self, paintings: Pictures) -> StyleVector:
+        """The vector of several by their shares."""
+        chosen = zip(paintings.pictures, paintings.shares, strict=True)
+        return blend([(self.vector(picture), share) for picture, share in chosen if share])
+
+    def save_vector(self, paintings: Pictures, path: Path) -> None:
+        self.blend(paintings).save(path)
+
+
+def without_presets(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a model that are its networks'."""
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(PRESET)}
+
+
+def _is_vector(numbers: Tensor, shape: tuple[int, int]) -> bool:
+    return numbers.shape == (len(SCALES), *shape) and bool(numbers.isfinite().all())
