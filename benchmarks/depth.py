@@ -60,8 +60,8 @@ def order(shard: Path) -> dict[str, Any]:
     from PIL import Image
 
     from hub.images import to_tensor
-    from hub.shards import Shards
-    from methods.parts.depth.estimate import estimate
+    from hub.training.data import Shards
+    from methods.parts.dense.depth.estimate import estimate
 
     photos, maps, facts = Shards([shard]), Shards([shard], "depth.png"), Shards([shard], "json")
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -87,11 +87,12 @@ def near_and_far(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     import hub
-    from hub.evaluation import edge_map, read_photos
+    from hub.evaluation import read_photos
     from hub.images import at_short_side, find_named, read_image, to_tensor
-    from methods.parts.depth.estimate import estimate
-    from methods.parts.losses import STYLE_LAYERS, gram_matrix
-    from methods.parts.vgg import read_vgg
+    from methods.parts.dense.depth.estimate import estimate
+    from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix
+    from methods.parts.perceptual.similarity import edge_map
+    from methods.parts.perceptual.vgg import read_vgg
 
     method, vgg = hub.load("depth-adain"), read_vgg(options.vgg)
     ways: dict[str, dict[str, Any]] = {
@@ -127,7 +128,7 @@ def similarity_in(a: "Tensor", b: "Tensor", region: "Tensor") -> float:
     """Structural similarity of two edge maps, the mean over the windows in ``region``."""
     import torch.nn.functional as F
 
-    from hub.evaluation import similarity_map
+    from methods.parts.perceptual.similarity import similarity_map
 
     plane = similarity_map(a, b)
     cut = F.interpolate(region.float(), plane.shape[-2:], mode="nearest")
@@ -139,7 +140,7 @@ def style_distance_in(features: "dict[str, Tensor]", target: "dict[str, Tensor]"
     import torch
     import torch.nn.functional as F
 
-    from methods.parts.losses import gram_matrix, relative_error
+    from methods.parts.perceptual.losses import gram_matrix, relative_error
 
     errors = []
     for layer, f in features.items():
@@ -154,7 +155,7 @@ def seconds(options: argparse.Namespace) -> dict[str, float]:
     import hub
     from hub.evaluation import read_photos
     from hub.images import at_short_side, to_tensor
-    from methods.parts.depth.estimate import estimate
+    from methods.parts.dense.depth.estimate import estimate
 
     photo = to_tensor(at_short_side(next(iter(read_photos(options.photos, 1))), 512))
     plain, aware = hub.load("adain"), hub.load("depth-adain")

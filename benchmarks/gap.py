@@ -36,7 +36,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from hub.evaluation import average, evaluate, read_photos, stylise_by
     from hub.images import find_named, read_image
     from methods.gatys.gap import ITERATIONS, gap_by
-    from methods.parts.vgg import read_vgg
+    from methods.parts.perceptual.vgg import read_vgg
 
     methods = [hub.load(model) for model in options.models]
     names = list(methods[0].styles)

@@ -71,7 +71,7 @@ def made_up_pairs(photos: Path, pairs: int) -> "Iterator[tuple[Tensor, Tensor, T
     """Content, style and the right answer, ``(1, 3, SIDE, SIDE)`` in [0, 1]; the same whenever they are asked for."""
     import numpy as np
 
-    from hub.shards import open_photos
+    from hub.training.data import open_photos
     from methods.fast_photo.operators import HELD_OUT, draw
     from methods.fast_photo.training import crop
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks photo --photos photos-val.tar --vgg vgg16.safetensors --limit 30
 
-Pairs of photos whose scenes are alike (see hub/photo_evaluation.py), each method with its defaults and perhaps with other
+Pairs of photos whose scenes are alike (see hub/evaluation/photos.py), each method with its defaults and perhaps with other
 settings, at its own working size of `--size` pixels; beside them Reinhard's transfer, histogram matching and the photo as it is. The cards quote the result.
 """
 
@@ -20,7 +20,7 @@ from benchmarks.results import markdown, where
 if TYPE_CHECKING:
     from PIL import Image
 
-    from hub.photo_evaluation import Transfer
+    from hub.evaluation.photos import Transfer
 
 MODELS = ("deep-photo", "fast-photo", "gatys")
 # Beside a model's defaults.
@@ -40,7 +40,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores and seconds of every model and of the classic transfers."""
     import hub
     from hub.evaluation import read_photos
-    from hub.photo_evaluation import by_method, photo_pairs
+    from hub.evaluation.photos import by_method, photo_pairs
 
     photos = list(read_photos(options.photos))
     pairs = photo_pairs(photos, min(options.limit, len(photos)))
@@ -65,8 +65,8 @@ def score(
     options: argparse.Namespace,
 ) -> dict[str, dict[str, float]]:
     """Scores and median seconds of ``transfers`` and of the classic ones, on ``pictures``: photos with their style photos."""
-    from hub.photo_evaluation import classic_transfers, evaluate_photos
-    from methods.parts.vgg import read_vgg
+    from hub.evaluation.photos import classic_transfers, evaluate_photos
+    from methods.parts.perceptual.vgg import read_vgg
 
     seconds: dict[str, list[float]] = {}
 

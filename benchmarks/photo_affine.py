@@ -15,8 +15,8 @@ from benchmarks.material import label
 from benchmarks.results import where
 
 if TYPE_CHECKING:
+    from hub.evaluation.photos import Transfer
     from hub.method import Method
-    from hub.photo_evaluation import Transfer
 
 MODELS = ("fast-photo-affine", "fast-photo")
 
@@ -32,8 +32,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores and seconds of every model and of the classic transfers."""
     import hub
     from hub.evaluation import read_photos
+    from hub.evaluation.photos import by_method
     from hub.images import read_image
-    from hub.photo_evaluation import by_method
 
     photos, style = list(read_photos(options.photos)), read_image(options.style).rgb
     count = min(options.limit, len(photos))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hub.evaluation import Scores
-    from methods.parts.vgg import VGG
+    from methods.parts.perceptual.vgg import VGG
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores of both for every style."""
     import hub
     from hub.evaluation import Scores, average, evaluate, paintings_for, read_photos, stylise_by
-    from methods.parts.vgg import read_vgg
+    from methods.parts.perceptual.vgg import read_vgg
 
     method = hub.load(options.model)
     paintings = dict(list(paintings_for(method, options.paintings).items())[: options.first])

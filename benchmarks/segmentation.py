@@ -36,9 +36,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from PIL import Image
 
     from hub.images import at_short_side, to_tensor
-    from hub.shards import Shards
-    from methods.parts.segmentation.groups import GROUPS
-    from methods.parts.segmentation.parse import parse
+    from hub.training.data import Shards
+    from methods.parts.dense.segmentation.groups import GROUPS
+    from methods.parts.dense.segmentation.parse import parse
 
     photos, labels = Shards([options.labelled]), Shards([options.labelled], "label.png")
     names = [group.name for group in GROUPS]

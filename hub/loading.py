@@ -1,17 +1,15 @@
 """``hub.load``: from a name, a hub repository or a folder to a method that can be called."""
 
-import hashlib
 import re
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hub.errors import RegistryError, StylehubError, UnknownName, WeightsError
+from hub.errors import RegistryError, StylehubError, UnknownName
+from hub.plugins import plugin_class
 from hub.registry import Entry, Model, info, method_entry, read_registry
-from hub.weights import fetch_repository, find_weights, read_config, read_safetensors, sha256_of
+from hub.styles import adopt_styles
+from hub.weights import fetch_repository, find_weights, read_config, read_weights, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -61,8 +59,6 @@ def load(
     Raises:
         UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.
     """
-    from hub.adding import adopt_styles
-
     method = _load(
         name,
         _How(device, dtype, compile),
@@ -97,26 +93,6 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
             UnknownName(f"{error} For the folder of that name write ./{text}.") if Path(text).is_dir() else error
         ) from None
     return _from_entry(entry, how, revision=revision, **options)
-
-
-def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
-    """The class that ``entry`` (or another ``dotted_path`` of it) names. Raises ``RegistryError`` when it does not exist."""
-    dotted_path = dotted_path or entry.method.plugin
-    try:
-        if entry.external and entry.root:
-            module_name, _, class_name = dotted_path.partition(":")
-            return getattr(_folder_module(entry.root, module_name), class_name)
-        return named_class(dotted_path)
-    except Exception as error:  # a stranger's module may raise anything while it is imported
-        raise RegistryError(
-            f"The method {entry.method_id!r} of {entry.source} points to {dotted_path}, which does not load: {error}."
-        ) from error
-
-
-def named_class(dotted_path: str) -> Any:
-    """The class of an installed module that ``module:Class`` names."""
-    module_name, _, class_name = dotted_path.partition(":")
-    return getattr(import_module(module_name), class_name)
 
 
 def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
@@ -157,7 +133,7 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     from hub.method import Method
     from hub.runtime import choose_device, choose_dtype
 
-    config, tensors = read_weights(path, entry) if path else ({}, {})
+    config, tensors = read_weights(path, entry.method_ids) if path else ({}, {})
     place = choose_device(how.device)
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
@@ -171,27 +147,3 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     )
     method.setup(config, tensors)
     return method
-
-
-def read_weights(path: Path, entry: Entry) -> "tuple[dict[str, Any], dict[str, torch.Tensor]]":
-    """Configuration and tensors of weights for the method of ``entry``. Raises ``WeightsError`` for any other file."""
-    config = read_config(path)
-    if "adds_to" in config:
-        base = config.get("model")
-        raise WeightsError(f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}]).")
-    tensors = read_safetensors(path)
-    if config.pop("method", None) not in (entry.method_id, entry.method.weights_of or entry.method_id):
-        raise WeightsError(
-            f"{path} holds weights of another method than {entry.method_id!r}; check the registry entry."
-        )
-    return config, tensors
-
-
-def _folder_module(root: Path, name: str) -> Any:
-    """Module ``name`` of the folder ``root``, imported as a package of its own so that two folders never mix."""
-    package = "stylehub_folder_" + hashlib.sha256(str(root).encode()).hexdigest()[:12]
-    if package not in sys.modules:
-        module = ModuleType(package)
-        module.__path__ = [str(root)]
-        sys.modules[package] = module
-    return import_module(f"{package}.{name}")

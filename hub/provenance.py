@@ -1,23 +1,8 @@
-"""How a picture was made: carried in the file, and turned back into the command that makes it again."""
+"""From how a picture was made, as its file says, back to the command that makes it again."""
 
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-from PIL import Image
-
-from hub.images import write_image
-
-
-def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
-    """Write what a method returned, with how it was made in the file's metadata.
-
-    Raises ``ImageError`` when ``path`` exists (unless ``overwrite``) or cannot be written.
-    """
-    path = Path(path)
-    write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
-    return path
 
 
 def command(recipe: Mapping[str, Any]) -> str:
@@ -51,7 +36,7 @@ def _file(name: str | None, unknown: str) -> str:
 
 
 def flags(parameters: Mapping[str, Any]) -> list[str]:
-    """``parameters`` as command-line flags; ``hub.flags.parse`` reads them back."""
+    """``parameters`` as command-line flags; ``hub.cli.flags.parse`` reads them back."""
     words: list[str] = []
     for name, value in parameters.items():
         option = "--" + name.replace("_", "-")

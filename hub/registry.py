@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from hub.errors import RegistryError, UnknownName
 from hub.names import resolve
-from hub.weights import File, Repository, WeightsSpec
+from hub.weights.spec import FileHash, Repository, WeightsSpec
 
 NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
@@ -42,7 +42,7 @@ class Paper(_Data):
     url: Annotated[str, StringConstraints(pattern=r"^https://")]
 
 
-class Variant(File):
+class Variant(FileHash):
     """One style of a model that has a file of weights for each, called after it."""
 
     title: str
@@ -97,8 +97,8 @@ class MethodEntry(_Data):
     """A method as ``registry.yaml`` describes it."""
 
     plugin: DottedPath = Field(description="module:Class of the hub.Method")
-    training: DottedPath | None = Field(None, description="module:Class of the hub.training.Recipe")
-    adding: DottedPath | None = Field(None, description="module:Class of the recipe that learns one more style")
+    training: DottedPath | None = Field(None, description="module:Class of the hub.training.TrainingTask")
+    adding: DottedPath | None = Field(None, description="module:Class that learns one more style")
     tasks: tuple[Task, ...] = Field(min_length=1)
     inputs: tuple[Input, ...] = Field(min_length=1)
     tiling: Literal["exact", "approximate", "none"]
@@ -111,10 +111,11 @@ class MethodEntry(_Data):
 
 
 class Part(_Data):
-    """A network that methods share and nobody calls by itself, such as the perceptual one."""
+    """What methods share and nobody calls by itself, such as the perceptual network."""
 
     title: str
-    training: DottedPath | None = Field(None, description="module:Class of the hub.training.Recipe")
+    provides: DottedPath | None = Field(None, description="module:function that the hub itself calls")
+    training: DottedPath | None = Field(None, description="module:Class of the hub.training.TrainingTask")
     weights: WeightsSpec | None = None
 
 
@@ -137,6 +138,11 @@ class Entry(_Data):
     @property
     def tasks(self) -> tuple[str, ...]:
         return self.method.tasks
+
+    @property
+    def method_ids(self) -> tuple[str, ...]:
+        """The methods whose weights it takes: its own, or those of the one that it shares them with."""
+        return (self.method_id, self.method.weights_of) if self.method.weights_of else (self.method_id,)
 
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent

@@ -1,13 +1,8 @@
 """Where a style applies: far away, nearby, across the picture, at one depth, or inside a mask. The same for every method.
 
-The strength by depth with contrast and offset is after Kitov, Kozlovtsev & Mishustina 2019, "Depth-Aware Arbitrary Style
-Transfer Using Instance Normalization" (arXiv 1906.01123); depth itself as strength after "Image style transfer by
-improved AdaIN", 2020.
+``hub.placing`` makes tensors of it.
 """
 
-import logging
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,17 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from torch import Tensor
 
-from hub.errors import ImageError, ParameterError
-from hub.images import read_image, resized, to_tensor
+from hub.errors import ImageError
+from hub.fields import with_role
+from hub.images import read_image, to_tensor
 
 if TYPE_CHECKING:
     from hub.images import Source
 
 GROUP = "Where"  # what the app calls these controls
 BY_DEPTH = ("far", "near", "layer")
-FLAT = 0.02  # a map that varies less says nothing
-
-logger = logging.getLogger(__name__)
 
 
 class Map:
@@ -53,7 +46,7 @@ class Map:
     def read(self) -> Tensor:
         """``(1, 1, H, W)``, float32: a picture in [0, 1], an array as it is (of 8 and 16 bits in [0, 1] too).
 
-        Raises ``ImageError`` for what cannot be read, is not flat, or has numbers that are none.
+        Raises ``ImageError`` for what cannot be read, is not flat, or holds NaN or infinity.
         """
         if not isinstance(self.source, Tensor | np.ndarray):
             return to_tensor(read_image(self.source).rgb).mean(1, keepdim=True)
@@ -66,7 +59,7 @@ class Map:
         if plane.ndim != 2 or 0 in plane.shape:
             raise ImageError(f"A map as an array has shape (H, W); this one has {tuple(plane.shape)}.")
         if not plane.isfinite().all():
-            raise ImageError("The map has places that are no numbers; fill them first.")
+            raise ImageError("The map holds NaN or infinity; replace these values first.")
         return plane[None, None]
 
     def __eq__(self, other: object) -> bool:
@@ -136,103 +129,10 @@ class SpatialParameters(BaseModel):
 
 def other_style() -> Any:
     """The field ``other`` of a method that takes a style: of the same type as ``style``, or None."""
-    return _place(
+    return with_role(
+        "second style",
         None,
+        group=GROUP,
         title="Second style",
         description="The style for the rest of the picture, so that two meet; empty: the rest keeps the photo's look.",
     )
-
-
-def strength_map(
-    values: SpatialParameters, content: Tensor, fetching: Mapping[str, Any] | None = None
-) -> Tensor | None:
-    """How strongly the style of ``values`` applies where: ``(N, 1, H, W)`` in [0, 1] for ``content`` ``(N, 3, H, W)``.
-
-    None when it applies everywhere. ``fetching`` is how ``hub.load`` was told to use the hub, for a depth network from
-    there. Raises ``ImageError``, ``ParameterError``, ``WeightsError``.
-    """
-    if values.where == "everywhere":
-        if values.map is not None:
-            raise ParameterError("A map is given, but not what it is: --where mask (where='mask'), far, near or layer.")
-        if getattr(values, "other", None) is not None:
-            raise ParameterError("A second style needs a place of its own: --where far (where='far'), near or mask.")
-        return None
-    if values.where == "mask":
-        if values.map is None:
-            raise ParameterError("A mask is needed: --map FILE (map=...), white where the style applies.")
-        place = _contrasted(mask(values, content), values)
-    elif values.where == "across":
-        if values.map is not None:
-            raise ParameterError("A gradient across the picture takes no map; --where mask (where='mask') does.")
-        place = _contrasted(across(content, values.angle), values)
-    else:
-        far = depth_map(values, content, fetching)
-        return None if far is None else by_depth(values, far)
-    return _floored(place, values)
-
-
-def by_depth(values: SpatialParameters, far: Tensor) -> Tensor:
-    """The strength where depth decides; ``far`` is what ``depth_map`` gives."""
-    if values.where == "layer":
-        away = (far - values.layer).abs()
-        place = ((0.25 - values.offset / 4 - away) * 4 * (1 + values.contrast)).clamp(0, 1)
-    else:
-        place = _contrasted(far if values.where == "far" else 1 - far, values)
-    return _floored(place, values)
-
-
-def depth_map(values: SpatialParameters, content: Tensor, fetching: Mapping[str, Any] | None = None) -> Tensor | None:
-    """How far everything is, 0 the nearest, 1 the farthest: ``(N, 1, H, W)``. None, with a warning, if all is as far."""
-    if values.map is None:
-        if values.inverted:
-            raise ParameterError("There is no map to invert: give --map FILE (map=...), or choose near instead of far.")
-        from methods.parts.depth.estimate import estimate
-
-        return estimate(content, values.depth, fetching)
-    given = values.map.read()
-    low, high = given.aminmax()
-    if not high - low > FLAT * given.abs().amax():
-        logger.warning("The depth map is the same everywhere; the style applies everywhere alike.")
-        return None
-    far = _fitted((given - low) / (high - low), content)
-    return 1 - far if values.inverted else far
-
-
-def mask(values: SpatialParameters, content: Tensor) -> Tensor:
-    """The given mask, fitted: ``(N, 1, H, W)``."""
-    assert values.map is not None
-    given = values.map.read()
-    low, high = (float(bound) for bound in given.aminmax())
-    if low < 0 or high > 1:
-        raise ParameterError(f"A mask as an array lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
-    if values.inverted:
-        given, low, high = 1 - given, 1 - high, 1 - low
-    if high < FLAT:
-        logger.warning("The mask is empty: the picture stays as it is.")
-    elif low > 1 - FLAT:
-        logger.warning("The mask covers the whole picture.")
-    return _fitted(given, content)
-
-
-def across(content: Tensor, angle: float) -> Tensor:
-    """A gradient from 0 to 1 in the direction of ``angle`` degrees: ``(N, 1, H, W)``."""
-    height, width = content.shape[-2:]
-    y = torch.linspace(0.5, -0.5, height, device=content.device)[:, None] * (height / max(height, width))
-    x = torch.linspace(-0.5, 0.5, width, device=content.device)[None] * (width / max(height, width))
-    along = x * math.cos(math.radians(angle)) + y * math.sin(math.radians(angle))
-    low, high = along.aminmax()
-    plane = (along - low) / (high - low).clamp_min(1e-6)
-    return plane.expand(len(content), 1, -1, -1)
-
-
-def _contrasted(place: Tensor, values: SpatialParameters) -> Tensor:
-    return ((place - 0.5 - values.offset) * values.contrast + 0.5).clamp(0, 1)
-
-
-def _fitted(plane: Tensor, content: Tensor) -> Tensor:
-    height, width = content.shape[-2:]
-    return resized(plane.to(content.device), (height, width)).expand(len(content), -1, -1, -1)
-
-
-def _floored(place: Tensor, values: SpatialParameters) -> Tensor:
-    return values.floor + (1 - values.floor) * place

@@ -9,11 +9,12 @@ from typing import Any
 
 import gradio as gr
 
-from hub.adding import add_style, adopt_file
 from hub.errors import Cancelled, ParameterError
 from hub.parameters import Declared
 from hub.progress import Progress
 from hub.registry import Entry
+from hub.styles import adopt_file
+from hub.training.add_style import add_style
 from space import previews
 from space.errors import one_sentence
 from space.panel import ACCELERATOR

@@ -11,8 +11,8 @@ from hub.errors import ImageError
 from hub.images import read_image
 from hub.parameters import declared
 from hub.registry import Entry
-from methods.parts.segmentation.groups import GROUPS
-from methods.parts.segmentation.masks import scene
+from methods.parts.dense.segmentation.groups import GROUPS
+from methods.parts.dense.segmentation.masks import scene
 from space.board import backdrop, build_board, read_for_board
 from space.errors import one_sentence
 from space.panel import ACCELERATOR, Panel, build_panel, finish

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from hub.images import FORMATS, encode_image, read_image, read_recipe, write_image
-from hub.provenance import command, python_line, save
+from hub.images import FORMATS, encode_image, read_image, read_recipe, save, write_image
+from hub.provenance import command, python_line
 from space.errors import one_sentence
 from space.models import Painted
 from space.scratch import scratch

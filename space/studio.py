@@ -169,7 +169,7 @@ class Studio:
 
     def parameters(self, entry: Entry) -> Any:
         """The parameters class of ``entry``'s method, found without loading weights. Raises ``RegistryError``."""
-        from hub.loading import plugin_class
+        from hub.plugins import plugin_class
 
         return plugin_class(entry).Parameters
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from hub.weights import write_safetensors
-from methods.parts.transformation import ImageTransformationNetwork
-from methods.parts.vgg import ARCHITECTURES, torchvision_indices
+from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
+from methods.parts.transformation.network import ImageTransformationNetwork
 
 torch.set_num_threads(2)
 STYLES = ["van-gogh-starry-night", "hokusai-great-wave", "klee-senecio"]

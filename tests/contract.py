@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from hub.cli.flags import parse, rows
 from hub.errors import ImageError, ParameterError, StylehubError
-from hub.flags import parse, rows
 from hub.method import Method
 from hub.parameters import Parameters, declared, validate
 from hub.provenance import flags

@@ -21,10 +21,10 @@ from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.adain import method as adain_method
 from methods.adain.method import AdaIN
 from methods.adain.network import AdaINNetwork, Statistics, adain, statistics
-from methods.adain.training import AdaINRecipe, AdaINSettings
-from methods.parts.losses import balanced_error
+from methods.adain.training import AdaINSettings, AdaINTraining
+from methods.parts.perceptual.losses import balanced_error
+from methods.parts.perceptual.vgg import Blocks
 from methods.parts.style_vectors import SCALES, StyleVector, blend
-from methods.parts.vgg import Blocks
 from tests.contract import check_contract
 
 CPU = torch.device("cpu")
@@ -279,7 +279,7 @@ def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
         }
     )
     seen: list[Progress] = []
-    recipe = AdaINRecipe(settings, CPU)
+    recipe = AdaINTraining(settings, CPU)
     encoder = {name: tensor.clone() for name, tensor in recipe.network.encoder.state_dict().items()}
     folder = train(recipe, tmp_path / "run", CPU, seen.append)
     assert "moments" not in seen[5].losses, "it begins as an autoencoder"

@@ -14,12 +14,12 @@ from PIL import Image
 
 import hub
 from hub import training
-from hub.adding import add_style
 from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.progress import Progress
+from hub.training.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
-from methods.cin.add_style import AddStyleRecipe, with_one_row
+from methods.cin.add_style import AddStyleTraining, with_one_row
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_it_learns_and_the_filters_stay(learn: Any, tiny_model: Path) -> None:
 def test_the_file_says_in_what_it_was_learnt(learn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Left out, the precision is the one that is measured to be faster."""
     asked: list[torch.device] = []
-    monkeypatch.setattr(training, "training_dtype", lambda device: asked.append(device) or torch.bfloat16)
+    monkeypatch.setattr("hub.training.settings.training_dtype", lambda device: asked.append(device) or torch.bfloat16)
     for name, changes in {"measured": {"bf16": None}, "said": {"bf16": False}}.items():
         config = json.loads(read_metadata(learn(name, steps=1, **changes))["config"])
         assert config["training"]["bf16"] is (name == "measured")
@@ -80,8 +80,8 @@ def test_only_the_row_can_change(tiny_model: Path) -> None:
 
 def test_it_starts_from_the_nearest_style(learn: Any, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
-    find = AddStyleRecipe.nearest
-    monkeypatch.setattr(AddStyleRecipe, "nearest", lambda self, network: seen.append(find(self, network)) or seen[0])
+    find = AddStyleTraining.nearest
+    monkeypatch.setattr(AddStyleTraining, "nearest", lambda self, network: seen.append(find(self, network)) or seen[0])
     path = learn(steps=1, learning_rate=1e-9)
     base = hub.load(tiny_model, device="cpu", dtype="float32", styles=[])
     style = list(base.styles)[int(seen[0])]

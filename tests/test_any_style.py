@@ -11,17 +11,17 @@ from PIL import Image
 import hub
 from hub.errors import ImageError, TrainingError, UnknownName, WeightsError
 from hub.parameters import validate
-from hub.shards import open_photos
 from hub.training import train
+from hub.training.data import open_photos
 from hub.weights import sha256_of, write_safetensors
 from methods.any_style.method import AnyStyle
 from methods.any_style.network import LAYERS, AnyStyleNetwork, StylePredictor, describe, description_size
 from methods.any_style.targets import PaintingTargets
-from methods.any_style.training import AnyStyleRecipe, AnyStyleSettings, large_lights
-from methods.parts.backbone import read_slim
-from methods.parts.losses import STYLE_LAYERS, balanced_error
+from methods.any_style.training import AnyStyleSettings, AnyStyleTraining, large_lights
+from methods.parts.perceptual.backbone import read_slim
+from methods.parts.perceptual.losses import STYLE_LAYERS, balanced_error
+from methods.parts.perceptual.vgg import VGG
 from methods.parts.style_vectors import SCALES
-from methods.parts.vgg import VGG
 from tests.conftest import random_network, tiny_training
 from tests.contract import check_contract
 
@@ -224,7 +224,7 @@ def test_it_starts_as_the_conditional_network_and_what_it_exports_is_loaded(
     material: Path, base: Path, tmp_path: Path, photo: Image.Image
 ) -> None:
     given = settings(material, tmp_path, base=base, presets=material / "paintings")
-    recipe = AnyStyleRecipe(given, CPU)
+    recipe = AnyStyleTraining(given, CPU)
     source = random_network(2, 2)
     rows = torch.cat([t for n, t in source.state_dict().items() if ".norm." in n], dim=1)
     ours = torch.cat([t for n, t in recipe.network.transformation.state_dict().items() if ".norm." in n], dim=1)
@@ -242,14 +242,14 @@ def test_it_starts_as_the_conditional_network_and_what_it_exports_is_loaded(
 
 def test_a_base_whose_paintings_are_not_at_hand_is_refused(material: Path, base: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="blue-dots"):
-        AnyStyleRecipe(settings(material, tmp_path, base=base), CPU)
+        AnyStyleTraining(settings(material, tmp_path, base=base), CPU)
     write_safetensors(tmp_path / "other.safetensors", {}, {"config": json.dumps({"method": "adain"})})
     with pytest.raises(TrainingError, match="no weights of cin"):
-        AnyStyleRecipe(settings(material, tmp_path, base=tmp_path / "other.safetensors"), CPU)
+        AnyStyleTraining(settings(material, tmp_path, base=tmp_path / "other.safetensors"), CPU)
 
 
 def test_training_lowers_the_loss(material: Path, base: Path, tmp_path: Path) -> None:
     losses: list[float] = []
     given = settings(material, tmp_path, base=base, presets=material / "paintings", steps=30, average=0.5)
-    train(AnyStyleRecipe(given, CPU), tmp_path / "run", CPU, lambda p: losses.append(p.losses["loss"]))
+    train(AnyStyleTraining(given, CPU), tmp_path / "run", CPU, lambda p: losses.append(p.losses["loss"]))
     assert np.mean(losses[-8:]) < np.mean(losses[:8])

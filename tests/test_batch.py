@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 
 import hub
-import hub.pipeline
+import hub.batch.pipeline
 from hub.batch import Report, run_folder
+from hub.batch.manifest import Manifest
 from hub.errors import ImageError, ParameterError, UnknownName
 from hub.images import read_image, read_recipe
-from hub.manifest import Manifest
 from hub.method import Method
 from hub.progress import Pace
 from tests.test_cli import call
@@ -138,7 +138,7 @@ def test_photos_of_one_size_go_together(
 def test_many_sizes_wait_no_longer_than_the_window(
     method: Method, photos: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub.pipeline, "WINDOW", 4)
+    monkeypatch.setattr(hub.batch.pipeline, "WINDOW", 4)
     shapes = recording(method, monkeypatch)
     report = run_folder(method, [photos(12, (32, 24), (48, 40), (40, 40))], tmp_path / "out", style=STYLE, batch_size=9)
     assert len(report.written) == 12
@@ -186,7 +186,7 @@ def test_batches_shrink_when_the_device_has_no_room(
         return original(content, parameters, progress)
 
     monkeypatch.setattr(method, "stylize", stylize)
-    monkeypatch.setattr(hub.pipeline, "AHEAD", 0)  # no batch is formed before the one before was tried
+    monkeypatch.setattr(hub.batch.pipeline, "AHEAD", 0)  # no batch is formed before the one before was tried
     report = run_folder(method, [photos(24)], tmp_path / "out", style=STYLE, batch_size=6)
     assert len(report.written) == 24
     assert shapes.count(3) >= 3
@@ -197,8 +197,8 @@ def test_only_so_many_pictures_are_in_memory(
 ) -> None:
     """However slow the method or the disk is."""
     read, written, held = [], [], []
-    monkeypatch.setattr(hub.pipeline, "AHEAD", 4 * 250_000)
-    monkeypatch.setattr(hub.pipeline, "read_image", lambda path: (read.append(path), read_image(path))[1])
+    monkeypatch.setattr(hub.batch.pipeline, "AHEAD", 4 * 250_000)
+    monkeypatch.setattr(hub.batch.pipeline, "read_image", lambda path: (read.append(path), read_image(path))[1])
 
     def slow(content: torch.Tensor, parameters: Any, progress: Any) -> torch.Tensor:
         time.sleep(0.01)
@@ -211,7 +211,7 @@ def test_only_so_many_pictures_are_in_memory(
         return target
 
     monkeypatch.setattr(method, "stylize", slow)
-    monkeypatch.setattr(hub.pipeline, "save", save)
+    monkeypatch.setattr(hub.batch.pipeline, "save", save)
     report = run_folder(method, [photos(60)], tmp_path / "out", style=STYLE, batch_size=2, workers=4)
     assert len(report.written) == 60
     assert max(held) <= 4 + 2 + 4 + 2, "four read, two in work, four written, and a batch more"
@@ -239,7 +239,7 @@ def test_a_second_run_opens_nothing_that_is_done(
     (folder / "003.png").write_text("no picture")
     run_folder(method, [folder], out, style=STYLE)
     opened: list[Path] = []
-    monkeypatch.setattr(hub.pipeline, "read_recipe", lambda path: (opened.append(path), read_recipe(path))[1])
+    monkeypatch.setattr(hub.batch.pipeline, "read_recipe", lambda path: (opened.append(path), read_recipe(path))[1])
     report = run_folder(method, [folder], out, style=STYLE)
     assert (len(report.skipped), len(report.failed), opened) == (5, 1, [])
     assert len(lines(out)) == 7, "what failed was tried again"
@@ -413,7 +413,7 @@ def test_without_ray_one_sentence(
     tiny_model: Path, photos: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "hub.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "hub.batch.ray_engine", raising=False)
     result = call("batch", tiny_model, photos(1), "--style", STYLE, "-o", tmp_path / "out", "--engine", "ray")
     assert result.sentence == "The engine 'ray' needs Ray: pip install 'stylehub[scale]'."
     assert not (tmp_path / "out").exists()

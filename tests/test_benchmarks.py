@@ -27,8 +27,8 @@ from benchmarks.results import RESULTS, markdown
 from hub.errors import StylehubError
 from hub.threads import KNOWN
 from hub.weights import write_safetensors
-from methods.parts.losses import gram_matrix
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.perceptual.losses import gram_matrix
+from methods.parts.transformation.network import ImageTransformationNetwork
 from tests.conftest import STYLES, random_network
 from tests.test_depth import shard
 

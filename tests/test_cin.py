@@ -9,9 +9,9 @@ from PIL import Image
 
 import hub
 from hub.errors import ParameterError, UnknownName, WeightsError
-from methods.parts.folded import FoldedNetwork
-from methods.parts.normalisation import ConditionalInstanceNorm
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.transformation.folded import FoldedNetwork
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.normalisation import ConditionalInstanceNorm
 from tests.conftest import STYLES, random_network
 
 GOLDEN = Path(__file__).parent / "data"

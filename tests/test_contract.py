@@ -9,7 +9,7 @@ from PIL import Image
 
 import hub
 from hub.registry import PACKAGE_ROOT, Entry
-from hub.training import Recipe, TrainingSettings
+from hub.training import TrainingSettings, TrainingTask
 from hub.weights import read_metadata
 from tests.contract import check_contract
 
@@ -54,5 +54,5 @@ def test_every_method_can_be_trained_when_it_says_so(entry: Entry) -> None:
         pytest.skip("not trained")
     module, _, name = entry.method.training.partition(":")
     recipe = getattr(importlib.import_module(module), name)
-    assert issubclass(recipe, Recipe)
+    assert issubclass(recipe, TrainingTask)
     assert issubclass(recipe.Settings, TrainingSettings)

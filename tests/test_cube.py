@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from hub.errors import ImageError, ParameterError
 from hub.images import to_image, to_tensor
-from methods.parts.cube import LARGEST, check_new_cube, identity_lut, look_up, read_cube, write_cube
+from methods.fast_photo.cube import LARGEST, check_new_cube, identity_lut, look_up, read_cube, write_cube
 
 
 def bent(size: int) -> torch.Tensor:

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import hub
-from hub.deep import DeepPhoto, encode_deep, read_deep, save_deep
 from hub.errors import ImageError, StylehubError
 from hub.images import read_image, read_recipe, to_image
+from hub.images.deep import DeepPhoto, encode_deep, read_deep, save_deep
 from hub.method import Method
 from tests.test_cli import call
 from tests.test_images import ADOBE_RGB, QUICK, as_srgb, curve, encoded, icc_profile, png, rgb_profile
@@ -349,7 +349,7 @@ def test_damaged_files(valid: bytes, data: st.DataObject) -> None:
 
 def test_a_file_that_is_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(imagecodecs.tiff_encode(noise(20, 30, 3)))
-    monkeypatch.setattr("hub.images.MAX_BYTES", 100)
+    monkeypatch.setattr("hub.images.reading.MAX_BYTES", 100)
     assert "longer than 100 bytes" in fails(tmp_path / "a.tif")
 
 

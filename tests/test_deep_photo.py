@@ -14,14 +14,15 @@ from typer.testing import CliRunner
 import hub
 from hub.cli import app
 from hub.errors import Cancelled, StylehubError
+from hub.evaluation.photos import classic_transfers, evaluate_photos, histogram_distance, photo_pairs
 from hub.method import Method
 from hub.parameters import declared
-from hub.photo_evaluation import classic_transfers, evaluate_photos, histogram_distance, photo_pairs
 from hub.progress import Progress
-from methods.parts.affine import affine_maps, apply_maps
-from methods.parts.losses import Places, gram_matrix, masked_grams, pyramid
+from methods.deep_photo.affine import affine_maps, apply_maps
 from methods.parts.matting import EPSILON, affine_cost, matting_laplacian
-from methods.parts.vgg import VGG, read_vgg
+from methods.parts.perceptual.losses import gram_matrix
+from methods.parts.perceptual.masked import Places, masked_grams, pyramid
+from methods.parts.perceptual.vgg import VGG, read_vgg
 
 TINY = ((4, 4), (6, 6), (8, 8), (8, 8), (8, 8))
 
@@ -160,8 +161,8 @@ def test_both_stages_lower_their_losses(deep_photo: Method, photo: Image.Image, 
 
 
 def test_realism_keeps_the_photo_a_photo(deep_photo: Method, photo: Image.Image, dusk: Image.Image) -> None:
-    from hub.evaluation import edge_map, structural_similarity
     from hub.images import to_tensor
+    from methods.parts.perceptual.similarity import edge_map, structural_similarity
 
     def edges(**options: Any) -> float:
         result = deep_photo(photo, style=dusk, size=96, iterations=20, patience=0, content_weight=0.01, **options)
@@ -275,7 +276,7 @@ def test_the_scores_tell_a_photo_from_a_painting(material: Path, photo: Image.Im
 
 
 def test_eval_of_photos_on_the_command_line(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.photo_evaluation.by_method", lambda method, size: lambda photo, style: photo)
+    monkeypatch.setattr("hub.evaluation.photos.by_method", lambda method, size: lambda photo, style: photo)
     arguments = ["--photos", str(material / "photos.tar"), "--vgg", str(material / "vgg.safetensors")]
     options = ["--photo", "--limit", "2", "--size", "96", "-o", str(tmp_path / "eval.json")]
     run = CliRunner().invoke(app, ["eval", "deep-photo", *arguments, *options])

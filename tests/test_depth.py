@@ -14,11 +14,11 @@ import hub
 from hub.errors import StylehubError
 from hub.progress import Progress
 from hub.training import train
-from methods.parts.depth.estimate import estimate
-from methods.parts.depth.scenes import scene
-from methods.parts.depth.training import DepthRecipe, DepthSettings, gradients, normalised, ranked, trimmed
-from methods.parts.guided import guided
-from methods.parts.hourglass import Hourglass
+from methods.parts.dense.depth.estimate import estimate
+from methods.parts.dense.depth.scenes import scene
+from methods.parts.dense.depth.training import DepthSettings, DepthTraining, gradients, normalised, ranked, trimmed
+from methods.parts.dense.guided import guided
+from methods.parts.dense.hourglass import Hourglass
 
 CPU = torch.device("cpu")
 
@@ -180,7 +180,7 @@ def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
         }
     )
     seen: list[Progress] = []
-    folder = train(DepthRecipe(settings, CPU), tmp_path / "run", CPU, seen.append)
+    folder = train(DepthTraining(settings, CPU), tmp_path / "run", CPU, seen.append)
     for name in ("order", "error"):
         values = [p.losses[name] for p in seen]
         assert np.mean(values[-4:]) < np.mean(values[:4])

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from hub.errors import ParameterError
-from hub.training import Run
+from hub.training import Trainer
 from hub.weights import read_metadata
-from methods.parts.backbone import read_slim
-from methods.parts.distillation import GRAM_LAYERS, LAYERS, SlimRecipe, SlimSettings, pivots, restoration
-from methods.parts.losses import gram_matrix
+from methods.parts.perceptual.backbone import read_slim
+from methods.parts.perceptual.losses import gram_matrix
+from methods.parts.vgg_slim.training import GRAM_LAYERS, LAYERS, SlimSettings, SlimTraining, pivots, restoration
 
 
 @pytest.fixture(scope="module")
-def recipe(material: Path) -> SlimRecipe:
+def recipe(material: Path) -> SlimTraining:
     settings = SlimSettings(
         content=[material / "photos.tar"],
         paintings=[material / "paintings"],
@@ -30,7 +30,7 @@ def recipe(material: Path) -> SlimRecipe:
         average=0.5,
         learning_rate=1e-4,
     )
-    return SlimRecipe(settings, torch.device("cpu"))
+    return SlimTraining(settings, torch.device("cpu"))
 
 
 def test_the_channels_kept_predict_the_others() -> None:
@@ -44,8 +44,8 @@ def test_the_channels_kept_predict_the_others() -> None:
     assert (restored - features).square().mean() < 1e-3 * features.square().mean()
 
 
-def test_it_begins_near_its_teacher_and_comes_nearer(recipe: SlimRecipe, tmp_path: Path) -> None:
-    run = Run(recipe, torch.device("cpu"))
+def test_it_begins_near_its_teacher_and_comes_nearer(recipe: SlimTraining, tmp_path: Path) -> None:
+    run = Trainer(recipe, torch.device("cpu"))
     before = recipe.losses(recipe.pairs[0], 0)
     assert set(before) == {"loss", "features", "gram", "own_features", "own_gram"}
     assert before["features"] < 0.8, "half of the channels, chosen well, tell more than nothing"
@@ -73,7 +73,7 @@ def test_it_begins_near_its_teacher_and_comes_nearer(recipe: SlimRecipe, tmp_pat
     assert set(slim.projections) == set(LAYERS)
 
 
-def test_pictures_under_optimisation_start_anew_in_turns(recipe: SlimRecipe) -> None:
+def test_pictures_under_optimisation_start_anew_in_turns(recipe: SlimTraining) -> None:
     pairs = recipe.pairs
     assert [pairs.age(step, 0) for step in range(5)] == [0, 1, 2, 0, 1]
     assert pairs.episode(0, 0) == pairs.episode(2, 0) != pairs.episode(3, 0)

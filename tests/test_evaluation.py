@@ -10,8 +10,9 @@ from PIL import Image, ImageFilter
 from typer.testing import CliRunner
 
 from hub.cli import app
-from hub.evaluation import Scores, average, edge_map, evaluate, read_photos, structural_similarity
-from methods.parts.vgg import read_vgg
+from hub.evaluation import Scores, average, evaluate, read_photos
+from methods.parts.perceptual.similarity import edge_map, structural_similarity
+from methods.parts.perceptual.vgg import read_vgg
 
 
 @pytest.fixture

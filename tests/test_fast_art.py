@@ -16,10 +16,10 @@ from hub.registry import Model
 from hub.training import train
 from hub.weights import read_safetensors, sha256_of, write_safetensors
 from methods.fast_art.method import FastArt
-from methods.fast_art.training import FastArtRecipe, FastArtSettings
-from methods.parts.one_style import fold_row, widen
-from methods.parts.painter import Painter
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.fast_art.training import FastArtSettings, FastArtTraining
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.one_style import fold_row, widen
+from methods.parts.transformation.runner import Painter
 from tests.conftest import STYLES, random_network, tiny_training
 
 CPU = torch.device("cpu")
@@ -35,13 +35,13 @@ def settings(material: Path, **changes: object) -> FastArtSettings:
 
 @pytest.fixture(autouse=True)
 def _small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.parts.one_style.SMALLEST", 64)
+    monkeypatch.setattr("methods.parts.transformation.one_style.SMALLEST", 64)
 
 
 @pytest.mark.parametrize("upsampling", ["resize", "transposed"])
 def test_training_on_four_images_lowers_the_loss(material: Path, tmp_path: Path, upsampling: str) -> None:
     seen: list[Progress] = []
-    recipe = FastArtRecipe(settings(material, steps=60, warmup=4, content_weight=0, upsampling=upsampling), CPU)
+    recipe = FastArtTraining(settings(material, steps=60, warmup=4, content_weight=0, upsampling=upsampling), CPU)
     weights = train(recipe, tmp_path, CPU, seen.append)
     losses = [p.losses["loss"] for p in seen]
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
@@ -60,7 +60,7 @@ def test_training_on_four_images_lowers_the_loss(material: Path, tmp_path: Path,
 def test_a_folded_row_gives_the_same_picture(material: Path, tiny_model: Path, style: str, width: int) -> None:
     """As wide as the conditional network, or twice as wide: the network starts with that network's picture."""
     known = {"initial": tiny_model / "model.safetensors", "initial_style": style}
-    network = FastArtRecipe(settings(material, width=width, **known), CPU).network
+    network = FastArtTraining(settings(material, width=width, **known), CPU).network
     photos = torch.rand(2, 3, 32, 44)
     mix = torch.eye(3)[[STYLES.index(style)]].expand(2, -1)
     with torch.no_grad():
@@ -77,7 +77,7 @@ def test_channels_of_a_widened_network_part() -> None:
 
 def test_a_transposed_network_takes_what_it_can(material: Path, tiny_model: Path) -> None:
     known = {"initial": tiny_model / "model.safetensors", "initial_style": STYLES[0], "width": 4}
-    network = FastArtRecipe(settings(material, upsampling="transposed", **known), CPU).network
+    network = FastArtTraining(settings(material, upsampling="transposed", **known), CPU).network
     given = fold_row(read_safetensors(tiny_model / "model.safetensors"), 0)
     kernels = {index: network.state_dict()[f"layers.{index}.convolution.weight"] for index in (5, 13)}
     assert torch.equal(kernels[5], given["layers.5.convolution.weight"].float())
@@ -96,15 +96,15 @@ def test_a_new_painting_starts_from_the_nearest_style(
         "width": 4,
         "content_weight": 0,
     }
-    network = FastArtRecipe(settings(material, **changes), CPU).network
+    network = FastArtTraining(settings(material, **changes), CPU).network
     rows = [fold_row(read_safetensors(tiny_model / "model.safetensors"), row) for row in range(3)]
     assert torch.equal(network.state_dict()["layers.3.norm.scale"], rows[2]["layers.3.norm.scale"].float())
 
 
 def test_without_a_word_it_starts_from_the_bundled_network(material: Path) -> None:
-    recipe = FastArtRecipe(settings(material, scratch=False, initial_style="udnie", width=32), CPU)
+    recipe = FastArtTraining(settings(material, scratch=False, initial_style="udnie", width=32), CPU)
     with pytest.raises(WeightsError, match="does not fit"):
-        FastArtRecipe(settings(material, scratch=False, initial_style="udnie", width=20), CPU)
+        FastArtTraining(settings(material, scratch=False, initial_style="udnie", width=20), CPU)
     photo, mix = torch.rand(1, 3, 32, 32), torch.ones(1, 1)
     ours = hub.load("cin-25styles", device="cpu", dtype="float32", styles=[])(photo, style="udnie")
     with torch.no_grad():
@@ -180,25 +180,25 @@ def test_weights_and_variants_exclude_each_other() -> None:
 def test_what_cannot_be_trained(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(StylehubError, match="empty"):
-        FastArtRecipe(settings(material, content=[tmp_path / "empty"]), CPU)
+        FastArtTraining(settings(material, content=[tmp_path / "empty"]), CPU)
     with pytest.raises(StylehubError, match=r"none\.png"):
-        FastArtRecipe(settings(material, style=tmp_path / "none.png"), CPU)
+        FastArtTraining(settings(material, style=tmp_path / "none.png"), CPU)
     Image.new("RGB", (30, 300)).save(tmp_path / "ribbon.png")
     with pytest.raises(TrainingError, match=r"30x300 pixels, too few to show a style.*64"):
-        FastArtRecipe(settings(material, style=tmp_path / "ribbon.png"), CPU)
+        FastArtTraining(settings(material, style=tmp_path / "ribbon.png"), CPU)
     write_safetensors(tmp_path / "x.safetensors", {"w": torch.ones(1)}, {"config": "{}"})
     with pytest.raises(TrainingError, match="holds no weights of fast-art or cin"):
-        FastArtRecipe(settings(material, initial=tmp_path / "x.safetensors"), CPU)
+        FastArtTraining(settings(material, initial=tmp_path / "x.safetensors"), CPU)
 
 
 def test_the_name_comes_from_the_file(material: Path, tmp_path: Path) -> None:
     picture = Image.open(material / "paintings" / "red-stripes.png")
     picture.save(tmp_path / "My Own_Painting (2).png")
-    recipe = FastArtRecipe(settings(material, style=tmp_path / "My Own_Painting (2).png", title="Mine"), CPU)
+    recipe = FastArtTraining(settings(material, style=tmp_path / "My Own_Painting (2).png", title="Mine"), CPU)
     assert recipe.style == Style(name="my-own-painting-2", title="Mine")
     picture.save(tmp_path / "絵.png")
     with pytest.raises(TrainingError, match="gives no name for a style"):
-        FastArtRecipe(settings(material, style=tmp_path / "絵.png"), CPU)
+        FastArtTraining(settings(material, style=tmp_path / "絵.png"), CPU)
 
 
 def test_bundled_files_are_those_of_the_registry() -> None:

@@ -17,15 +17,15 @@ from hub.progress import Progress
 from hub.training import train
 from hub.weights import write_safetensors
 from methods.fast_photo import rendering
+from methods.fast_photo.cube import identity_lut, read_cube, write_cube
 from methods.fast_photo.method import FastPhoto
 from methods.fast_photo.network import FastPhotoNetwork, affine, blended, sliced, within
 from methods.fast_photo.operators import HELD_OUT, TRAINED, draw
 from methods.fast_photo.rendering import Layer, render
-from methods.fast_photo.training import FastPhotoRecipe, FastPhotoSettings
+from methods.fast_photo.training import FastPhotoSettings, FastPhotoTraining
 from methods.fast_photo.transport import Moments, moments, monge_kantorovitch
 from methods.parts.color import reinhard
-from methods.parts.cube import identity_lut, read_cube, write_cube
-from methods.parts.segmentation.masks import scene
+from methods.parts.dense.segmentation.masks import scene
 from tests.contract import check_contract
 
 CPU = torch.device("cpu")
@@ -390,7 +390,7 @@ def test_a_training_leaves_weights_that_load(material: Path, photo: Image.Image,
         bf16=False,
     )
     seen: list[Progress] = []
-    folder = train(FastPhotoRecipe(settings, CPU), tmp_path / "run", CPU, seen.append)
+    folder = train(FastPhotoTraining(settings, CPU), tmp_path / "run", CPU, seen.append)
     assert "grams" not in seen[0].losses
     assert np.isfinite(seen[-1].losses["grams"])
     assert hub.load(folder, device="cpu")(photo, style=photo.rotate(90)).size == photo.size

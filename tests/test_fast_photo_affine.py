@@ -23,13 +23,13 @@ from methods.fast_photo_affine.method import FastPhotoAffine
 from methods.fast_photo_affine.stencil import affine_loss, product, stencil
 from methods.fast_photo_affine.training import (
     STYLE_LAYERS,
-    FastPhotoAffineRecipe,
     FastPhotoAffineSettings,
+    FastPhotoAffineTraining,
     Prepared,
     unmirrored,
 )
+from methods.parts.dense.segmentation.masks import paired
 from methods.parts.matting import matting_laplacian
-from methods.parts.segmentation.masks import paired
 from tests.conftest import tiny_training
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ SIDE = 32
 
 @pytest.fixture(autouse=True)
 def _small_styles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.parts.one_style.SMALLEST", 64)
+    monkeypatch.setattr("methods.parts.transformation.one_style.SMALLEST", 64)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(material: Path, s
     values = {"steps": 18, "opening": 0.55, "checkpoint_every": 7, "sheet_every": 18, "warmup": 0}
     recipe = settings(material, shards, **values)
     seen: list[Progress] = []
-    weights = train(FastPhotoAffineRecipe(recipe, CPU), tmp_path / "whole", CPU, seen.append)
+    weights = train(FastPhotoAffineTraining(recipe, CPU), tmp_path / "whole", CPU, seen.append)
     losses = [p.losses["loss"] for p in seen]
     assert all(set(p.losses) == {"loss", "affine"} for p in seen[:10]), "the opening has no style yet"
     assert all(set(p.losses) == {"loss", "affine", "style", "variation"} for p in seen[10:])
@@ -192,8 +192,8 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(material: Path, s
 
     again: list[Progress] = []
     with pytest.raises(Stopped):
-        train(FastPhotoAffineRecipe(recipe, CPU), tmp_path / "parts", CPU, stop)
-    train(FastPhotoAffineRecipe(recipe, CPU), tmp_path / "parts", CPU, again.append)
+        train(FastPhotoAffineTraining(recipe, CPU), tmp_path / "parts", CPU, stop)
+    train(FastPhotoAffineTraining(recipe, CPU), tmp_path / "parts", CPU, again.append)
     assert [p.step for p in again] == list(range(15, 19))
     assert [p.losses["loss"] for p in again] == pytest.approx(losses[14:], rel=1e-3)
 
@@ -206,7 +206,7 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(material: Path, s
 
 
 def test_the_photo_is_mixed_in_by_training_alone(material: Path, shards: Path, tmp_path: Path) -> None:
-    recipe = FastPhotoAffineRecipe(settings(material, shards, opening=0), CPU)
+    recipe = FastPhotoAffineTraining(settings(material, shards, opening=0), CPU)
     batch = recipe.prepared[0]
     looked: list[Tensor] = []
     recipe.vgg.register_forward_pre_hook(lambda _, inputs: looked.append(inputs[0]))
@@ -223,7 +223,7 @@ def test_the_photo_is_mixed_in_by_training_alone(material: Path, shards: Path, t
 def test_content_counts_when_asked_for(material: Path, shards: Path) -> None:
     found = {}
     for weight in (0.0, 2.0):
-        recipe = FastPhotoAffineRecipe(settings(material, shards, opening=0, content_weight=weight), CPU)
+        recipe = FastPhotoAffineTraining(settings(material, shards, opening=0, content_weight=weight), CPU)
         found[weight] = {name: loss.item() for name, loss in recipe.losses(recipe.prepared[0], 0).items()}
     assert "content" not in found[0.0]
     assert found[2.0]["content"] > 0
@@ -232,7 +232,7 @@ def test_content_counts_when_asked_for(material: Path, shards: Path) -> None:
 
 def test_a_region_learns_from_its_like(material: Path, shards: Path) -> None:
     """What is sky in the photo is compared with the style photo's sky, whatever the rest of both looks like."""
-    recipe = FastPhotoAffineRecipe(settings(material, shards), CPU)
+    recipe = FastPhotoAffineTraining(settings(material, shards), CPU)
     left = torch.zeros(1, 10, 64, 64)
     left[:, 0, :, :32], left[:, 5, :, 32:] = 1, 1
     halves = torch.cat([torch.rand(1, 3, 64, 32), 0.2 * torch.rand(1, 3, 64, 32)], 3)

@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from hub.cli.flags import parse, rows
 from hub.errors import ParameterError, StylehubError, UnknownName
-from hub.flags import parse, rows
 from hub.names import resolve
 from hub.parameters import Parameters, inherited, validate
 

@@ -11,17 +11,17 @@ from PIL import Image
 
 import hub
 from hub.cli import app
+from hub.cli.flags import parse
 from hub.errors import DownloadError, ImageError, ParameterError, StylehubError
-from hub.flags import parse
 from hub.method import Method
 from hub.pictures import Pictures
 from hub.progress import Progress
 from methods.gatys.gap import gap_by
 from methods.gatys.method import GatysParameters, Painting, Targets, scales
-from methods.parts.coordinates import Coordinates, color_covariance
-from methods.parts.losses import gram_matrix
-from methods.parts.optimisation import Flatness
-from methods.parts.vgg import VGG
+from methods.parts.optimisation.coordinates import Coordinates, color_covariance
+from methods.parts.optimisation.loop import Flatness
+from methods.parts.perceptual.losses import gram_matrix
+from methods.parts.perceptual.vgg import VGG
 
 TINY = ((4, 4), (6, 6), (8, 8), (8, 8), (8, 8))
 Run = Callable[..., tuple[Image.Image, list[Progress]]]

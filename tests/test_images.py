@@ -474,7 +474,7 @@ def test_pipes(tmp_path):
 
 
 def test_stream_length_limit(monkeypatch):
-    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    monkeypatch.setattr(images.reading, "MAX_BYTES", 100)
     assert "longer than 100 bytes" in fails(io.BytesIO(bytes(101)))
 
 
@@ -599,7 +599,7 @@ def test_recipe_length(monkeypatch):
     huge = {"note": "x" * (1 << 20)}
     with pytest.raises(ImageError, match="too long"):
         encode_image(image, "png", recipe=huge)
-    monkeypatch.setattr(images, "MAX_RECIPE", 1 << 22)
+    monkeypatch.setattr(images.metadata, "MAX_RECIPE", 1 << 22)
     data = encode_image(image, "png", recipe=huge)
     monkeypatch.undo()
     assert read_recipe(data) is None

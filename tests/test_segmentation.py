@@ -17,11 +17,17 @@ from hub.errors import ParameterError, StylehubError
 from hub.images import to_tensor
 from hub.progress import Progress
 from hub.training import train
-from methods.parts.depth.scenes import scene as rendered_scene
-from methods.parts.segmentation.groups import ADE_GROUPS, GROUPS
-from methods.parts.segmentation.masks import ColorMask, painted, regions, scene
-from methods.parts.segmentation.parse import parse
-from methods.parts.segmentation.training import UNKNOWN, Labelled, SegmentationRecipe, SegmentationSettings, overlap
+from methods.parts.dense.depth.scenes import scene as rendered_scene
+from methods.parts.dense.segmentation.groups import ADE_GROUPS, GROUPS
+from methods.parts.dense.segmentation.masks import ColorMask, painted, regions, scene
+from methods.parts.dense.segmentation.parse import parse
+from methods.parts.dense.segmentation.training import (
+    UNKNOWN,
+    Labelled,
+    SegmentationSettings,
+    SegmentationTraining,
+    overlap,
+)
 
 CPU = torch.device("cpu")
 NAMES = [group.name for group in GROUPS]
@@ -105,7 +111,7 @@ def test_rare_groups_are_shown_more_often(tmp_path: Path) -> None:
 
 def test_training_lowers_the_losses(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    recipe = SegmentationRecipe(settings(tmp_path, steps=14, warmup=2, bf16=False), CPU)
+    recipe = SegmentationTraining(settings(tmp_path, steps=14, warmup=2, bf16=False), CPU)
     folder = train(recipe, tmp_path / "run", CPU, seen.append)
     for name in ("entropy", "missed"):
         values = [p.losses[name] for p in seen]

@@ -39,7 +39,7 @@ from hub.method import Style  # noqa: E402
 from hub.parameters import Declared, Parameters, Shares, declared, validate  # noqa: E402
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
-from methods.parts.segmentation.groups import GROUPS  # noqa: E402
+from methods.parts.dense.segmentation.groups import GROUPS  # noqa: E402
 from space import app, board, depth, paintings, preset, previews, realistic, studio  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402

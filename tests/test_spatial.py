@@ -15,7 +15,8 @@ from hub import spatial
 from hub.errors import ImageError, ParameterError
 from hub.images import to_tensor
 from hub.method import Method
-from hub.spatial import Map, SpatialParameters, across, depth_map, strength_map
+from hub.placing import across, depth_map, strength_map
+from hub.spatial import Map, SpatialParameters
 
 
 def strength(content: Tensor, **place: Any) -> Tensor:

@@ -46,7 +46,7 @@ def run(code: str, *words: str, **variables: str) -> str:
             marks=pytest.mark.skipif(find_spec("gradio") is None, reason="the app needs stylehub[space]"),
         ),
         pytest.param(
-            "import hub.ray_engine",
+            "import hub.batch.ray_engine",
             "",
             marks=pytest.mark.skipif(find_spec("ray") is None, reason="needs stylehub[scale]"),
         ),

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from hub.progress import Progress
-from methods.parts.folded import FoldedNetwork
-from methods.parts.folded_tiles import run_folded_tiles
-from methods.parts.painter import pad_to_multiple
-from methods.parts.tiling import run_tiled
+from methods.parts.transformation.folded import FoldedNetwork
+from methods.parts.transformation.folded_tiles import run_folded_tiles
+from methods.parts.transformation.runner import pad_to_multiple
+from methods.parts.transformation.tiling import run_tiled
 from tests.conftest import random_network
 
 

@@ -19,11 +19,11 @@ from PIL import Image
 import hub
 from hub.errors import StylehubError, TrainingError
 from hub.progress import Progress
-from hub.shards import Rounds, Shards
 from hub.training import CHECKPOINT, decay, train
+from hub.training.data import Rounds, Shards
 from hub.weights import read_metadata, read_safetensors
-from methods.cin.training import CinRecipe, CinSettings
-from methods.parts.losses import gram_matrix, relative_error, style_distances, total_variation
+from methods.cin.training import CinSettings, CinTraining
+from methods.parts.perceptual.losses import gram_matrix, relative_error, style_distances, total_variation
 from tests.conftest import tiny_training
 
 CPU = torch.device("cpu")
@@ -47,7 +47,7 @@ def run(material: Path, out: Path, stop_after: int | None = None, **changes: obj
         if progress.step == stop_after:
             raise KeyboardInterrupt
 
-    recipe = CinRecipe(settings(material, **changes), CPU)
+    recipe = CinTraining(settings(material, **changes), CPU)
     if stop_after:
         with pytest.raises(KeyboardInterrupt):
             train(recipe, out, CPU, watch)
@@ -86,10 +86,10 @@ def test_what_a_run_leaves_behind(material: Path, tmp_path: Path) -> None:
 def test_training_starts_from_given_weights(material: Path, tmp_path: Path) -> None:
     run(material, tmp_path / "first", steps=4)
     weights = tmp_path / "first" / "weights" / "model.safetensors"
-    recipe = CinRecipe(settings(material, initial=weights), CPU)
+    recipe = CinTraining(settings(material, initial=weights), CPU)
     assert all(torch.equal(v.half(), read_safetensors(weights)[k]) for k, v in recipe.network.state_dict().items())
     with pytest.raises(StylehubError, match="does not fit"):
-        CinRecipe(settings(material, initial=weights, width=3), CPU)
+        CinTraining(settings(material, initial=weights, width=3), CPU)
 
 
 def test_without_tensorboard_it_is_one_sentence(
@@ -97,7 +97,7 @@ def test_without_tensorboard_it_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(TrainingError, match=r"pip install 'stylehub\[train\]'"):
-        train(CinRecipe(settings(material), CPU), tmp_path / "run", CPU)
+        train(CinTraining(settings(material), CPU), tmp_path / "run", CPU)
     assert not (tmp_path / "run").exists()
 
 
@@ -141,14 +141,14 @@ def test_a_checkpoint_of_other_settings_is_refused(material: Path, tmp_path: Pat
     run(material, tmp_path / "run", steps=1)
     before = (tmp_path / "run" / CHECKPOINT).read_bytes()
     with pytest.raises(TrainingError, match="other settings"):
-        train(CinRecipe(settings(material, width=3), CPU), tmp_path / "run", CPU)
+        train(CinTraining(settings(material, width=3), CPU), tmp_path / "run", CPU)
     assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
 
 
 def test_steps_without_a_finite_gradient_are_left_out_then_reported(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = CinRecipe(settings(material, steps=20), CPU)
+    recipe = CinTraining(settings(material, steps=20), CPU)
     before = [p.clone() for p in recipe.network.parameters()]
     losses = recipe.losses
     monkeypatch.setattr(recipe, "losses", lambda b, s: {k: v * float("nan") for k, v in losses(b, s).items()})
@@ -166,7 +166,7 @@ def test_every_style_is_shown_equally_often() -> None:
 
 
 def test_crops_depend_on_the_step_alone(material: Path) -> None:
-    a, b = (CinRecipe(settings(material), CPU).batches() for _ in range(2))
+    a, b = (CinTraining(settings(material), CPU).batches() for _ in range(2))
     assert torch.equal(a[4], b[4])
     assert not torch.equal(a[4], a[5])
     assert a[4].shape == (2, 3, 32, 32)
@@ -193,7 +193,7 @@ def test_learning_rate_warms_up_and_decays(material: Path) -> None:
 )
 def test_material_that_is_missing(material: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(StylehubError, match=message):
-        CinRecipe(settings(material, **changes), CPU)
+        CinTraining(settings(material, **changes), CPU)
 
 
 def test_damaged_shards_and_samples(tmp_path: Path) -> None:

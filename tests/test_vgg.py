@@ -14,9 +14,9 @@ from hub.files import example_photo
 from hub.images import read_image, to_tensor
 from hub.registry import PACKAGE_ROOT, parts
 from hub.weights import read_metadata, sha256_of, write_safetensors
-from methods.parts.backbone import open_backbone
-from methods.parts.losses import gram_matrix, relative_error
-from methods.parts.vgg import ARCHITECTURES, VGG, read_vgg, torchvision_indices
+from methods.parts.perceptual.backbone import open_backbone
+from methods.parts.perceptual.losses import gram_matrix, relative_error
+from methods.parts.perceptual.vgg import ARCHITECTURES, VGG, read_vgg, torchvision_indices
 
 CONFIGURATIONS = {"VGG-16": "D", "VGG-19": "E"}
 
@@ -98,7 +98,7 @@ def test_the_best_network_at_hand(architecture: str, file: Path, monkeypatch: py
 
 
 def test_what_works_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("methods.parts.backbone.find_weights", _no_network)
+    monkeypatch.setattr("methods.parts.perceptual.backbone.find_weights", _no_network)
     with pytest.raises(DownloadError, match="--backbone vgg-slim works"):
         open_backbone("vgg-19")
     with pytest.raises(ParameterError, match="--backbone vgg-slim needs none"):

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 import hub
 from benchmarks.__main__ import TABLES
-from hub.flags import rows
+from hub.cli.flags import rows
 from hub.method import Method
 from hub.parameters import declared
 from hub.registry import PACKAGE_ROOT, Entry

@@ -14,10 +14,10 @@ from PIL import Image
 import hub
 from hub.files import example_photo
 from hub.images import read_image, to_image, to_tensor
-from hub.sheets import contact_sheet
-from methods.parts.depth.estimate import estimate
-from methods.parts.depth.scenes import scene as random_scene
-from methods.parts.segmentation.masks import scene as parsed
+from hub.training.sheets import contact_sheet
+from methods.parts.dense.depth.estimate import estimate
+from methods.parts.dense.depth.scenes import scene as random_scene
+from methods.parts.dense.segmentation.masks import scene as parsed
 from tools.sheets import ROOT, save
 
 ADAIN_STYLES = (
@@ -53,7 +53,7 @@ def closer() -> Image.Image:
 
 
 def scenes(seeds: Sequence[int], height: int, width: int) -> list[tuple[Image.Image, NDArray[np.float32]]]:
-    """Random scenes of methods/parts/depth/scenes.py with their inverse depth, covered with rough colours, no photo."""
+    """Random scenes of methods/parts/dense/depth/scenes.py with their inverse depth, covered with rough colours, no photo."""
     rng = np.random.default_rng(4)
 
     def texture() -> NDArray[np.float32]:

@@ -15,8 +15,8 @@ from hub.method import Style
 from hub.progress import Progress, ProgressCallback
 from hub.weights import checked_config, load_strict
 from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
-from methods.parts.painter import pad_to_multiple
 from methods.parts.style_vectors import SCALES, PaintingMethod, PaintingParameters, without_presets
+from methods.parts.transformation.runner import pad_to_multiple
 
 if TYPE_CHECKING:
     pass

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.weights import network_sha256
-from methods.parts.normalisation import EPSILON
-from methods.parts.vgg import VGG, Blocks
+from methods.parts.perceptual.vgg import VGG, Blocks
+from methods.parts.transformation.normalisation import EPSILON
 
 LAYER = "relu4_1"
 STRIDE = 8  # pixels a feature stands for

@@ -19,17 +19,17 @@ from torch.utils.data import Dataset
 
 from hub.images import to_image
 from hub.parameters import inherited
-from hub.shards import Rounds, open_photos
-from hub.sheets import contact_sheet
-from hub.training import Recipe
+from hub.training import TrainingTask
+from hub.training.data import Rounds, open_photos
+from hub.training.paintings import read_painting, read_styles
+from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.adain.network import LAYER, AdaINNetwork, Statistics, adain, statistics
-from methods.parts.backbone import open_backbone, read_slim
-from methods.parts.losses import balanced_error, colour_moments, gram_matrix, total_variation
-from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual import ArbitrarySettings, PerceptualSettings, PhotoCrops
+from methods.parts.perceptual.backbone import open_backbone, read_slim
+from methods.parts.perceptual.losses import balanced_error, colour_moments, gram_matrix, total_variation
+from methods.parts.perceptual.vgg import read_vgg
 from methods.parts.style_vectors import PRESET, vector_of, without_presets
-from methods.parts.vgg import read_vgg
+from methods.parts.transformation.training import ArbitrarySettings, PerceptualSettings, PhotoCrops
 
 CONTENT = "relu4_1"
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -97,7 +97,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return crop
 
 
-class AdaINRecipe(Recipe):
+class AdaINTraining(TrainingTask):
     """A frozen encoder, a decoder that learns."""
 
     Settings = AdaINSettings

@@ -16,10 +16,10 @@ from hub.progress import ProgressCallback
 from hub.weights import checked_config, load_strict, network_sha256
 from methods.adain.method import AdaINParameters
 from methods.any_style.network import LAYERS, AnyStyleNetwork, describe, description_size
-from methods.parts.backbone import read_slim
-from methods.parts.normalisation import Meeting
-from methods.parts.painter import Painter
+from methods.parts.perceptual.backbone import read_slim
 from methods.parts.style_vectors import PaintingMethod, PaintingParameters, without_presets
+from methods.parts.transformation.normalisation import Meeting
+from methods.parts.transformation.runner import Painter
 
 
 class AnyStyleParameters(PaintingParameters):

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from methods.adain.network import statistics
-from methods.parts.losses import gram_matrix
-from methods.parts.transformation import ImageTransformationNetwork
-from methods.parts.vgg import VGG
+from methods.parts.perceptual.losses import gram_matrix
+from methods.parts.perceptual.vgg import VGG
+from methods.parts.transformation.network import ImageTransformationNetwork
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # AdaIN's layers
 

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from hub.errors import WeightsError
 from hub.images import at_short_side, to_tensor
-from hub.shards import Pictures, Shards
+from hub.training.data import Pictures, Shards
 from hub.weights import network_sha256, read_safetensors, write_safetensors
 from methods.adain.network import statistics
 from methods.any_style.network import describe
-from methods.parts.losses import STYLE_LAYERS, colour_moments, gram_matrix
-from methods.parts.painter import pad_to_multiple
-from methods.parts.vgg import VGG
+from methods.parts.perceptual.losses import STYLE_LAYERS, colour_moments, gram_matrix
+from methods.parts.perceptual.vgg import VGG
+from methods.parts.transformation.runner import pad_to_multiple
 
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 VIEWS = 2  # every painting as it is, and once more smaller and in other colours

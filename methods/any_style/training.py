@@ -21,17 +21,18 @@ from hub.errors import TrainingError
 from hub.images import at_short_side, to_image, to_tensor
 from hub.method import Style
 from hub.parameters import inherited
-from hub.shards import Rounds, open_photos
-from hub.sheets import contact_sheet
-from hub.training import Recipe
+from hub.training import TrainingTask
+from hub.training.data import Rounds, open_photos
+from hub.training.paintings import read_painting, read_styles
+from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, network_sha256, read_config, read_safetensors, write_model
 from methods.adain.network import statistics
 from methods.any_style.network import LAYERS as DESCRIBED
 from methods.any_style.network import AnyStyleNetwork, describe
 from methods.any_style.targets import MOMENTS, VIEWS, PaintingTargets
-from methods.parts.backbone import open_backbone, read_slim
 from methods.parts.color import LUMA, mixed
-from methods.parts.losses import (
+from methods.parts.perceptual.backbone import open_backbone, read_slim
+from methods.parts.perceptual.losses import (
     STYLE_LAYERS,
     balanced_error,
     colour_moments,
@@ -39,10 +40,9 @@ from methods.parts.losses import (
     relative_error,
     total_variation,
 )
-from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual import ArbitrarySettings, PerceptualSettings, PhotoCrops
 from methods.parts.style_vectors import PRESET, SIDE, vector_of, without_presets
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.training import ArbitrarySettings, PerceptualSettings, PhotoCrops
 
 CONTENT = ("relu2_2", "relu3_3")
 
@@ -73,7 +73,7 @@ class AnyStyleSettings(ArbitrarySettings):
     light_weight: float = Field(0.3, ge=0, description="Weight of the difference in the large lights and darks.")
 
 
-class AnyStyleRecipe(Recipe):
+class AnyStyleTraining(TrainingTask):
     """Photo crops, each with another painting; filters, rows and the prediction network learn together."""
 
     Settings = AnyStyleSettings

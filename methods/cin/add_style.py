@@ -13,10 +13,10 @@ from torch import Tensor
 from hub.images import to_image
 from hub.parameters import inherited
 from methods.cin.method import Cin
-from methods.parts.losses import total_variation
-from methods.parts.normalisation import ConditionalInstanceNorm
-from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.perceptual.losses import total_variation
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.normalisation import ConditionalInstanceNorm
+from methods.parts.transformation.training import PerceptualLearning, PerceptualSettings
 
 
 class AddStyleSettings(PerceptualSettings):
@@ -35,7 +35,7 @@ class AddStyleSettings(PerceptualSettings):
     crop_starts: list[float] = inherited(PerceptualSettings, "crop_starts", [0.0, 0.6])
 
 
-class AddStyleRecipe(PerceptualLearning):
+class AddStyleTraining(PerceptualLearning):
     """The row that comes nearest to the painting, and from there downhill."""
 
     Settings = AddStyleSettings

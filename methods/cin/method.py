@@ -17,9 +17,9 @@ from hub.parameters import Parameters
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
-from methods.parts.normalisation import Meeting
-from methods.parts.painter import Painter
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.normalisation import Meeting
+from methods.parts.transformation.runner import Painter
 
 
 class CinParameters(Parameters):

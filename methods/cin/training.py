@@ -15,14 +15,14 @@ from torch import Tensor
 
 from hub.errors import TrainingError
 from hub.images import to_image
-from hub.shards import Rounds
-from hub.sheets import contact_sheet
-from hub.training import Recipe
+from hub.training import TrainingTask
+from hub.training.data import Rounds
+from hub.training.paintings import read_painting, read_styles
+from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
-from methods.parts.losses import STYLE_LAYERS, total_variation
-from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.perceptual.losses import STYLE_LAYERS, total_variation
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.training import PerceptualLearning, PerceptualSettings
 
 
 class CinSettings(PerceptualSettings):
@@ -41,7 +41,7 @@ class CinSettings(PerceptualSettings):
     imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
 
 
-class CinRecipe(PerceptualLearning, Recipe):
+class CinTraining(PerceptualLearning, TrainingTask):
     """Shuffled rounds of all styles, each with its rows; the filters learn from every one of them."""
 
     Settings = CinSettings

@@ -18,14 +18,17 @@ from hub.images import at_short_side, read_image, resized, to_tensor
 from hub.parameters import Shares, inherited
 from hub.pictures import Pictures
 from hub.progress import ProgressCallback
-from methods.parts.affine import affine_maps, apply_maps
-from methods.parts.coordinates import color_covariance
-from methods.parts.losses import Places, masked_grams, pyramid, relative_error, total_variation
+from methods.deep_photo.affine import affine_maps, apply_maps
+from methods.parts.dense.segmentation.masks import regions
+from methods.parts.dense.segmentation.parameters import MaskParameters
 from methods.parts.matting import affine_cost, matting_laplacian
-from methods.parts.optimisation import Optimisation, OptimisationParameters, Optimiser, Stages
-from methods.parts.segmentation.masks import regions
-from methods.parts.segmentation.parameters import MaskParameters
-from methods.parts.vgg import VGG
+from methods.parts.optimisation.coordinates import color_covariance
+from methods.parts.optimisation.loop import Optimisation, Stages
+from methods.parts.optimisation.method import Optimiser
+from methods.parts.optimisation.parameters import OptimisationParameters
+from methods.parts.perceptual.losses import relative_error, total_variation
+from methods.parts.perceptual.masked import Places, masked_grams, pyramid
+from methods.parts.perceptual.vgg import VGG
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from hub.parameters import Parameters
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
-from methods.parts.painter import Painter
-from methods.parts.transformation import ImageTransformationNetwork, Upsampling
+from methods.parts.transformation.network import ImageTransformationNetwork, Upsampling
+from methods.parts.transformation.runner import Painter
 
 
 class FastArtParameters(Parameters):

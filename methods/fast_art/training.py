@@ -12,11 +12,11 @@ from torch import Tensor
 
 from hub.images import to_image
 from hub.parameters import inherited
-from hub.sheets import contact_sheet
-from methods.parts.losses import total_variation
-from methods.parts.one_style import OneStyleRecipe, OneStyleSettings, read_style
-from methods.parts.perceptual import PerceptualLearning, PerceptualSettings
-from methods.parts.transformation import ImageTransformationNetwork
+from hub.training.sheets import contact_sheet
+from methods.parts.perceptual.losses import total_variation
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
+from methods.parts.transformation.training import PerceptualLearning, PerceptualSettings
 
 
 class FastArtSettings(OneStyleSettings, PerceptualSettings):
@@ -38,7 +38,7 @@ class FastArtSettings(OneStyleSettings, PerceptualSettings):
     crop_starts: list[float] = inherited(PerceptualSettings, "crop_starts", [0.0, 0.6, 0.92])
 
 
-class FastArtRecipe(PerceptualLearning, OneStyleRecipe):
+class FastArtTraining(PerceptualLearning, OneStyleTraining):
     """One painting for every photo."""
 
     Settings = FastArtSettings

@@ -22,11 +22,11 @@ from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
+from methods.fast_photo.cube import SUFFIX, check_new_cube, identity_lut, look_up, read_cube, write_cube
 from methods.fast_photo.network import EXPORTED, THUMBNAIL, FastPhotoNetwork, GlobalMap, Look, Maps, blended
 from methods.fast_photo.rendering import Layer, detail_of, reduced, render
-from methods.parts.cube import SUFFIX, check_new_cube, identity_lut, look_up, read_cube, write_cube
-from methods.parts.segmentation.masks import Parsing, regions
-from methods.parts.segmentation.parameters import MaskParameters
+from methods.parts.dense.segmentation.masks import Parsing, regions
+from methods.parts.dense.segmentation.parameters import MaskParameters
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.fast_photo.cube import identity_lut, look_up
 from methods.fast_photo.transport import (
     LEAST_SPREAD,
     QUANTILES,
@@ -24,7 +25,6 @@ from methods.fast_photo.transport import (
     through_curves,
 )
 from methods.parts.color import LUMA
-from methods.parts.cube import identity_lut, look_up
 
 THUMBNAIL = 128  # pixels a side
 PLACES = 16  # cells of the grid a side

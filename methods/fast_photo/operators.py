@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from methods.fast_photo.cube import identity_lut, look_up
 from methods.parts.color import LUMA, from_linear, mixed, to_linear
-from methods.parts.cube import identity_lut, look_up
 
 Operator = Callable[[Tensor], Tensor]  # sRGB (N, 3, H, W) in [0, 1] to the same
 Kind = Callable[[np.random.Generator], Operator]

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.images import resized
+from methods.fast_photo.cube import look_up
 from methods.parts.color import LUMA, mixed
-from methods.parts.cube import look_up
-from methods.parts.guided import local_lines
+from methods.parts.dense.guided import local_lines
 
 BAND = 1 << 18  # pixels at a time: what a band needs stays in a processor's cache
 BAND_ON_GPU = 1 << 22

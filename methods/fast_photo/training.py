@@ -17,19 +17,19 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hub.evaluation import structural_similarity
 from hub.images import to_image, to_tensor
 from hub.parameters import inherited
-from hub.shards import Rounds, open_photos
-from hub.sheets import contact_sheet
-from hub.training import Recipe, TrainingSettings
+from hub.training import TrainingSettings, TrainingTask
+from hub.training.data import Rounds, open_photos
+from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, read_safetensors, write_model
+from methods.fast_photo.cube import identity_lut
 from methods.fast_photo.network import THUMBNAIL, FastPhotoNetwork, GlobalMap, affine, at_places, histogram, sliced
 from methods.fast_photo.operators import Operator, draw
-from methods.parts.backbone import open_backbone
 from methods.parts.color import LUMA, lab_difference, mixed, reinhard
-from methods.parts.cube import identity_lut
-from methods.parts.losses import STYLE_LAYERS, gram_matrix, style_distances
+from methods.parts.perceptual.backbone import open_backbone
+from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix, style_distances
+from methods.parts.perceptual.similarity import structural_similarity
 
 SIDE = 192  # pixels a side of the photos that VGG looks at
 
@@ -128,7 +128,7 @@ def placed(one: Operator, two: Operator, pixels: Tensor, heights: Tensor, bounda
     return torch.lerp(one(pixels), two(pixels), share)
 
 
-class FastPhotoRecipe(Recipe):
+class FastPhotoTraining(TrainingTask):
     """Synthetic pairs, then real ones."""
 
     Settings = FastPhotoSettings

@@ -25,10 +25,10 @@ from hub.errors import StylehubError
 from hub.files import already_exists, remove_leftovers, write_whole
 from hub.images import to_tensor
 from hub.runtime import keep_freed_memory
-from hub.shards import open_photos
+from hub.training.data import open_photos
 from methods.fast_photo_affine.stencil import stencil
+from methods.parts.dense.segmentation.parse import parse
 from methods.parts.matting import matting_laplacian
-from methods.parts.segmentation.parse import parse
 
 PHOTOS_A_SHARD = 100
 

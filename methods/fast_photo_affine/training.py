@@ -24,21 +24,22 @@ from torch.utils.data import Dataset
 from hub.errors import TrainingError
 from hub.images import at_short_side, resized, to_image, to_tensor
 from hub.parameters import inherited
-from hub.shards import Rounds, Shards
-from hub.sheets import contact_sheet
 from hub.training import TrainingSettings
-from methods.fast_art.training import FastArtRecipe
+from hub.training.data import Rounds, Shards
+from hub.training.sheets import contact_sheet
+from methods.fast_art.training import FastArtTraining
 from methods.fast_photo_affine.stencil import affine_loss
-from methods.parts.backbone import open_backbone
 from methods.parts.color import reinhard
-from methods.parts.losses import masked_grams, pyramid, relative_error, total_variation
-from methods.parts.one_style import OneStyleRecipe, OneStyleSettings, read_style
-from methods.parts.segmentation.groups import GROUPS
-from methods.parts.segmentation.masks import SMALLEST, paired
-from methods.parts.segmentation.parse import parse
-from methods.parts.transformation import ImageTransformationNetwork
+from methods.parts.dense.segmentation.groups import GROUPS
+from methods.parts.dense.segmentation.masks import SMALLEST, paired
+from methods.parts.dense.segmentation.parse import parse
+from methods.parts.perceptual.backbone import open_backbone
+from methods.parts.perceptual.losses import relative_error, total_variation
+from methods.parts.perceptual.masked import masked_grams, pyramid
+from methods.parts.transformation.network import ImageTransformationNetwork
+from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
 
-CONTENT_LAYER, STYLE_LAYERS = FastArtRecipe.content_layer, FastArtRecipe.style_layers
+CONTENT_LAYER, STYLE_LAYERS = FastArtTraining.content_layer, FastArtTraining.style_layers
 LAYERS = {CONTENT_LAYER, *STYLE_LAYERS}
 PREPARED = "prepare photos by `python -m methods.fast_photo_affine.matrices PHOTOS --out shards/` and give that folder"
 
@@ -103,7 +104,7 @@ class Prepared(Dataset[dict[str, Tensor]]):
         return {"photos": photo, "groups": groups, "matting": matting, "mirrored": torch.tensor(mirrored)}
 
 
-class FastPhotoAffineRecipe(OneStyleRecipe):
+class FastPhotoAffineTraining(OneStyleTraining):
     """One style photo for every photo."""
 
     Settings = FastPhotoAffineSettings

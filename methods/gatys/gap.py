@@ -13,8 +13,8 @@ from PIL import Image
 from hub.images import at_short_side, to_tensor
 from hub.runtime import choose_dtype
 from methods.gatys.method import CONTENT_LAYERS, STYLE_LAYERS, GatysParameters, Painting, targets
-from methods.parts.backbone import open_backbone
-from methods.parts.vgg import VGG
+from methods.parts.perceptual.backbone import open_backbone
+from methods.parts.perceptual.vgg import VGG
 
 ITERATIONS = 100
 

@@ -17,10 +17,12 @@ from torch import Tensor
 from hub.images import at_short_side, read_image, resized, to_tensor
 from hub.parameters import Shares, advanced, inherited
 from hub.progress import ProgressCallback
-from methods.parts.coordinates import color_covariance
-from methods.parts.losses import gram_matrix, relative_error, total_variation
-from methods.parts.optimisation import Optimisation, OptimisationParameters, Optimiser, Stages
-from methods.parts.vgg import VGG
+from methods.parts.optimisation.coordinates import color_covariance
+from methods.parts.optimisation.loop import Optimisation, Stages
+from methods.parts.optimisation.method import Optimiser
+from methods.parts.optimisation.parameters import OptimisationParameters
+from methods.parts.perceptual.losses import gram_matrix, relative_error, total_variation
+from methods.parts.perceptual.vgg import VGG
 
 SMALLEST = 64  # short side in pixels that is worked at: relu5_1 has four places left
 COARSEST = 512

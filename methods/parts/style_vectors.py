@@ -28,7 +28,7 @@ from hub.parameters import Parameters
 from hub.pictures import Pictures, named
 from hub.spatial import other_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
-from methods.parts.painter import pad_to_multiple
+from methods.parts.transformation.runner import pad_to_multiple
 
 if TYPE_CHECKING:
     from hub.images import Source

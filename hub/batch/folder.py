@@ -1,0 +1,163 @@
+"""Many pictures: finished files kept whatever happens, existing ones never touched, the rest made as fast as it goes."""
+
+import time
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.batch.manifest import Manifest
+from hub.errors import ImageError, ParameterError, StylehubError
+from hub.files import remove_leftovers
+from hub.images import FORMATS, find_images, read_image, to_tensor
+from hub.method import Method
+from hub.names import resolve
+
+if TYPE_CHECKING:
+    from hub.batch.pipeline import Job, Outcome, Task
+
+    Note = Callable[[Outcome], None]
+    Engine = Callable[[Job, Sequence[Task], int | None, Note], Generator[Outcome, None, None]]
+
+STAGES = ("decode", "stylise", "encode")
+ENGINES = ("local", "ray")
+
+
+@dataclass
+class Report:
+    """What became of every picture of a run, in the order of the photos.
+
+    ``seconds`` says how long reading (``decode``), stylising (``stylise``), encoding and writing (``encode``) and the
+    whole run (``elapsed``) took. Stages overlap, and threads of one stage too: together they may exceed ``elapsed``.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*STAGES, "elapsed"), 0.0))
+
+    @property
+    def shares(self) -> str:
+        """What each stage took of the work, such as ``decode 5 %, stylise 90 %, encode 5 %``."""
+        work = sum(self.seconds[stage] for stage in STAGES) or 1.0
+        return ", ".join(f"{stage} {self.seconds[stage] / work:.0%}".replace("%", " %") for stage in STAGES)
+
+
+def run_folder(
+    method: Method,
+    photos: Sequence[str | Path],
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    quality: int = 95,
+    strength_map: str | Path | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    batch_size: int | None = None,
+    progress: Callable[[int, int, Path | None], None] | None = None,
+    **parameters: Any,
+) -> Report:
+    """Stylise every picture of ``photos`` (files, folders, glob patterns) into the folder ``out``.
+
+    A result has the name of its photo. One that was made before with the same model and parameters is skipped, so an
+    interrupted run goes on where it stopped; one that was made otherwise is kept and reported as failed, as is a picture
+    that cannot be read, and the others go on. Files appear whole or not at all; ``out/manifest.jsonl`` gets a line for
+    every picture that was finished or failed (see ``hub.batch.manifest``).
+
+    Args:
+        engine: "local" computes in this process; "ray" in several, here or on the machines of a Ray cluster, all of
+            which see the same folders.
+        workers: local: threads that read, and as many that write. ray: processes, each with the whole model.
+        batch_size: photos of one size that go through the method together; None for what suits the device.
+        progress: called with (pictures done, pictures in all, the picture just done); at first with None, when those
+            that need not be made again are counted.
+
+    Raises:
+        ImageError: a pattern that matches nothing, two photos of one name, a strength map that cannot be read, or a
+            folder that cannot be written.
+        ParameterError, UnknownName: before anything is written.
+        StylehubError: an engine that is not installed or does not start.
+    """
+    from hub.batch.pipeline import Job, Outcome, Task
+
+    started = time.perf_counter()
+    run = _engine(engine)
+    if str(out) == "-" or (Path(out).suffix.lower() in FORMATS and not Path(out).exists()):
+        raise ImageError(f"A batch goes into a folder, and {out} is none; give one with -o.")
+    if Path(out).exists() and not Path(out).is_dir():
+        raise ImageError(f"{out} is a file; give a folder for the results.")
+    for name, number in (("workers", workers), ("batch_size", batch_size)):
+        if number is not None and number < 1:
+            raise ParameterError(f"The parameter {name!r} cannot be {number}; it is at least 1.")
+    tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
+    recipe = method.describe(method.checked(parameters), None, strength_map)
+    plane = None if strength_map is None else to_tensor(read_image(strength_map).rgb)[0].mean(0)
+    job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
+    with Manifest(Path(out)) as manifest:
+        remove_leftovers(Path(out), older=3600)  # not those of a run beside this one
+        old = {task for task in tasks if not overwrite and task.target.exists()}
+        known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo))}
+        outcomes = {task: Outcome(task, "there") for task in known}
+
+        def note(outcome: Outcome) -> None:
+            task, error = outcome.task, outcome.error
+            if error is None:
+                manifest.done(task.photo, task.target, job.recipe_of(task.photo))
+            elif task not in old:  # a result that was made otherwise stays, and so does what is known of it
+                manifest.failed(task.photo, task.target, job.recipe_of(task.photo), error)
+
+        if progress:
+            progress(len(known), len(tasks), None)
+        with closing(run(job, [task for task in tasks if task not in known], workers, note)) as coming:
+            for outcome in coming:
+                outcomes[outcome.task] = outcome
+                if progress:
+                    progress(len(outcomes), len(tasks), outcome.task.photo)
+    return _report([outcomes[task] for task in tasks], old, time.perf_counter() - started)
+
+
+def _report(outcomes: Sequence["Outcome"], old: Collection["Task"], elapsed: float) -> Report:
+    report = Report()
+    report.seconds["elapsed"] = elapsed
+    for outcome in outcomes:
+        task = outcome.task
+        if outcome.error is not None:
+            report.failed[task.photo] = outcome.error
+        elif outcome.status == "there" and task in old:
+            report.skipped.append(task.target)
+        else:  # also what a worker found there because another one, which died, had just made it
+            report.written.append(task.target)
+        for stage in STAGES:
+            report.seconds[stage] += getattr(outcome, stage)
+    return report
+
+
+def _engine(name: str) -> "Engine":
+    """The function that gives the outcome of every task, as they come, and notes each at once."""
+    if resolve(name, ENGINES, "engine") == "local":
+        from hub.batch.pipeline import Pipeline
+
+        return lambda job, tasks, workers, note: Pipeline(job, workers, note).run(tasks)
+    try:
+        from hub.batch.ray_engine import run_on_ray
+    except ModuleNotFoundError as error:
+        if error.name not in ("ray", "pyarrow", "pandas"):
+            raise
+        raise StylehubError("The engine 'ray' needs Ray: pip install 'stylehub[scale]'.") from None
+    return run_on_ray
+
+
+def _targets(photos: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Photo -> result: the same name, as PNG where the photo's format is not one we write."""
+    targets: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
+    for photo in photos:
+        target = out / (photo.name if photo.suffix.lower() in FORMATS else f"{photo.stem}.png")
+        if target in taken:
+            raise ImageError(f"{taken[target]} and {photo} would both become {target}; run them into two folders.")
+        if target.resolve() == photo.resolve():
+            raise ImageError(f"The result would replace the photo {photo}; choose another folder.")
+        taken[target] = photo
+        targets[photo] = target
+    return targets

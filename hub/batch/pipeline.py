@@ -1,0 +1,306 @@
+"""Many photos through one method: threads read ahead and write behind, photos of one size are stylised together.
+
+A photo is looked at (is its result there? how large is it?), waits for others of its size, is decoded, stylised in the
+calling thread, encoded and written. No stage runs further ahead than some pictures, so the memory needed does not grow
+with the number of photos. What fails, fails alone: it travels on to the end with its reason.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hub.batch.manifest import same_recipe
+from hub.errors import ImageError, StylehubError
+from hub.images import read_image, read_recipe, read_size, save, to_image
+from hub.method import Method
+from hub.runtime import out_of_memory
+
+WINDOW = 512  # photos looked at and not yet read: the more, the more of them find others of their size
+CHUNK = 16  # photos looked at in one go
+LARGE = 2_000_000  # pixels of a photo that is given to a method on the CPU as it is, so that it can be let go of
+AHEAD = 64_000_000  # pixels read, or stylised and not yet written, before the stage waits for the next: 0.2 GB each
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with every photo. It can be pickled when the method can.
+
+    Args:
+        recipe: ``method.describe`` of the run; every picture adds the name of its photo.
+        strength_map: ``(H, W)`` in [0, 1].
+        batch: how many photos of one size are stylised together; None for what suits the device.
+    """
+
+    method: Method
+    parameters: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    strength_map: Tensor | None = None
+    overwrite: bool = False
+    quality: int = 95
+    batch: int | None = None
+
+    def recipe_of(self, photo: Path) -> dict[str, Any]:
+        return {**self.recipe, "photo": photo.name}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A photo and the file that its result goes to."""
+
+    photo: Path
+    target: Path
+
+
+@dataclass
+class Outcome:
+    """What became of a photo, and the seconds it took; those of a batch are shared out evenly.
+
+    ``there``: a result made in the same way existed already.
+    """
+
+    task: Task
+    status: Literal["pending", "written", "there", "failed"] = "pending"
+    error: str | None = None
+    decode: float = 0.0
+    stylise: float = 0.0
+    encode: float = 0.0
+
+    def fail(self, error: Exception, culprit: str) -> None:
+        """Note an error: those of ours as they stand, any other in one line that names what raised it."""
+        self.status = "failed"
+        reason = " ".join(str(error).split())
+        self.error = (
+            reason if isinstance(error, StylehubError) else f"{culprit} failed with {type(error).__name__}: {reason}"
+        )
+
+
+@dataclass
+class _Picture:
+    """A photo on its way; only one thread has it at a time."""
+
+    outcome: Outcome
+    size: tuple[int, int] = (0, 0)  # as the file says, before it is turned upright
+    pixels: Tensor | None = None  # uint8 (H, W, 3), once read
+    image: Image.Image | None = None  # once read, in place of pixels, when it goes alone; the result once stylised
+
+    @property
+    def weight(self) -> int:
+        """Its pixels; never so few that thousands of thumbnails pile up."""
+        return max(self.size[0] * self.size[1], 250_000)
+
+
+class Pipeline:
+    """Stylises photos as ``job`` says, with ``threads`` threads for reading and as many for writing.
+
+    ``note`` is called with every outcome in the thread where it came about, at that moment; ``run`` gives them later.
+    """
+
+    def __init__(self, job: Job, threads: int | None = None, note: Callable[[Outcome], None] = lambda _: None) -> None:
+        self.job, self.note = job, note
+        self.threads = threads or min(8, os.cpu_count() or 1)
+        self._on_cpu = job.method.device.type == "cpu"
+        # Photos go to the GPU on a stream of their own, while the one before is computed.
+        self._upload: torch.cuda.Stream | None = None
+        if job.method.device.type == "cuda":
+            self._upload = torch.cuda.Stream(job.method.device)  # type: ignore[no-untyped-call]
+        self._most = job.batch or (8 if self._on_cpu else 32)
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
+        """What became of every task, in no particular order. When it ends early, what is stylised is still written."""
+        # Threads, not processes: Pillow lets other threads run while it decodes and encodes. Of JPEG two processes did
+        # half of what two threads did, since every picture had to be copied from one to the other.
+        readers = ThreadPoolExecutor(self.threads, "stylehub-read")
+        writers = ThreadPoolExecutor(self.threads, "stylehub-write")
+        pictures = (_Picture(Outcome(task)) for task in tasks)
+        chunks = iter(lambda: list(islice(pictures, CHUNK)), [])
+        looked = _ahead(readers, self._stage("decode", self._look), chunks, lambda _: 1, WINDOW)
+        read = _ahead(readers, self._stage("decode", self._read), self._batches(looked), lambda p: p.weight, AHEAD)
+        done = map(self._stylise, read)
+        written = _ahead(writers, self._finish, done, lambda p: p.weight, AHEAD)
+        try:
+            for picture in chain.from_iterable(written):
+                yield picture.outcome
+        finally:
+            readers.shutdown(cancel_futures=True)
+            writers.shutdown()
+
+    def _stage(
+        self, name: Literal["decode", "encode"], work: Callable[[_Picture], None]
+    ) -> Callable[[_Picture], _Picture]:
+        """``work`` with its time taken and its errors noted, on pictures that are not finished yet."""
+
+        def timed(picture: _Picture) -> _Picture:
+            outcome = picture.outcome
+            if outcome.status == "pending":
+                start = time.perf_counter()
+                try:
+                    work(picture)
+                except Exception as error:
+                    outcome.fail(error, str(outcome.task.photo))
+                setattr(outcome, name, getattr(outcome, name) + time.perf_counter() - start)
+            return picture
+
+        return timed
+
+    def _look(self, picture: _Picture) -> None:
+        task = picture.outcome.task
+        if not self.job.overwrite and os.path.lexists(task.target):
+            if not self._made(task):
+                raise ImageError(f"{task.target} exists and was made otherwise; choose another folder or --overwrite.")
+            picture.outcome.status = "there"
+        else:
+            picture.size = read_size(task.photo)
+
+    def _made(self, task: Task) -> bool:
+        """Whether the target says of itself that it was made from this photo in this way."""
+        with suppress(ImageError):
+            made = read_recipe(task.target)
+            return made is not None and same_recipe(made, self.job.recipe_of(task.photo))
+        return False
+
+    def _batches(self, looked: Iterable[list[_Picture]]) -> Iterator[list[_Picture]]:
+        """Pictures of one size, as many as go through the method together; finished ones as they come."""
+        buckets: dict[tuple[int, int], list[_Picture]] = {}
+        for picture in chain.from_iterable(looked):
+            if picture.outcome.status != "pending":
+                yield [picture]
+                continue
+            bucket = buckets.setdefault(picture.size, [])
+            bucket.append(picture)
+            if len(bucket) >= self._together(picture):
+                yield buckets.pop(picture.size)
+            elif sum(map(len, buckets.values())) >= WINDOW:
+                yield buckets.pop(max(buckets, key=lambda size: len(buckets[size])))
+        yield from buckets.values()
+
+    def _together(self, picture: _Picture) -> int:
+        """How many pictures of this size make a batch.
+
+        On two cores a batch was faster up to 0.2 megapixels in all (thumbnails), then slower: it outgrows the caches.
+        A GPU is idle between the small steps of a single small picture; what is best there was not measured.
+        """
+        if self.job.batch:
+            return self._most
+        area = 200_000 if self._on_cpu else 8_000_000
+        return max(1, min(self._most, area // max(1, picture.size[0] * picture.size[1])))
+
+    def _read(self, picture: _Picture) -> None:
+        photo = read_image(picture.outcome.task.photo)
+        large = self._on_cpu and picture.weight > LARGE and self._together(picture) == 1
+        if photo.alpha is None and not large:
+            picture.pixels = self._uploaded(torch.from_numpy(np.array(photo.rgb)))
+            return
+        picture.image = photo.rgb
+        if photo.alpha is not None:
+            picture.image.putalpha(photo.alpha)
+
+    def _uploaded(self, pixels: Tensor) -> Tensor:
+        """``pixels`` on the method's device; copied from pinned memory, beside what is computed there."""
+        if self._upload is None:
+            return pixels.to(self.job.method.device)
+        with torch.cuda.stream(self._upload):
+            there = pixels.pin_memory().to(self.job.method.device, non_blocking=True)
+        self._upload.synchronize()  # this thread waits, the one that computes does not
+        there.record_stream(torch.cuda.default_stream(self.job.method.device))
+        return there
+
+    def _stylise(self, pictures: list[_Picture]) -> list[_Picture]:
+        """Stylise what was read: those of one shape together, transparent and large ones alone."""
+        alike: dict[Any, list[_Picture]] = {}
+        for picture in pictures:
+            if picture.outcome.status == "pending":
+                key = id(picture) if picture.pixels is None else picture.pixels.shape
+                alike.setdefault(key, []).append(picture)
+        for batch in alike.values():
+            self._stylise_alike(batch)
+        return pictures
+
+    def _stylise_alike(self, batch: Sequence[_Picture]) -> None:
+        start = time.perf_counter()
+        failure = self._failure(batch)
+        for picture in batch:
+            picture.outcome.stylise += (time.perf_counter() - start) / len(batch)
+        if failure is None:
+            return
+        if len(batch) == 1:
+            batch[0].outcome.fail(failure, self.job.method.entry.name)
+            return
+        if out_of_memory(failure):
+            self._most = max(1, len(batch) // 2)
+        for picture in batch:  # one by one, so that only the culprit fails
+            self._stylise_alike([picture])
+
+    def _failure(self, batch: Sequence[_Picture]) -> Exception | None:
+        """Give every picture of ``batch`` its result, or none of them: then the reason, without what it holds on to."""
+        try:
+            results = self._results(batch)
+        except Exception as error:  # a stranger's method may raise anything; the other pictures go on
+            return error.with_traceback(None)
+        for picture, image in zip(batch, results, strict=True):
+            picture.image, picture.pixels = image, None
+        return None
+
+    def _results(self, batch: Sequence[_Picture]) -> list[Image.Image]:
+        job = self.job
+        if batch[0].image is not None:
+            alone, batch[0].image = [batch[0].image], None
+            return [job.method(alone.pop(), strength_map=job.strength_map, **job.parameters)]
+        pixels = [picture.pixels for picture in batch if picture.pixels is not None]
+        content = torch.stack(pixels).permute(0, 3, 1, 2).contiguous().float().div_(255)
+        result = job.method(content, strength_map=job.strength_map, **job.parameters)
+        if len(result) != len(pixels):
+            raise ValueError(f"{len(pixels)} pictures became {len(result)}")
+        return [to_image(one) for one in result]
+
+    def _finish(self, picture: _Picture) -> _Picture:
+        self._stage("encode", self._write)(picture)
+        self.note(picture.outcome)
+        return picture
+
+    def _write(self, picture: _Picture) -> None:
+        outcome, image, job = picture.outcome, picture.image, self.job
+        assert image is not None
+        image.info["stylehub"] = job.recipe_of(outcome.task.photo)
+        try:
+            save(image, outcome.task.target, overwrite=job.overwrite, quality=job.quality)
+        except ImageError:  # perhaps another worker, thought to be dead, was first
+            if job.overwrite or not self._made(outcome.task):
+                raise
+        outcome.status, picture.image = "written", None
+
+
+def _ahead(
+    pool: Executor,
+    work: Callable[[_Picture], _Picture],
+    groups: Iterable[list[_Picture]],
+    weight: Callable[[_Picture], int],
+    most: int,
+) -> Iterator[list[_Picture]]:
+    """``work`` done on every picture of every group, in the order of the groups.
+
+    The threads of ``pool`` work ahead of whoever takes the groups, until pictures of ``most`` weight are in their hands.
+    """
+    pending: deque[tuple[int, list[Future[_Picture]]]] = deque()
+    held = 0
+    for group in groups:
+        heavy = sum(map(weight, group))
+        pending.append((heavy, [pool.submit(work, picture) for picture in group]))
+        held += heavy
+        while pending and ((held >= most and len(pending) > 1) or all(future.done() for future in pending[0][1])):
+            heavy, futures = pending.popleft()
+            held -= heavy
+            yield [future.result() for future in futures]
+    for _, futures in pending:
+        yield [future.result() for future in futures]

@@ -1,0 +1,211 @@
+"""How a call runs, the same for every method: pictures in and out, working size, places, strength, colours, record."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hub import __version__, images, placing
+from hub.errors import ParameterError
+from hub.fields import field_of, value_of
+from hub.images.deep import RECORD, DeepPhoto, read_deep
+from hub.parameters import validate
+from hub.progress import Progress, ProgressCallback
+from hub.spatial import BY_DEPTH, Map, SpatialParameters
+
+if TYPE_CHECKING:
+    from hub.method import Method
+
+Picture = Path | str | bytes | BinaryIO | Image.Image
+
+LONGEST_SIDE = 32768  # of the working size: a panorama keeps its shape, but not at any price
+
+
+def stylize_tensor(
+    method: "Method",
+    content: Tensor,
+    values: Any,
+    strength_map: Picture | Tensor | None = None,
+    report: ProgressCallback = lambda _: None,
+) -> Tensor:
+    """``content`` ``(N, 3, H, W)`` in [0, 1] stylised: a tensor of its device and dtype, of its size unless cropped."""
+    _check_tensor(content)
+    result = _run(method, [content.to(method.device, torch.float32)], values, strength_map, report)
+    return result.to(content.device, content.dtype)
+
+
+def stylize_picture(
+    method: "Method",
+    content: Picture,
+    values: Any,
+    strength_map: Picture | Tensor | None = None,
+    report: ProgressCallback = lambda _: None,
+) -> Image.Image:
+    """``content`` stylised: 8 bits a channel, alpha kept, ``info["stylehub"]`` is its record."""
+    photo = images.read_image(content)
+    alpha, pixels = photo.alpha, [images.to_tensor(photo.rgb).to(method.device)]
+    del photo
+    result = _run(method, pixels, values, strength_map, report)
+    if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
+        alpha = images.to_image(method.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
+    image = images.to_image(result, alpha)
+    image.info["stylehub"] = record(method, values, content, strength_map)
+    return image
+
+
+def stylize_deep(
+    method: "Method",
+    source: Path | str | bytes | BinaryIO,
+    /,
+    *,
+    strength_map: Path | str | bytes | BinaryIO | None = None,
+    progress: ProgressCallback | None = None,
+    **parameters: Any,
+) -> DeepPhoto:
+    """What ``method(source, ...)`` does, at 16 bits a channel: the strength map too is read at its depth.
+
+    A method whose dtype is not float32 rounds to less than 16 bits on its way. Raises what the call and ``read_deep`` do.
+    """
+    values = method.checked(parameters)
+    photo = read_deep(source)
+    where = None if strength_map is None else read_deep(strength_map).pixels[0].mean(0)
+    pixels = method(photo.pixels, strength_map=where, progress=progress, **parameters)
+    alpha = photo.alpha
+    if alpha is not None and alpha.shape[2:] != pixels.shape[2:]:
+        alpha = method.prepare(alpha.expand(-1, 3, -1, -1), values)[:, :1]
+    return DeepPhoto(pixels, alpha, record(method, values, source, strength_map) | RECORD)
+
+
+def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
+    """How a picture is made, as plain data: enough to make it again. Of a file the name is told, not the folder."""
+
+    def name(source: Any) -> str | None:
+        return Path(source).name if isinstance(source, str | Path) else None
+
+    recipe = {
+        "stylehub": __version__,
+        "model": method.entry.name,
+        "weights": method.weights_sha256,
+        "parameters": values.model_dump(mode="json", exclude_defaults=True),
+        "photo": name(photo),
+    }
+    used: set[str] = set()
+    for chosen in (value_of(values, "style"), value_of(values, "second style")):
+        used |= {chosen} if isinstance(chosen, str) else {*chosen} if isinstance(chosen, Mapping) else set()
+    if added := {style: sha for style, sha in method.added.items() if style in used}:
+        recipe["added_styles"] = added
+    return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
+
+
+def record(method: "Method", values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
+    """``describe`` with what the method found out about its last picture, which is no part of how to make it again."""
+    return describe(method, values, photo, strength_map) | ({"remarks": method.remarks} if method.remarks else {})
+
+
+def second_style(method: "Method", values: Any) -> Any | None:
+    """The parameters of the style that meets the first one; None when there is no second style."""
+    if (other := value_of(values, "second style")) is None:
+        return None
+    first, second = (field_of(type(values), role) for role in ("style", "second style"))
+    return method.resolve(values.model_copy(update={first: other, second: None}))
+
+
+def maps(method: "Method", content: Picture | Tensor, place: Mapping[str, Any]) -> dict[str, Image.Image]:
+    """What ``Method.maps`` returns."""
+    defaults = {"where": method.Parameters.model_fields["where"].default}
+    values = validate(SpatialParameters, {**defaults, **place})
+    with torch.inference_mode():
+        pixels = content if isinstance(content, Tensor) else images.to_tensor(images.read_image(content).rgb)
+        pixels = pixels.to(method.device, torch.float32)
+        far = None
+        if values.where in BY_DEPTH:
+            far = placing.depth_map(values, pixels, method.fetching)
+            strength = None if far is None else placing.by_depth(values, far)
+        else:
+            strength = placing.strength_map(values, pixels, method.fetching)
+        planes = {"strength": torch.ones_like(pixels[:, :1]) if strength is None else strength}
+        planes |= {} if far is None else {"depth": far}
+    return {name: images.to_image(plane.expand(-1, 3, -1, -1)).convert("L") for name, plane in planes.items()}
+
+
+def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
+    """The lightness of ``painting`` with the colours of ``photo``, both ``(N, 3, H, W)`` in [0, 1].
+
+    Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"): in a space of
+    luma and two colour differences, adding the same amount to R, G and B changes the luma alone.
+    """
+    difference = ((painting - photo) * photo.new_tensor(images.LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (photo + difference).clamp_(0, 1)
+
+
+def _run(
+    method: "Method",
+    photo: list[Tensor],
+    values: Any,
+    strength_map: Picture | Tensor | None,
+    report: ProgressCallback,
+) -> Tensor:
+    """The one tensor of ``photo`` stylised. It is taken out of the list, so that nobody holds it once it is not needed."""
+    method.remarks = {}
+    with torch.inference_mode():
+        content = method.prepare(photo.pop(), values)
+        height, width = content.shape[-2:]
+        strength = _strength(strength_map, height, width, values.strength, method.device)
+        if isinstance(strength, float) and strength == 0:
+            return content
+        where = placing.strength_map(values, content, method.fetching)
+        # For one that enlarges the working size is a limit: more pixels than the photo has would tell it nothing.
+        size = min(values.size, height, width) if method.enlarges and values.size else values.size
+        working = [images.resized(content, _working_size(height, width, size))]
+        blends = isinstance(strength, Tensor) or strength < 1
+        if not (blends or values.keep_color or method.enlarges):
+            # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
+            content = content.new_empty(1).expand(content.shape)
+        if where is None or method.enlarges:
+            result = method.stylize(working.pop(), values, report)
+        else:
+            where = images.resized(where, (working[0].shape[2], working[0].shape[3]))
+            result = method.stylize_where(working.pop(), where, values, second_style(method, values), report)
+        if result.shape[-2:] != (height, width):
+            result = method.enlarged(result, content, values)
+        if where is not None and method.enlarges:
+            result = torch.lerp(content, result, where)  # at the photo's size, where a mask's edge is sharp
+        result = result.clamp_(0, 1)
+        if values.keep_color:
+            result = with_colors_of(content, result)
+        if blends:
+            result = torch.lerp(content, result, strength)
+        report(Progress(1, 1))
+        return result
+
+
+def _check_tensor(content: Tensor) -> None:
+    if content.ndim != 4 or content.shape[1] != 3 or 0 in content.shape or not content.is_floating_point():
+        raise ParameterError(
+            f"A picture as a tensor is float (N, 3, H, W) in [0, 1]; this one is {content.dtype} {tuple(content.shape)}."
+        )
+    low, high = content.aminmax()
+    if not (low >= 0 and high <= 1):
+        raise ParameterError(f"A picture as a tensor lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+
+
+def _strength(
+    source: Picture | Tensor | None, height: int, width: int, strength: float, device: torch.device
+) -> Tensor | float:
+    if source is None:
+        return strength
+    plane = Map(source).read().to(device)
+    low, high = plane.aminmax()
+    if low < 0 or high > 1:
+        raise ParameterError(f"A strength map lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+    return strength * images.resized(plane, (height, width))
+
+
+def _working_size(height: int, width: int, short: int | None) -> tuple[int, int]:
+    if short is None:
+        return height, width
+    scale = min(short / min(height, width), LONGEST_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))

@@ -1,0 +1,69 @@
+"""The command line. Every command is named here; the modules beside this one say what it does.
+
+A method's own flags are drawn from its ``Parameters``; nothing here knows any method. Heavy imports happen inside
+the commands, so that ``stylehub list`` answers at once.
+"""
+
+import os
+import sys
+import warnings
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from hub import __version__
+from hub.cli import batch, catalogue, evaluate, space, styles, stylize, train
+from hub.cli.options import FLAGS_HELP, FREE
+from hub.errors import StylehubError
+from hub.threads import give_way
+
+app = typer.Typer(
+    help="Image style transfer: every method behind one command.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+TAKES_FLAGS: dict[str, Any] = {"context_settings": FREE, "epilog": FLAGS_HELP}
+
+app.command("list")(catalogue.list_)
+app.command("info")(catalogue.info)
+app.command("stylize", help=stylize.STYLIZE, **TAKES_FLAGS)(stylize.stylize_command(blending=False))
+app.command("fuse", help=stylize.FUSE, **TAKES_FLAGS)(stylize.stylize_command(blending=True))
+app.command("batch", **TAKES_FLAGS)(batch.batch)
+app.command("train", context_settings={**FREE, "help_option_names": []}, add_help_option=False)(train.train)
+app.command("add-style", context_settings=FREE)(styles.add_style)
+app.command("vector")(styles.vector)
+app.command("scene")(styles.scene)
+app.command("eval")(evaluate.evaluate)
+app.command("space")(space.space)
+app.command("show")(catalogue.show)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Image style transfer: every method behind one command."""
+    if show:
+        print(f"stylehub {__version__}")
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run the command line; every expected error is one sentence on standard error and exit status 1."""
+    give_way()
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the client's own retries are not the user's business
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a picture is said in our words
+    try:
+        app()
+    except StylehubError as error:
+        print(f"stylehub: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stylehub: stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+    except Exception as error:
+        if os.environ.get("STYLEHUB_TRACEBACK"):
+            raise
+        what = " ".join(str(error).split()) or "no reason given"
+        print(f"stylehub: {type(error).__name__}: {what}; STYLEHUB_TRACEBACK=1 shows where.", file=sys.stderr)
+    sys.exit(1)

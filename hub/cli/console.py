@@ -1,0 +1,59 @@
+"""What the commands print: bars, tables, JSON."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from rich.progress import Progress as Bars
+    from rich.table import Column
+
+    from hub.progress import Progress, ProgressCallback
+
+
+@contextmanager
+def progress_bar(hidden: bool) -> "Iterator[Bars]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=hidden or not console.is_terminal) as bar:
+        yield bar
+
+
+def updating(bar: "Bars", task: Any, latest: "list[Image.Image] | None" = None) -> "ProgressCallback":
+    """Move the bar, show the losses beside it, and keep the ``latest`` preview; without a terminal, a line now and then."""
+    from hub.progress import Pace
+
+    name, pace = bar.tasks[task].description, Pace()
+
+    def update(p: "Progress") -> None:
+        losses = "".join(f"  {what} {value:.3f}" for what, value in p.losses.items() if "/" not in what)
+        bar.update(task, completed=p.step, total=p.of, description=name + losses)
+        if p.losses and not bar.console.is_terminal and pace.due(seconds=10):
+            print(f"stylehub: {name}, {p.step}/{p.of}{losses}", file=sys.stderr, flush=True)
+        if latest is not None and p.preview is not None:
+            latest[:] = [p.preview]
+
+    return update
+
+
+def wide_console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def whole_column(title: str) -> "Column":
+    """A column of names, which are of no use when they are cut."""
+    from rich.table import Column
+
+    return Column(title, no_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,90 @@
+"""What the commands share: options that many have, and a model loaded by its name."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub.errors import ParameterError
+
+if TYPE_CHECKING:
+    from hub.method import Method
+
+
+# A method's flags are unknown to typer: they arrive among the words and are parsed against the method's parameters.
+FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
+FLAGS_HELP = "The method's own flags (such as --style, --strength, --size) are listed by `stylehub info MODEL`."
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.")
+]
+Words = Annotated[
+    list[str],
+    typer.Argument(metavar="PHOTOS...", help="Pictures, folders, glob patterns, or - for standard input; and flags."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG and WebP.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16; the fastest that is right when left out.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first: for many pictures, on GPUs.")]
+Bits = Annotated[int, typer.Option(help="Bits a channel: 8, or 16 from end to end, into PNG (stylehub\\[deep]).")]
+StrengthMap = Annotated[
+    Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")
+]
+
+
+def loads_model(command: Callable[..., None]) -> Callable[..., None]:
+    """``command(method, ...)`` as a command that takes a model's name and, after its own options, how to load it."""
+
+    def load(
+        model: ModelName,
+        device: Device = "auto",
+        dtype: Dtype = None,
+        offline: Offline = False,
+        endpoint: Endpoint = None,
+        trust: Trust = False,
+        compile: Compile = False,
+    ) -> "Method":
+        from hub.loading import load
+
+        return load(
+            model,
+            device=device,
+            dtype=dtype,
+            offline=offline or None,
+            endpoint=endpoint,
+            trust=trust,
+            compile=compile,
+        )
+
+    loading, own = signature(load).parameters, signature(command).parameters
+    model, *options = loading.values()
+    _, *rest = own.values()
+
+    @wraps(command)
+    def with_model(**values: Any) -> None:
+        how = {name: values.pop(name) for name in loading}
+        if values.get("bits") == 16 and how["dtype"] is None:
+            how["dtype"] = "float32"  # half of it would keep some 8 of the 16 bits
+        command(load(**how), **values)
+
+    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (model, *rest, *options)]
+    with_model.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    with_model.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_model
+
+
+def split_words(method: "Method", words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    from hub.cli.flags import parse
+
+    parameters, photos = parse(method.Parameters, words)
+    if not photos:
+        raise ParameterError("Give at least one photo, a folder, or - for standard input.")
+    values = method.checked(parameters)
+    return {name: getattr(values, name) for name in parameters}, photos

@@ -1,0 +1,142 @@
+"""`stylehub add-style` and `vector`: a painting kept for later; `scene`: a photo's mask."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub.errors import ImageError, ParameterError
+from hub.files import already_exists
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from hub.method import Method
+    from hub.progress import Progress
+from hub.cli.console import progress_bar, updating
+from hub.cli.options import Device, Overwrite, loads_model
+
+
+def add_style(
+    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="The picture whose style is learnt.")],
+    name: Annotated[str, typer.Option(help="What the style will be called.")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", hidden=True)] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="What learns it: a name of `stylehub list` or ./folder; the first that can when left out."),
+    ] = None,
+    title: Annotated[str, typer.Option(help="The painting's title.")] = "",
+    artist: Annotated[str, typer.Option(help="Who painted it.")] = "",
+    year: Annotated[str, typer.Option(help="When it was painted.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A .safetensors file elsewhere than in your styles' folder.")
+    ] = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+) -> None:
+    """Teach a model one more style: stylehub add-style painting.jpg --name mine.
+
+    The model finds it by itself from then on, also for blends. Flags of the learning itself: --content PHOTOS (to
+    practise on), --vgg FILE (another perceptual network than the best at hand), --steps N and the rest of the recipe's.
+    """
+    from hub.cli.flags import parse
+    from hub.files import write_whole
+    from hub.images import encode_image
+    from hub.loading import load
+    from hub.registry import list_models
+    from hub.training.add_style import add_style, training_of
+
+    model = model or next(entry.name for entry in list_models() if entry.method.adding)
+    method = load(model, device=device, dtype="float32", styles=[])
+    values, rest = parse(training_of(method).Settings, words or [])
+    if rest:
+        raise ParameterError(f"One painting at a time; {rest[0]!r} is one too many.")
+    preview: list[Image.Image] = []
+    with progress_bar(False) as bar:
+        task = bar.add_task(name, total=None)
+
+        def advance(p: "Progress") -> None:
+            told(p)
+            if p.preview:
+                preview[:] = [p.preview]
+
+        told = updating(bar, task)
+        about = {"title": title, "artist": artist, "year": year}
+        try:
+            path = add_style(
+                method, painting, name, **about, out=output, overwrite=overwrite, progress=advance, **values
+            )
+        except KeyboardInterrupt:
+            print("stylehub: stopped; nothing was added.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    picture = path.with_suffix(".jpg")
+    write_whole(picture, encode_image(preview[0], "jpeg"))
+    use = f"hub.load({model!r}, styles=[{str(path)!r}])" if output else f"stylehub stylize {model} PHOTO --style {name}"
+    print(f"{path}\n{picture} shows it; use it by: {use}")
+
+
+@loads_model
+def vector(
+    method: "Method",
+    paintings: Annotated[
+        list[str],
+        typer.Argument(metavar="PAINTINGS...", help="A picture, or several with shares: a.jpg=0.6 b.jpg=0.4."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; the painting's name and .safetensors by default.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Keep what a method sees of a painting, or of a blend, as a file of some kilobytes: --style takes it from then on."""
+    from hub.cli.flags import parse
+    from hub.parameters import declared
+
+    if not any(field.name == "style" and field.kind == "pictures" for field in declared(method.Parameters)):
+        raise ParameterError(
+            f"{method.entry.name} takes no paintings; `stylehub list --task arbitrary` lists who does."
+        )
+    values, _ = parse(method.Parameters, [word for painting in paintings for word in ("--style", painting)])
+    chosen = method.checked(values).style
+    target = output or Path(label(chosen)).with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        raise ParameterError(f"A style vector is a .safetensors file; call it {target.with_suffix('.safetensors')}.")
+    if target.exists() and not overwrite:
+        raise ImageError(already_exists(target))
+    method.save_vector(chosen, target)
+    print(f"{target}; use it by: stylehub stylize {method.entry.name} PHOTO --style {target}")
+
+
+def scene(
+    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The mask; beside the photo by default, as NAME-scene.png.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """What is where in a photo, as a mask to paint over: --photo-mask and --style-mask of deep-photo take it."""
+    from hub.images import read_image, write_image
+    from methods.parts.dense.segmentation.groups import GROUPS
+    from methods.parts.dense.segmentation.masks import scene as find
+
+    target = output or photo.with_name(f"{photo.stem}-scene.png")
+    if target.suffix.lower() != ".png":
+        raise ParameterError(f"A mask is a PNG, which keeps its colours; call it {target.with_suffix('.png')}.")
+    if target.exists() and not overwrite:
+        raise ImageError(already_exists(target))
+    mask = find(read_image(photo).rgb)
+    write_image(mask, target, overwrite=overwrite)
+    pixels = mask.width * mask.height
+    shares = {color: count / pixels for count, color in mask.getcolors(pixels) or ()}
+    print(target)
+    for group in GROUPS:
+        if shares.get(group.color, 0) >= 0.005:
+            print(f"{group.name:<9} {shares[group.color]:4.0%}  #{bytes(group.color).hex()}  {group.title}")
+
+
+def label(style: Any) -> str:
+    """What a result's name says of its style: names of styles as they are, of files without folder and suffix."""
+    if isinstance(style, str):
+        return style
+    names = (Path(name).stem for name in style.names) if hasattr(style, "names") else style
+    return "+".join(names)

@@ -1,0 +1,164 @@
+"""`stylehub stylize` and `fuse`: photos in, pictures out."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub.errors import ImageError, ParameterError
+from hub.files import already_exists, free_name
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from hub.method import Method
+from hub.cli.console import print_json, progress_bar, updating
+from hub.cli.options import Bits, Json, Overwrite, Quality, StrengthMap, Words, loads_model, split_words
+from hub.cli.styles import label
+
+STYLIZE = "Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png."
+FUSE = "Blend styles: stylehub fuse cin-25styles photo.jpg --style starry-night=0.6 --style great-wave=0.4."
+
+
+def stylize_command(blending: bool) -> Callable[..., None]:
+    """The body of ``stylize`` and ``fuse``: they differ in what they expect, not in their options."""
+
+    @loads_model
+    def command(
+        method: "Method",
+        words: Words,
+        output: Annotated[
+            str | None,
+            typer.Option("--output", "-o", help="A file, a folder for several photos, or - for standard output."),
+        ] = None,
+        overwrite: Overwrite = False,
+        quality: Quality = 95,
+        bits: Bits = 8,
+        strength_map: StrengthMap = None,
+        as_json: Json = False,
+    ) -> None:
+        if bits not in (8, 16):
+            raise ParameterError(f"A picture has 8 or 16 bits a channel, not {bits}; give --bits 8 or --bits 16.")
+        if blending and "fusion" not in method.entry.tasks:
+            raise ParameterError(
+                f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
+            )
+        parameters, photos = split_words(method, words)
+        if blending and isinstance(parameters.get("style"), str):
+            parameters["style"] = {parameters["style"]: 1.0}
+        _stylize(method, photos, parameters, output, overwrite, quality, bits, strength_map, as_json)
+
+    return command
+
+
+def _stylize(
+    method: "Method",
+    photos: list[str],
+    parameters: dict[str, Any],
+    output: str | None,
+    overwrite: bool,
+    quality: int,
+    bits: int,
+    strength_map: Path | None,
+    as_json: bool,
+) -> None:
+    from hub.calling import record, stylize_deep
+    from hub.images import encode_image, read_image, save
+    from hub.images.deep import RECORD, encode_deep, save_deep
+
+    deep = bits == 16
+    to_stdout = output == "-" or (output is None and photos == ["-"])
+    jobs = _jobs(photos, output, to_stdout, label(parameters.get("style") or "stylised"), ".png" if deep else None)
+    if not to_stdout:
+        _check_targets(jobs, overwrite, deep)
+    written = []
+    with progress_bar(as_json or to_stdout) as bar:
+        for photo, target in jobs.items():
+            task = bar.add_task(photo.name if photo else "standard input", total=None)
+            latest: list[Image.Image] = []
+            try:
+                result: Any = (partial(stylize_deep, method) if deep else method)(
+                    photo or sys.stdin.buffer,
+                    strength_map=strength_map,
+                    progress=updating(bar, task, latest),
+                    **parameters,
+                )
+            except KeyboardInterrupt:
+                if not latest or to_stdout:
+                    raise
+                stopped = free_name(target.with_name(f"{target.stem}-stopped.png"))
+                reached = latest[0] if photo is None else latest[0].resize(read_image(photo).rgb.size)
+                made = record(method, method.checked(parameters), photo, strength_map) | {"stopped": True}
+                reached.info["stylehub"] = made | (RECORD if deep else {})
+                save(reached, stopped)
+                print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
+                raise typer.Exit(130) from None
+            made = result.recipe if deep else result.info["stylehub"]
+            if to_stdout:
+                sys.stdout.buffer.write(
+                    encode_deep(result.pixels, alpha=result.alpha, recipe=made)
+                    if deep
+                    else encode_image(result, "png", recipe=made)
+                )
+                sys.stdout.buffer.flush()
+                return
+            if deep:
+                save_deep(result.pixels, target, alpha=result.alpha, recipe=made, overwrite=overwrite)
+            else:
+                save(result, target, overwrite=overwrite, quality=quality)
+            written.append({"photo": str(photo) if photo else None, "output": str(target)} | made)
+    if as_json:
+        print_json(written)
+    else:
+        for job in written:
+            print(job["output"])
+
+
+def _jobs(
+    photos: list[str], output: str | None, to_stdout: bool, style: str, extension: str | None
+) -> "dict[Path | None, Path]":
+    """Photo -> result: the file or folder of ``output``, or the photo's name with the style's in the current folder.
+
+    The photo None is standard input. Names that are made here end in ``extension``, by default in the photo's own where
+    that can be written.
+    """
+    from hub.images import FORMATS, find_images
+
+    if "-" in photos:
+        if photos != ["-"]:
+            raise ParameterError("Standard input is one picture; give - alone.")
+        return {None: Path(output or "-")}
+    paths = find_images(photos)
+    if to_stdout:
+        if len(paths) > 1:
+            raise ParameterError(f"Standard output takes one picture, not {len(paths)}; give a folder with -o.")
+        return {paths[0]: Path("-")}
+    folder = Path(output or ".")
+    if output and folder.suffix and not folder.is_dir() and not output.endswith("/"):
+        if len(paths) > 1:
+            raise ImageError(f"{output} names one file, and there are {len(paths)} photos; give a folder with -o.")
+        return {paths[0]: folder}
+    jobs: dict[Path | None, Path] = {}
+    for path in paths:
+        suffix = extension or (path.suffix if path.suffix.lower() in FORMATS else ".png")
+        target = folder / f"{path.stem}-{style}{suffix}"
+        if target in jobs.values():
+            raise ImageError(f"Two photos would become {target}; stylise them into two folders.")
+        jobs[path] = target
+    return jobs
+
+
+def _check_targets(jobs: "dict[Path | None, Path]", overwrite: bool, deep: bool) -> None:
+    """Raise ``ImageError`` before any work is done for a file that is not to be written."""
+    from hub.images.deep import check_png
+
+    for photo, target in jobs.items():
+        if deep:
+            check_png(target)
+        if target.exists() and not overwrite:
+            raise ImageError(already_exists(target))
+        if photo and target.exists() and target.samefile(photo):
+            raise ImageError(f"The result would replace the photo {photo}; choose another name with -o.")

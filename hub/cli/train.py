@@ -1,0 +1,95 @@
+"""`stylehub train`: a method's weights from photos and paintings."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.errors import ParameterError
+
+if TYPE_CHECKING:
+    from hub.progress import Progress
+from hub.cli.console import progress_bar, whole_column, wide_console
+from hub.cli.options import Device
+
+BACKGROUND = "At the lowest priority: other work on the machine goes first."
+
+
+def train(
+    method: Annotated[str, typer.Argument(help="A method that can be trained, such as cin.")] = "",
+    words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", help="The recipe's settings.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of this run; a run that stopped goes on.")] = Path(
+        "runs/train"
+    ),
+    device: Device = "auto",
+    background: Annotated[bool, typer.Option("--background", help=BACKGROUND)] = False,
+    help_: Annotated[bool, typer.Option("--help", help="Show this method's settings.")] = False,
+) -> None:
+    """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
+    from hub.cli.flags import parse, rows
+    from hub.parameters import validate
+    from hub.plugins import named_class, plugin_class
+    from hub.registry import list_models, method_entry, parts
+
+    shared = {name: part.training for name, part in parts().items() if part.training}
+    trainable = sorted({e.method_id for e in list_models() if e.method.training} | {*shared})
+    if not method:
+        print(
+            f"usage: stylehub train METHOD --out FOLDER FLAGS...\n`stylehub train METHOD --help` lists the flags of: {', '.join(trainable)}"
+        )
+        raise typer.Exit(0 if help_ else 2)
+    if method in shared:
+        recipe_class = named_class(shared[method])
+    else:
+        entry = method_entry(method)
+        if entry.method.training is None:
+            raise ParameterError(f"{method} is not trained; these are: {', '.join(trainable)}.")
+        method, recipe_class = entry.method_id, plugin_class(entry, entry.method.training)
+    if help_:
+        from rich.table import Table
+
+        table = Table(whole_column("flag"), "range", "default", "what it does", box=None, pad_edge=False)
+        for row in [
+            ("--out", "path", "runs/train", "The folder of this run; a run that stopped goes on."),
+            ("--device", "", "auto", "auto, cpu, cuda, mps."),
+            ("--background", "", "off", BACKGROUND),
+            *rows(recipe_class.Settings),
+        ]:
+            table.add_row(*row)
+        print(f"usage: stylehub train {method} FLAGS...\n")
+        wide_console().print(table)
+        return
+    from hub.progress import Pace
+    from hub.runtime import choose_device
+    from hub.training import train as run
+
+    if background and hasattr(os, "nice"):  # Windows has no such priorities
+        os.nice(19)
+    values, rest = parse(recipe_class.Settings, words or [])
+    if rest:
+        raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {method} --help` lists them.")
+    place = choose_device(device)
+    settings = validate(recipe_class.Settings, values).on(place)
+    recipe = recipe_class(settings, place)
+    pace = Pace()
+    with progress_bar(False) as bar:
+        task = bar.add_task("train", total=settings.steps)
+
+        def advance(p: "Progress") -> None:
+            pace.update(p.step, p.of)
+            losses = " ".join(f"{name} {value:.3f}" for name, value in p.losses.items() if "/" not in name)
+            bar.update(task, completed=p.step, description=losses)
+            if not sys.stderr.isatty() and (p.step % 50 == 0 or p.step == p.of):
+                speed = f"{60 * pace.rate:.3g} steps/min{pace.left}"
+                print(f"{p.step}/{p.of} {losses}; {speed}", file=sys.stderr, flush=True)
+
+        try:
+            weights = run(recipe, out, place, advance)
+        except KeyboardInterrupt:
+            print(f"stylehub: stopped; the same command goes on from the checkpoint in {out}.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    shown = weights if weights.is_absolute() else f"./{weights}"
+    trial = "" if method in shared else f"; try it with `stylehub stylize {shown} PHOTO ...`"
+    print(f"trained: {weights}{trial}; losses: `tensorboard --logdir {out}`")

@@ -1,0 +1,141 @@
+"""The fields of a pydantic model as the faces need them: flags, controls, rows of a table, and what each is for."""
+
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
+from pydantic.fields import FieldInfo
+
+# What a parameter is for, where others must know: the style or styles of the result, a file that is written beside it,
+# masks that the user paints.
+Role = Literal["style", "second style", "table", "photo mask", "style mask"]
+_BY_NAME: dict[str, Role] = {"style": "style", "other": "second style"}  # for methods that do not declare them
+
+
+def with_role(role: Role, default: Any = ..., *, group: str = "", **constraints: Any) -> Any:
+    """A ``Field`` that says what it is for, so that nobody has to know its name; ``...`` is no default."""
+    return Field(default, json_schema_extra={"role": role, "group": group}, **constraints)
+
+
+def field_of(model: type[BaseModel], role: Role) -> str | None:
+    """The name of the field of ``model`` that has ``role``, if there is one."""
+    declared_roles = {_extra(field).get("role"): name for name, field in model.model_fields.items()}
+    by_name = next((name for name, known in _BY_NAME.items() if known == role and name in model.model_fields), None)
+    return declared_roles.get(role, by_name)
+
+
+def value_of(values: BaseModel, role: Role) -> Any:
+    """The value of the field that has ``role``; None without such a field."""
+    name = field_of(type(values), role)
+    return None if name is None else getattr(values, name)
+
+
+def advanced(default: Any, **constraints: Any) -> Any:
+    """A ``Field`` that few change: the app keeps it out of sight until asked for more."""
+    return Field(default, json_schema_extra={"advanced": True}, **constraints)
+
+
+def inherited(model: type[BaseModel], name: str, default: Any, **texts: str) -> Any:
+    """The field ``name`` of ``model`` for a subclass that begins with another ``default``, or says it in other ``texts``."""
+    field = copy(model.model_fields[name])
+    field.default = default
+    for attribute, text in texts.items():
+        setattr(field, attribute, text)
+    return field
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One field of a pydantic model as the faces need it: a command-line flag, a slider, a row of a table."""
+
+    name: str
+    kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares", "pictures", "map"]
+    default: Any
+    required: bool
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    title: str
+    description: str
+    advanced: bool = False
+    group: str = ""
+    role: str = ""
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def declared(model: type[BaseModel]) -> Iterator[Declared]:
+    """The fields of ``model`` in their order, those of a group behind the others."""
+    for name, field in sorted(model.model_fields.items(), key=lambda item: bool(_extra(item[1]).get("group"))):
+        kind, choices = _kind(field.annotation)
+        yield Declared(
+            name=name,
+            kind=kind,
+            default=None if field.is_required() else field.get_default(call_default_factory=True),
+            required=field.is_required(),
+            minimum=_bound(field, "ge", "gt"),
+            maximum=_bound(field, "le", "lt"),
+            choices=choices,
+            title=field.title or name.replace("_", " ").capitalize(),
+            description=field.description or "",
+            advanced=_extra(field).get("advanced") is True,
+            group=str(_extra(field).get("group", "")),
+            role=str(_extra(field).get("role") or _BY_NAME.get(name, "")),
+        )
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _parse_shares(value: Any) -> Any:
+    """``"a=0.6, b"`` as ``{"a": 0.6, "b": 1.0}``."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().rpartition("=") if "=" in part else (part.strip(), "", "1") for part in value.split(",")]
+    try:
+        return {name: float(share) for name, _, share in pairs}
+    except ValueError:
+        raise ValueError("should be names with shares, such as a=0.6, b=0.4") from None
+
+
+# A file beside the picture; a record tells its name, not its folder.
+File = Annotated[Path, PlainSerializer(lambda path: path.name)]
+
+
+# Names with their shares or weights; a field of this type takes them as text too.
+Shares = Annotated[dict[str, float], BeforeValidator(_parse_shares)]
+
+
+def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
+    options = [a for a in get_args(annotation) if a is not type(None)] if _is_union(annotation) else [annotation]
+    options = [get_args(option)[0] if get_origin(option) is Annotated else option for option in options]
+    plain = options[0]
+    if get_origin(plain) is Literal:
+        return "choice", tuple(map(str, get_args(plain)))
+    if any(get_origin(option) is dict for option in options):
+        return "shares", ()
+    for option in options:
+        if kind := getattr(option, "declared_kind", None):  # a type that has a control of its own says so
+            return kind, ()
+    if get_origin(plain) is list:
+        return "list", ()
+    return {bool: "flag", int: "integer", float: "number", Path: "path"}.get(plain, "text"), ()
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _bound(field: FieldInfo, *names: str) -> float | None:
+    for constraint in field.metadata:
+        for name in names:
+            if (value := getattr(constraint, name, None)) is not None:
+                return float(value)
+    return None

@@ -1,0 +1,120 @@
+"""Pictures out: encoded in one of four formats, and written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hub.errors import ImageError
+from hub.files import already_exists, write_whole
+from hub.images.finding import FORMATS
+from hub.images.metadata import recipe_exif
+from hub.images.reading import decoded, opened, reason
+
+# libjpeg stops at 65500, a little short of the 65535 that the file format has room for.
+_LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383}
+
+
+def encode_image(
+    image: Image.Image, format: str, *, recipe: Mapping[str, Any] | None = None, quality: int = 95
+) -> bytes:
+    """Encode a PIL image of any mode as 'png', 'jpeg', 'webp' or 'tiff' (8-bit sRGB; grey stays grey).
+
+    `quality` (1 to 100) counts for JPEG and WebP. JPEG has no alpha, so it is laid over white. `recipe` is stored as
+    JSON in the EXIF. Raises ImageError for an unknown format, a side too long for it, or a recipe that is not JSON.
+    """
+    if format not in FORMATS.values():
+        raise ImageError(f"{format!r} is no format to write; choose one of {', '.join(sorted(set(FORMATS.values())))}.")
+    if not 1 <= quality <= 100:
+        raise ImageError(f"A quality of {quality} is out of range; choose 1 to 100.")
+    longest = _LONGEST_SIDE.get(format, max(image.size))
+    if max(image.size) > longest:
+        raise ImageError(
+            f"{format.upper()} holds at most {longest} pixels a side, and this picture is {image.width} x "
+            f"{image.height}; choose PNG or TIFF, or make it smaller."
+        )
+    options: dict[str, Any] = {}  # so TIFF stays uncompressed: Pillow writes no EXIF directory through libtiff
+    if format == "jpeg":
+        options = {"quality": quality, "subsampling": "4:4:4"}  # halved chroma would smear painted edges
+    elif format == "webp":
+        options = {"quality": quality, "method": 4}
+    if recipe is not None:
+        options["exif"] = recipe_exif(recipe, format)
+    with opened(image) as (source, _):  # names whatever is wrong with the image given
+        photo = decoded(source)
+    picture = photo.rgb.convert("L") if photo.grey and photo.alpha is None else photo.rgb
+    if photo.alpha is not None and format == "jpeg":
+        picture = Image.new("RGB", photo.rgb.size, "white")
+        picture.paste(photo.rgb, mask=photo.alpha)
+    elif photo.alpha is not None:
+        picture.putalpha(photo.alpha)
+    buffer = io.BytesIO()
+    try:
+        picture.save(buffer, format, **options)
+    except Exception as error:  # encoders, like decoders, raise nearly anything
+        raise _not_written(f"The {format.upper()} picture", error) from error
+    return buffer.getvalue()
+
+
+def write_image(
+    image: Image.Image,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    recipe: Mapping[str, Any] | None = None,
+    quality: int = 95,
+) -> None:
+    """Write `image` to `path` in the format its extension names, completely or not at all; see encode_image.
+
+    Raises ImageError for an unknown extension, and what write_encoded does.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ImageError(f"{path} has no known extension to write; choose one of {', '.join(FORMATS)}.")
+    format = FORMATS[path.suffix.lower()]
+    write_encoded(lambda: encode_image(image, format, recipe=recipe, quality=quality), path, overwrite=overwrite)
+
+
+def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = False) -> None:
+    """Write what `encode` returns to `path`, completely or not at all; it is called once the place is known to be free.
+
+    Missing parent folders are made. Raises ImageError for an existing file without `overwrite`, a folder in its place
+    and whatever the disk refuses; a file that was there before is then still intact.
+    """
+    try:
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder; name a file to write.")
+        if os.path.lexists(path) and not overwrite:
+            raise ImageError(already_exists(path))  # before the work of encoding; write_whole makes sure
+        data = encode()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise ImageError(f"{path.parent} is a file, not a folder; choose another place for {path.name}.") from error
+        write_whole(path, data, overwrite=overwrite)
+    except FileExistsError as error:
+        raise ImageError(already_exists(path)) from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        raise _not_written(str(path), error) from error
+
+
+def _not_written(name: str, error: Exception) -> ImageError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ImageError(f"{name} was not written, since the disk is full; free some space or choose another place.")
+    return ImageError(f"{name} cannot be written ({reason(error)}); choose another place or format.")
+
+
+def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
+    """Write what a method returned, with how it was made in the file's metadata.
+
+    Raises ``ImageError`` when ``path`` exists (unless ``overwrite``) or cannot be written.
+    """
+    path = Path(path)
+    write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
+    return path

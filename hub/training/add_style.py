@@ -1,0 +1,110 @@
+"""One more style for a model, learnt from one painting and kept as a small file of its own."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import ImageError, ParameterError, StylehubError
+from hub.files import already_exists, example_photo
+from hub.images import is_flat, read_image
+from hub.loading import load
+from hub.method import Method
+from hub.parameters import validate
+from hub.plugins import plugin_class
+from hub.progress import Progress, ProgressCallback
+from hub.registry import NAME
+from hub.styles import Style, home
+from hub.training.loop import Trainer
+from hub.training.settings import facts
+from hub.weights import write_safetensors
+
+if TYPE_CHECKING:
+    from hub.images import Source
+
+PREVIEW_EVERY = 20  # steps
+
+
+def add_style(
+    model: str | Path | Method,
+    painting: "Source",
+    name: str,
+    *,
+    title: str = "",
+    artist: str = "",
+    year: str = "",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    device: str | None = None,
+    progress: ProgressCallback | None = None,
+    **settings: Any,
+) -> Path:
+    """Teach ``model`` the style of ``painting`` and return the file, which ``hub.load(model)`` finds by itself.
+
+    Args:
+        model: a name or folder, as for ``hub.load``, or a method loaded in float32.
+        name: lower-case letters, digits and hyphens; not the name of a style that the model has.
+        out: another place for the file than the user's folder; ``hub.load(model, styles=[out])`` loads it from there.
+        progress: called after every step, now and then with a preview; raise ``hub.errors.Cancelled`` in it to stop.
+        settings: of the method's recipe, such as ``content`` (photos to practise on; by default the example photo),
+            ``vgg`` (a perceptual network as safetensors; by default the best at hand) and ``steps``.
+
+    Raises ``StylehubError`` before anything is written; the file appears whole or not at all.
+    """
+    if not re.fullmatch(NAME, name) or len(name) > 64:
+        raise ParameterError(
+            f"{name[:80]!r} is no name for a style; use up to 64 lower-case letters, digits and hyphens, such as my-style."
+        )
+    method = load(model, device=device, dtype="float32", styles=[]) if isinstance(model, str | Path) else model
+    place = method.device
+    recipe_class = training_of(method)
+    if name in method.styles:
+        raise ParameterError(f"{method.entry.name} has a style called {name!r} already; choose another name.")
+    for known in method.styles:
+        if known.endswith(f"-{name}"):
+            raise ParameterError(
+                f"{name!r} is short for {known!r} of {method.entry.name} already; choose another name."
+            )
+    path = Path(out) if out else home(method) / f"{name}.safetensors"
+    if path.suffix != ".safetensors":
+        raise ParameterError(f"A style is a .safetensors file, not {path.name}; choose another name.")
+    if path.exists() and not overwrite:
+        raise ParameterError(already_exists(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(f"There can be no folder {path.parent} ({error.strerror}); choose another one.") from None
+    picture = read_image(painting).rgb
+    if is_flat(picture):
+        raise ImageError("The painting has one colour only, which is no style to learn; choose another picture.")
+
+    checked = validate(recipe_class.Settings, _with_defaults(settings)).on(place)
+    recipe = recipe_class(checked, place, method, picture)
+    run = Trainer(recipe, place)
+    for done, numbers in run.steps():
+        if progress:
+            due = done % PREVIEW_EVERY == 0 or done == checked.steps
+            progress(Progress(done, checked.steps, numbers, recipe.sheet(run.average.module) if due else None))
+    style = Style(name=name, title=title, artist=artist, year=year)
+    config = {
+        "method": method.entry.method_id,
+        "model": method.entry.name,
+        "adds_to": method.weights_sha256,
+        "style": style.model_dump(),
+        "training": facts(checked) | {"perceptual_network": recipe.perceptual_network},
+    }
+    write_safetensors(path, recipe.row(run.average.module), {"config": json.dumps(config)})
+    return path
+
+
+def training_of(method: Method) -> Any:
+    """The class of the recipe that teaches ``method``. Raises ``StylehubError`` when there is none."""
+    if method.entry.method.adding is None:
+        raise StylehubError(f"{method.entry.name} cannot be taught further styles.")
+    return plugin_class(method.entry, method.entry.method.adding)
+
+
+def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    if settings.get("content") is None:
+        settings = settings | {"content": [str(example_photo())]}
+    return settings

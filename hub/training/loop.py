@@ -1,0 +1,187 @@
+"""The one training loop. A method brings a ``TrainingTask``: its network, its batches, its losses.
+
+Every random choice is a function of the seed and the step, so a run that was killed and resumed sees the same
+batches as one that never stopped, and reaches the same losses.
+"""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from hub.errors import TrainingError
+from hub.files import remove_leftovers
+from hub.progress import Progress, ProgressCallback
+from hub.runtime import keep_freed_memory
+from hub.training.optimizer import Optimizer, decay
+from hub.training.settings import TrainingSettings, facts
+from hub.weights import read_metadata, read_safetensors, write_safetensors
+
+CHECKPOINT = "checkpoint.safetensors"
+MOST_SKIPPED = 10
+
+
+class LearningTask(ABC):
+    """What a ``Trainer`` optimises. ``network`` is what learns; everything else is frozen."""
+
+    Settings: ClassVar[type[TrainingSettings]]
+    settings: TrainingSettings
+    network: nn.Module
+
+    @abstractmethod
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Groups of parameters; ``factor`` multiplies Adam's rate, ``muon=True`` hands convolution kernels to Muon."""
+
+    @abstractmethod
+    def batches(self) -> Dataset[Any]:
+        """``batches()[step]`` is the whole batch of that step, a function of the seed and the step alone."""
+
+    @abstractmethod
+    def losses(self, batch: Any, step: int) -> dict[str, Tensor]:
+        """Scalars to log; ``loss`` is the one to minimise."""
+
+
+class TrainingTask(LearningTask):
+    """What is particular about training one method, with what ``train`` leaves behind."""
+
+    @abstractmethod
+    def sheet(self, network: Any) -> Image.Image:
+        """A contact sheet of what ``network`` can do now."""
+
+    @abstractmethod
+    def export(self, network: Any, folder: Path, facts: dict[str, Any]) -> None:
+        """Write ``model.safetensors`` and ``config.json`` that ``hub.load(folder)`` reads; ``facts`` go into the config."""
+
+
+Recipe = TrainingTask  # the name before version 0.2
+
+
+class Trainer:
+    """One optimisation: the network that learns, the moving average of it that ships, the optimiser between them."""
+
+    def __init__(self, task: LearningTask, device: torch.device) -> None:
+        self.task, self.settings, self.device = task, task.settings, device
+        self.network = task.network.to(device)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.settings.average))  # type: ignore[no-untyped-call]
+        self.optimizer = Optimizer(task.parameter_groups(), self.settings)
+
+    def steps(self, start: int = 0) -> Iterator[tuple[int, dict[str, float]]]:
+        """Go on from step ``start`` to the end; after each step: how many are done, and its losses.
+
+        Raises ``TrainingError`` when no gradient is finite any more.
+        """
+        settings = self.settings
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
+        losses = torch.compile(self.task.losses) if settings.compile else self.task.losses
+        loader = DataLoader(
+            self.task.batches(),
+            batch_size=None,
+            sampler=range(start, settings.steps),
+            num_workers=settings.workers,
+            pin_memory=self.device.type == "cuda",
+            prefetch_factor=4 if settings.workers else None,
+        )
+        skipped = 0  # a picture of one colour can send a gradient through 16 normalisations to infinity: leave it out
+        for step, batch in enumerate(loader, start=start):
+            with autocast:
+                parts = losses(_to(batch, self.device), step)
+            self.network.zero_grad(set_to_none=True)
+            parts["loss"].backward()  # type: ignore[no-untyped-call]
+            norm = nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+            if torch.isfinite(norm):
+                skipped = 0
+                self.optimizer.step(decay(settings, step))
+                self.average.update_parameters(self.network)
+            elif (skipped := skipped + 1) == MOST_SKIPPED:
+                raise TrainingError(
+                    f"No finite gradient in {skipped} steps up to step {step}; go on from the last checkpoint, if there "
+                    "is one, with smaller --learning-rate and --muon-rate."
+                )
+            yield step + 1, {name: value.item() for name, value in parts.items()}
+
+
+def train(task: TrainingTask, out: Path, device: torch.device, progress: ProgressCallback | None = None) -> Path:
+    """Train ``task`` in the folder ``out``, going on from the checkpoint in it; return the exported weights' folder.
+
+    ``out`` receives ``checkpoint.safetensors`` (newest only, replaced atomically), ``sheets/*.png``, TensorBoard
+    scalars in ``logs/`` and at the end ``weights/``. Raises ``TrainingError`` when the loss is no longer finite or
+    the checkpoint belongs to another configuration.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise TrainingError("Training keeps its losses for TensorBoard: pip install 'stylehub[train]'.") from None
+
+    settings = task.settings
+    keep_freed_memory()
+    run = Trainer(task, device)
+    out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
+    start = _resume(out / CHECKPOINT, run)
+    sums: defaultdict[str, list[float]] = defaultdict(list)
+    with SummaryWriter(str(out / "logs"), purge_step=start) as log:
+        for done, numbers in run.steps(start):
+            for name, value in numbers.items():
+                sums[name].append(value)
+            preview = None
+            if done % 50 == 0:
+                for name, values in sums.items():
+                    log.add_scalar(name, sum(values) / len(values), done)
+                log.add_scalar("decay", decay(settings, done - 1), done)
+                sums.clear()
+            if done % settings.sheet_every == 0 or done == settings.steps:
+                preview = _save_sheet(task.sheet(run.average.module), out / "sheets" / f"step-{done:06d}.png")
+            if done % settings.checkpoint_every == 0 or done == settings.steps:
+                _save(out / CHECKPOINT, done, run)
+            if progress:
+                progress(Progress(done, settings.steps, numbers, preview))
+    task.export(run.average.module, out / "weights", facts(settings))
+    return out / "weights"
+
+
+def _to(batch: Any, device: torch.device) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    return {name: _to(value, device) for name, value in batch.items()}
+
+
+def _save_sheet(sheet: Image.Image, path: Path) -> Image.Image:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+    return sheet
+
+
+def _save(path: Path, step: int, run: Trainer) -> None:
+    parts = {
+        "network": run.network.state_dict(),
+        "average": run.average.state_dict(),
+        "optimizer": run.optimizer.state(),
+    }
+    tensors = {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
+    write_safetensors(path, tensors, {"step": str(step)})
+
+
+def _resume(path: Path, run: Trainer) -> int:
+    if not path.exists():
+        return 0
+    parts: defaultdict[str, dict[str, Tensor]] = defaultdict(dict)
+    for name, tensor in read_safetensors(path).items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    try:
+        run.network.load_state_dict(parts["network"])
+        run.average.load_state_dict(parts["average"])
+        run.optimizer.load_state(parts["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"{path} was made with other settings (styles or width); choose another folder with --out."
+        ) from error
+    return int(read_metadata(path)["step"])

@@ -1,0 +1,223 @@
+"""Weights found in the cache, in the package or on the hub, and checked by size and sha256."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hub import __version__
+from hub.errors import DownloadError, WeightsError
+from hub.files import user_cache
+from hub.weights.spec import COMMIT, WeightsSpec
+from hub.weights.tensors import sha256_of
+
+logger = logging.getLogger(__name__)
+
+
+def find_weights(
+    spec: WeightsSpec,
+    *,
+    root: Path | None,
+    revision: str | None = None,
+    cache_dir: Path | str | None = None,
+    token: str | bool | None = None,
+    offline: bool | None = None,
+    endpoint: str | None = None,
+) -> Path:
+    """Return a checked local file: from the hub cache, else bundled under ``root``, else downloaded.
+
+    Size and sha256 are compared once per file; a bad copy in the cache is deleted and fetched again. ``revision``
+    asks for another commit than the pinned one: the pinned size and hash do not apply to it and only what
+    ``read_safetensors`` and ``load_strict`` check remains. ``offline`` makes no request.
+
+    Raises ``DownloadError`` when the hub does not deliver, ``WeightsError`` when the file is not the promised one,
+    the bundled copy is damaged, ``revision`` is not a full commit, or there is no repository yet.
+    """
+    commit = revision or spec.revision
+    pinned = commit == spec.revision
+    if commit is not None:
+        _require_commit(commit)
+        cached = _cached(spec, commit, cache_dir)
+        if cached is not None:
+            fault = _fault(cached, spec, cache_dir) if pinned else None
+            if fault is None:
+                return cached
+            _discard(cached, fault)
+
+    bundled = root / spec.folder / spec.filename if root and spec.folder and pinned else None
+    if bundled and bundled.is_file():
+        fault = _fault(bundled, spec, cache_dir)
+        if fault:
+            raise WeightsError(f"The installation is damaged, reinstall stylehub: {bundled} {fault}.")
+        return bundled
+
+    if spec.repo_id is None or commit is None:
+        missing = f" and the bundled {bundled} is missing, reinstall stylehub" if bundled else ""
+        raise WeightsError(
+            f"{spec.repo_id or spec.filename} cannot be downloaded: its repository does not exist on the hub yet"
+            f"{missing or ', so give the path of a local copy'}."
+        )
+    for _ in range(2):
+        folder = fetch_repository(
+            spec.repo_id, commit, [spec.filename], cache_dir=cache_dir, token=token, offline=offline, endpoint=endpoint
+        )
+        path = folder / spec.filename
+        fault = _fault(path, spec, cache_dir) if pinned else None
+        if fault is None:
+            return path
+        _discard(path, fault)
+    raise WeightsError(
+        f"{spec.filename} of {spec.repo_id} was downloaded twice and is not what the registry promises: it {fault}. "
+        "Try another endpoint, or report it to the owner of the method."
+    )
+
+
+def cached_weights(spec: WeightsSpec, cache_dir: Path | str | None = None) -> Path | None:
+    """The file of ``spec`` if it was downloaded before and is what it should be; makes no request."""
+    if spec.revision is None:
+        return None
+    path = _cached(spec, spec.revision, cache_dir)
+    return path if path and _fault(path, spec, cache_dir) is None else None
+
+
+def fetch_repository(
+    repo_id: str,
+    revision: str,
+    filenames: Sequence[str],
+    *,
+    cache_dir: Path | str | None = None,
+    token: str | bool | None = None,
+    offline: bool | None = None,
+    endpoint: str | None = None,
+) -> Path:
+    """Download the named files of a repository at a full commit and return the folder that holds them.
+
+    No hash is known for them: read what comes back with ``read_safetensors``. Raises ``DownloadError`` when the hub
+    does not deliver and ``WeightsError`` when ``revision`` is not a full commit.
+    """
+    from huggingface_hub import hf_hub_download
+
+    _require_commit(revision)
+    for filename in filenames:
+        with _hub_errors(repo_id, revision, filename, endpoint):
+            path = hf_hub_download(
+                repo_id,
+                filename,
+                revision=revision,
+                cache_dir=cache_dir,
+                token=token,
+                endpoint=endpoint,
+                local_files_only=bool(offline),
+                library_name="stylehub",
+                library_version=__version__,
+            )
+    return Path(path).parents[filename.count("/")]
+
+
+def _require_commit(revision: str) -> None:
+    if not COMMIT.fullmatch(revision):
+        raise WeightsError(
+            f"revision={revision!r} is refused because a branch or tag can change under one's feet: "
+            "give the full commit, 40 hex digits, as the repository's history shows it."
+        )
+
+
+def _fault(path: Path, spec: WeightsSpec, cache_dir: Path | str | None) -> str | None:
+    """Say what is wrong with a file. One found right leaves an empty stamp file, so that it is hashed only once."""
+    facts = path.stat()
+    identity = f"{path.resolve()}\n{facts.st_size}\n{facts.st_mtime_ns}\n{spec.sha256}"
+    folder = Path(cache_dir) / ".stylehub-verified" if cache_dir else user_cache() / "verified"
+    stamp = folder / hashlib.sha256(os.fsencode(identity)).hexdigest()
+    with suppress(OSError):
+        if spec.bytes in (None, facts.st_size) and stamp.exists():
+            return None
+    found = sha256_of(path)
+    if found != spec.sha256 or spec.bytes not in (None, facts.st_size):
+        promised = "" if spec.bytes is None else f"{spec.bytes:,} bytes with "
+        return f"has {facts.st_size:,} bytes with sha256 {found} instead of {promised}sha256 {spec.sha256}"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+    return None
+
+
+def _discard(path: Path, fault: str) -> None:
+    """Delete a bad file of the hub cache: its link in ``snapshots/`` and, inside the cache, the blob behind it."""
+    logger.warning("%s %s; it is removed from the cache.", path, fault)
+    cache = next(parent for parent in path.parents if parent.name == "snapshots").parent.parent.resolve()
+    blob = path.resolve()
+    try:
+        path.unlink(missing_ok=True)
+        if blob.is_relative_to(cache):
+            blob.unlink(missing_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{path} {fault}, and cannot be removed ({error.strerror}): delete it yourself.") from error
+
+
+def _cached(spec: WeightsSpec, revision: str, cache_dir: Path | str | None) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    if spec.repo_id is None:
+        return None
+    with _hub_errors(spec.repo_id, revision, spec.filename, None):
+        path = try_to_load_from_cache(spec.repo_id, spec.filename, cache_dir=cache_dir, revision=revision)
+    return Path(path) if isinstance(path, str) else None
+
+
+@contextmanager
+def _hub_errors(repo_id: str, revision: str, filename: str, endpoint: str | None) -> Iterator[None]:
+    """Turn what the hub client raises into ``DownloadError``.
+
+    It catches ``Exception`` on purpose: errors of its HTTP library (httpx or httpx2, by version) and of hf_xet leak
+    when a transfer breaks off, and neither is ours to import.
+    """
+    try:
+        yield
+    except Exception as error:
+        advice = _advice(error, repo_id, revision, endpoint or "the model hub")
+        raise DownloadError(f"{filename} of {repo_id} could not be fetched: {advice}") from error
+
+
+def _advice(error: BaseException, repo_id: str, revision: str, hub: str) -> str:
+    """Say in half a sentence what went wrong and what to do next."""
+    from huggingface_hub import errors
+
+    looked_locally = isinstance(error, errors.LocalEntryNotFoundError)  # its cause says why it did not look further
+    reason = error.__cause__ if looked_locally else error
+    status = getattr(getattr(reason, "response", None), "status_code", None)
+    first_line = next(iter(str(reason).strip().splitlines()), type(reason).__name__)
+    match reason:
+        case None | errors.OfflineModeIsEnabled():
+            return (
+                "it is not in the cache and offline mode is on; drop offline=True (--offline) or unset HF_HUB_OFFLINE."
+            )
+        case errors.GatedRepoError():
+            return f"it is gated; accept the terms at https://huggingface.co/{repo_id}, then pass token=."
+        case errors.RepositoryNotFoundError():
+            return f"{hub} knows no such repository; check the name, and if it is private pass token=."
+        case errors.RevisionNotFoundError():
+            return f"the repository has no commit {revision}; check the revision."
+        case errors.EntryNotFoundError():
+            return f"the repository has no such file at commit {revision}; check the file name and the revision."
+        case errors.HFValidationError():
+            return "the repository or file name is malformed; write owner/name with letters, digits, '-', '_' and '.'."
+        case errors.LocalTokenNotFoundError():
+            return "token=True was asked for but none is saved; run 'hf auth login' or pass token=."
+        case errors.FileMetadataError():
+            return f"{hub} does not answer like a Hugging Face hub; check endpoint= and any proxy or firewall."
+        case _ if status in (401, 403):
+            return f"{hub} denies access ({status}); check the name of the repository and pass a valid token=."
+        case _ if status is not None:
+            return f"{hub} answered with status {status}; try again later or pass another endpoint=."
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return "no space is left on the device; free some, or pass cache_dir= on another disk."
+        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
+            return f"the cache cannot be written ({first_line}); pass cache_dir= with a folder of yours."
+        case _ if looked_locally:
+            return f"{hub} is unreachable ({first_line}); check the network, or pass another endpoint=."
+    return f"the transfer broke off ({first_line}); check the network and try again."

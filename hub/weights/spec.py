@@ -1,0 +1,49 @@
+"""Which file of which repository holds the weights, and what it must contain."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+COMMIT = re.compile("[0-9a-f]{40}")
+# Parts of letters, digits, '_', '-' and inner dots: no '..', no leading '/', no backslash, no drive.
+_PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_PATH = f"{_PART}(/{_PART})*"
+
+
+class FileHash(BaseModel):
+    """What a file must contain to the byte."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int | None = Field(None, gt=0, description="left out where only the hash is known")
+
+
+class Repository(BaseModel):
+    """Where files are published.
+
+    Without a ``revision`` the repository does not exist yet and only the bundled copy is used: ``folder``, relative
+    to the package's root, in the layout of its repository (README.md, config.json, model.safetensors).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repo_id: Annotated[str, Field(pattern=f"^{_PART}/{_PART}$")] | None = None
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
+    license: str = Field(min_length=1)
+    folder: Annotated[str, Field(pattern=f"^{_PATH}$")] | None = None
+
+    @model_validator(mode="after")
+    def _revision_of_something(self) -> Self:
+        if self.revision and not self.repo_id:
+            raise ValueError("a revision needs the repo_id it belongs to")
+        return self
+
+
+class WeightsSpec(Repository, FileHash):
+    """Which file of a repository a registry entry stands on."""
+
+    filename: str = Field("model.safetensors", pattern=rf"^{_PATH}\.safetensors$")

@@ -1,0 +1,1 @@
+"""Networks that say something of every pixel: depth, and what is where."""

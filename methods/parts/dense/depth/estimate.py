@@ -1,0 +1,75 @@
+"""Depth of any photo: by the bundled network, or by Depth Anything V2 where it can be had."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.parts.dense.fetched import fetched
+from methods.parts.dense.guided import guided
+from methods.parts.dense.hourglass import SIDE, bundled, look
+from methods.parts.perceptual.vgg import imagenet
+
+DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
+ADVICE = "Leave --depth out (depth='bundled') for the bundled network, or give a depth map of your own with --map."
+
+RANGE = (0.01, 0.99)  # of all places: the few beyond count as the nearest and the farthest
+
+logger = logging.getLogger(__name__)
+
+
+@torch.inference_mode()
+def estimate(
+    photos: Tensor,
+    network: Literal["bundled", "depth-anything"] = "bundled",
+    fetching: Mapping[str, Any] | None = None,
+) -> Tensor | None:
+    """How far everything in ``(N, 3, H, W)`` in [0, 1] is: ``(N, 1, H, W)``, 0 the nearest place, 1 the farthest.
+
+    Between the two it is linear in inverse depth, edges follow the photo. None, with a warning, where the photos show
+    nothing to judge by. ``fetching`` is how ``hub.load`` was told to use the hub. Raises ``WeightsError``, ``DownloadError``, or ``StylehubError`` without ``transformers``.
+    """
+    near = torch.cat([_inverse_depth(photo, network, fetching or {}) for photo in torch.split(photos, 1)])
+    step = max(1, max(near.shape[-2:]) // 512)  # enough places to judge the range by
+    places = near[..., ::step, ::step]
+    low, high = bounds(places)
+    if not (high - low > 1e-4).all():
+        logger.warning("The depth is the same everywhere; the style applies everywhere alike.")
+        return None
+    return ((high - near) / (high - low)).clamp(0, 1)
+
+
+def bounds(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Between which two values, ``(N, 1, 1, 1)``, nearly all of each of ``maps`` ``(N, ...)`` lies."""
+    low, high = (maps.flatten(1).quantile(q, dim=1).view(-1, 1, 1, 1) for q in RANGE)
+    return low, high
+
+
+def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> Tensor:
+    """Larger is nearer, up to scale and shift, of ``(1, 3, H, W)``: ``(1, 1, H, W)``."""
+    if network == "depth-anything":
+        return _by_depth_anything(photo, fetching)
+    small, found = look(bundled("depth", 1, photo.device), photo)
+    return guided(photo, small, found, radius=SIDE // 32)
+
+
+def _by_depth_anything(photo: Tensor, fetching: Mapping[str, Any]) -> Tensor:
+    model = fetched(
+        "AutoModelForDepthEstimation",
+        *DEPTH_ANYTHING,
+        photo.device,
+        fetching.get("cache_dir"),
+        fetching.get("token"),
+        bool(fetching.get("offline")),
+        ADVICE,
+    )
+    height, width = photo.shape[-2:]
+    scale = 518 / min(height, width)
+    rows, columns = (max(14, round(min(n * scale, 4 * 518) / 14) * 14) for n in (height, width))
+    small = F.interpolate(photo, (rows, columns), mode="bicubic", antialias=True).clamp(0, 1)
+    found: Tensor = model(pixel_values=imagenet(small)).predicted_depth[:, None].float()
+    found = F.interpolate(found, (rows, columns), mode="bilinear", align_corners=False)
+    return guided(photo, small, found, radius=4)

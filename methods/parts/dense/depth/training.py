@@ -1,0 +1,185 @@
+"""How the depth network learns from depth maps that are known up to scale and shift, or only in their order.
+
+The loss in the scale and shift of each map is that of Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation"
+(arXiv 1907.01341), equations 5 to 11: both maps centred on their median and divided by their mean deviation, the largest
+fifth of the errors left out, gradients compared at four scales. Pairs of places are ranked as in Chen et al. 2016 (arXiv
+1604.03901), equation 2; of maps made by a rule nothing else is used.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hub.images import to_image
+from hub.parameters import inherited
+from hub.training.data import open_photos
+from hub.training.sheets import contact_sheet
+from hub.weights import write_model
+from methods.parts.dense.depth.estimate import bounds
+from methods.parts.dense.depth.scenes import scene
+from methods.parts.dense.hourglass import Hourglass
+from methods.parts.dense.training import DenseSettings, DenseTraining, Pairs, cut, varied
+
+SIZE = (192, 256)  # rows and columns of what it learns from
+PAIRS = 2048  # places compared in each picture
+RATIO = 1.1  # of two depths that are not the same
+
+
+class DepthSettings(DenseSettings):
+    """Settings of ``stylehub train depth``."""
+
+    depth: list[Path] = Field(description="Tar shards of photos (jpg) with inverse depth (depth.png, 0 where unknown).")
+    ordinal: list[Path] = Field([], description="Shards of the same kind of which only the order counts.")
+    content: list[Path] = Field(description="Photos: what rendered scenes are covered with.")
+    batch: int = inherited(DenseSettings, "batch", 3, description="Measured depth maps a step.")
+    rendered: int = Field(2, ge=0, description="Rendered scenes a step.")
+    ruled: int = Field(1, ge=0, description="Maps a step of which only the order counts.")
+    gradient_weight: float = Field(0.5, ge=0, description="Weight of the gradients at four scales.")
+    order_weight: float = Field(0.5, ge=0, description="Weight of the ranked pairs.")
+    ruled_weight: float = Field(0.3, ge=0, description="What a map made by a rule counts, beside a measured one.")
+
+
+class Maps(Dataset[dict[str, Tensor]]):
+    """Step -> ``photos`` ``(N, 3, H, W)`` and ``inverse`` depth ``(N, H, W)``, NaN where it is unknown.
+
+    First the measured ones, then the rendered, then those made by a rule.
+    """
+
+    def __init__(self, settings: DepthSettings) -> None:
+        self.settings = settings
+        self.measured = Pairs(settings.depth, "depth.png", settings.seed)
+        self.ruled = Pairs(settings.ordinal, "depth.png", settings.seed) if settings.ordinal else None
+        self.textures = open_photos(settings.content)
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        s = self.settings
+        items = [self.photo(self.measured, step * s.batch + i, 0) for i in range(s.batch)]
+        items += [self.scene(step * s.rendered + i) for i in range(s.rendered)]
+        if self.ruled:
+            items += [self.photo(self.ruled, step * s.ruled + i, 1) for i in range(s.ruled)]
+        photos, inverse = zip(*items, strict=True)
+        return {"photos": torch.stack(photos), "inverse": torch.stack(inverse)}
+
+    def photo(self, pairs: Pairs, index: int, stream: int) -> tuple[Tensor, Tensor]:
+        """A crop of a photo and its map."""
+        rng = np.random.default_rng([self.settings.seed, 2 + stream, index])
+        photo, plane = pairs[index]
+        inverse = plane.astype(np.float32)
+        return cut(photo, np.where(inverse > 0, inverse / inverse.max(), np.nan).astype(np.float32), SIZE, 0.6, rng)
+
+    def scene(self, index: int) -> tuple[Tensor, Tensor]:
+        """A rendered one."""
+        rng = np.random.default_rng([self.settings.seed, 1, index])
+        crops = []
+        for _ in range(5):
+            photo = self.textures.image(int(rng.integers(len(self.textures))))
+            side = rng.uniform(0.3, 1) * min(photo.size)
+            left, top = rng.uniform(0, photo.width - side), rng.uniform(0, photo.height - side)
+            cut = photo.resize((96, 96), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+            crops.append(np.asarray(cut, np.float32) / 255)
+        picture, inverse = scene(crops, *SIZE, rng)
+        return varied(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(inverse), rng)
+
+
+class DepthTraining(DenseTraining):
+    """Inverse depth, from measured maps, rendered scenes and rules."""
+
+    Settings = DepthSettings
+    settings: DepthSettings
+
+    def __init__(self, settings: DepthSettings, device: torch.device) -> None:
+        super().__init__(settings, device, outputs=1)
+        self.maps = Maps(settings)
+
+    def batches(self) -> Dataset[dict[str, Tensor]]:
+        return self.maps
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        s = self.settings
+        photos = batch["photos"].contiguous(memory_format=torch.channels_last)
+        found = self.network(photos).float()
+        found = F.interpolate(found, photos.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+        exact = s.batch + s.rendered
+        wanted = batch["inverse"]
+        order = ranked(found, wanted, torch.Generator().manual_seed(s.seed * 1_000_003 + step))
+        known = wanted[:exact].isfinite()
+        difference = normalised(found[:exact], known) - normalised(wanted[:exact].nan_to_num(0), known)
+        error, gradient = trimmed(difference, known), gradients(difference, known)
+        loss = (error + s.gradient_weight * gradient).mean() + s.order_weight * order[:exact].mean()
+        parts = {"error": error.mean(), "gradient": gradient.mean(), "order": order[: s.batch].mean()}
+        if len(order) > exact:
+            loss = loss + s.order_weight * s.ruled_weight * order[exact:].mean()
+            parts["ruled"] = order[exact:].mean()
+        return {"loss": loss, **parts}
+
+    @torch.no_grad()
+    def sheet(self, network: Hourglass) -> Image.Image:
+        """Photos, rendered scenes and street scenes, each above what the network sees in it."""
+        batch = {key: value.to(self.device) for key, value in self.maps[self.settings.steps].items()}
+        rows = [batch["photos"], _shown(batch["inverse"][:, None].nan_to_num(0))]
+        with torch.autocast(self.device.type, enabled=False):
+            rows.append(_shown(F.interpolate(network(batch["photos"]).float(), SIZE)))
+        return contact_sheet([to_image(cell[None]) for row in rows for cell in row], columns=len(batch["photos"]))
+
+    def export(self, network: Hourglass, folder: Path, facts: dict[str, Any]) -> None:
+        write_model(
+            folder,
+            network.state_dict(),
+            {"method": "depth", "blocks": network.encoder.blocks, "training": facts},
+        )
+
+
+def _shown(maps: Tensor) -> Tensor:
+    low, high = bounds(maps)
+    return ((maps - low) / (high - low).clamp_min(1e-6)).clamp(0, 1).expand(-1, 3, -1, -1)
+
+
+def normalised(maps: Tensor, known: Tensor) -> Tensor:
+    """``(N, H, W)`` less its median, over its mean deviation from it, where ``known`` is True; 0 elsewhere."""
+    flat, there = maps.flatten(1), known.flatten(1)
+    median = flat.detach().where(there, torch.nan).nanmedian(1, keepdim=True).indices
+    # Nothing that is no number may enter the graph: its gradient would be none either.
+    centred = (flat.where(there, 0.0) - flat.gather(1, median)).where(there, 0.0)
+    deviation = centred.abs().sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp_min(1)
+    return (centred / deviation.clamp_min(1e-6)).view_as(maps)
+
+
+def trimmed(difference: Tensor, known: Tensor) -> Tensor:
+    """The mean of the smaller four fifths of ``difference`` where it is ``known``, for each map: ``(N,)``."""
+    errors, there = difference.abs().flatten(1), known.flatten(1)
+    limit = errors.detach().where(there, torch.nan).nanquantile(0.8, dim=1, keepdim=True)
+    kept = there & (errors <= limit)
+    return (errors * kept).sum(1) / kept.sum(1).clamp_min(1)
+
+
+def gradients(difference: Tensor, known: Tensor) -> Tensor:
+    """The mean of how steep ``difference`` is, at four scales: ``(N,)``."""
+    total = difference.new_zeros(len(difference))
+    for scale in (1, 2, 4, 8):
+        d, there = (x[:, ::scale, ::scale] for x in (difference, known))
+        for axis in (1, 2):
+            size = there.shape[axis]
+            both = (there.narrow(axis, 1, size - 1) & there.narrow(axis, 0, size - 1)).flatten(1)
+            total = total + (d.diff(dim=axis).abs().flatten(1) * both).sum(1) / both.sum(1).clamp_min(1)
+    return total
+
+
+def ranked(found: Tensor, wanted: Tensor, random: torch.Generator) -> Tensor:
+    """The logistic loss of random pairs of places whose depths differ by ``RATIO``, for each map: ``(N,)``."""
+    places = torch.randint(0, found[0].numel(), (2, len(found), PAIRS), generator=random).to(found.device)
+    scaled = normalised(found, wanted.isfinite()).flatten(1)
+    first, second = (scaled.gather(1, p) for p in places)
+    one, other = (wanted.flatten(1).gather(1, p) for p in places)
+    sign = (one > RATIO * other).float() - (other > RATIO * one).float()  # 0 where either is NaN
+    errors = F.softplus(-3 * sign * (first - second)) * sign.abs()
+    return errors.sum(1) / sign.abs().sum(1).clamp_min(1)

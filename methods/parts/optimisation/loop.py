@@ -1,0 +1,131 @@
+"""The optimisation itself: L-BFGS on the pixels, stage by stage, with previews and an end when nothing gains any more."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hub.files import free_name
+from hub.images import to_image
+from hub.progress import Pace, Progress, ProgressCallback
+from methods.parts.optimisation.coordinates import Coordinates
+from methods.parts.optimisation.curves import draw_curves
+from methods.parts.optimisation.parameters import OptimisationParameters
+
+logger = logging.getLogger(__name__)
+
+
+PREVIEW_EVERY = 1.0  # seconds
+
+
+FIRST_STEP = 0.01  # mean length of the first step of L-BFGS
+
+
+class Stages:
+    """Optimisations one after another, as one piece of work."""
+
+    def __init__(self, iterations: int, progress: ProgressCallback) -> None:
+        """``iterations``: of all stages together."""
+        self.of, self.progress = iterations, progress
+        self.begun = 0  # iterations of the stages before
+        self.pace = Pace()
+        self.history: list[dict[str, float]] = []
+
+    def run(self, optimisation: "Optimisation", iterations: int) -> Tensor:
+        """The best picture of ``iterations``."""
+        for step, losses in enumerate(optimisation.steps(iterations), start=1):
+            self.history.append(losses)
+            preview = None
+            if self.pace.due(PREVIEW_EVERY) or step == iterations:
+                preview = to_image(optimisation.picture.detach())
+            if self.begun + step < self.of:
+                self.progress(Progress(self.begun + step, self.of, losses, preview))
+        self.begun += iterations
+        return optimisation.best
+
+    def draw(self, path: Path | None) -> None:
+        """The losses of all stages as a picture, under a name that is free; nothing without a ``path``."""
+        if path:
+            draw_curves(self.history, free_name(path))
+
+
+class Optimisation(ABC):
+    """A picture that is being changed; ``losses`` says to what end."""
+
+    def __init__(self, start: Tensor, colors: Tensor, parameters: OptimisationParameters) -> None:
+        """``colors`` ``(3, 3)``: the covariance of the colours that the picture is to have."""
+        self.parameters = parameters
+        self.picture = start.clone().requires_grad_()
+        self.coordinates = Coordinates(start, colors)
+        self.best = start  # the picture of the least loss so far
+        self.least = float("inf")
+
+    @abstractmethod
+    def losses(self) -> dict[str, Tensor]:
+        """Scalars of ``picture``: the ``loss`` to minimise and what it is the sum of."""
+
+    def steps(self, iterations: int) -> Iterator[dict[str, float]]:
+        """The losses of up to ``iterations``, one after another, until they are done, flat, or no numbers any more."""
+        p, latest = self.parameters, {"loss": float("nan")}
+        z = torch.zeros_like(self.picture).requires_grad_()
+        optimizer: torch.optim.Optimizer
+        if p.optimizer == "adam":
+            optimizer = torch.optim.Adam([z], lr=0.005 * p.learning_rate)
+        else:
+            # The first step of L-BFGS has the learning rate as the sum of its lengths. It must be long enough to show
+            # the curvature through the noise of half precision.
+            optimizer = torch.optim.LBFGS(
+                [z],
+                lr=FIRST_STEP * z.numel() * p.learning_rate,
+                max_iter=1,
+                history_size=20,
+                tolerance_grad=0,
+                tolerance_change=0,
+            )
+
+        def closure() -> Tensor:
+            with torch.no_grad():
+                free = self.coordinates.picture(z)
+                self.picture.copy_(free.clamp(0, 1))
+            parts = self.losses()
+            latest.update({name: value.item() for name, value in parts.items()})
+            # Times the number of pixels: a gradient of one millionth is taken for zero by L-BFGS.
+            gradient = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
+            # What lies outside of [0, 1] shows no effect: it may come back, but not go further.
+            gradient[((free < 0) & (gradient > 0)) | ((free > 1) & (gradient < 0))] = 0
+            z.grad = self.coordinates.gradient(gradient)
+            if latest["loss"] < self.least:
+                self.least, self.best = latest["loss"], self.picture.detach().clone()
+            return parts["loss"].detach() * self.picture[0, 0].numel()
+
+        flat = Flatness(p.patience)
+        for _ in range(iterations):
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
+            if p.optimizer == "l-bfgs":
+                optimizer.param_groups[0]["lr"] = p.learning_rate
+            if not torch.isfinite(z).all() or not latest["loss"] < float("inf"):
+                logger.warning(
+                    "The losses are no numbers any more; the best picture before is kept. Lower --learning-rate or --style-weight."
+                )
+                return
+            yield dict(latest)
+            if flat.after(latest["loss"]):
+                return
+
+
+class Flatness:
+    """Whether ten iterations have lowered the loss by less than ``patience`` of it."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.seen: list[float] = []
+
+    def after(self, loss: float) -> bool:
+        self.seen.append(loss)
+        if self.patience == 0 or len(self.seen) <= 20:
+            return False
+        before, now = min(self.seen[:-10]), min(self.seen[-10:])
+        return now > before * (1 - self.patience)

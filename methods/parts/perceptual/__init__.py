@@ -1,0 +1,1 @@
+"""The perceptual networks and what is measured with them: style, content, likeness."""

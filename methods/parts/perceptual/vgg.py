@@ -1,0 +1,177 @@
+"""VGG by layer name: the perceptual network behind losses, evaluation and optimisation.
+
+Simonyan & Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition".
+"""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hub.errors import ParameterError, WeightsError
+from hub.weights import load_strict, read_safetensors
+
+Blocks = tuple[tuple[int, ...], ...]
+
+# Output channels of the convolutions of each block; every block but the first starts with a 2x2 pooling.
+ARCHITECTURES: dict[str, Blocks] = {
+    "VGG-16": ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
+    "VGG-19": ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4),
+}
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def imagenet(image: Tensor) -> Tensor:
+    """``image`` ``(N, 3, H, W)`` in [0, 1] as networks that learnt on ImageNet take it."""
+    mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (image - mean) / std
+
+
+class VGG(nn.Module):
+    """Features of an RGB image by the names that papers use.
+
+    ``conv4_2`` is the second convolution of the fourth block, ``relu4_2`` the same after its activation. The network
+    holds the convolutions up to ``last``; a block of ``blocks`` is the channels of its convolutions.
+
+    ``padding="reflect"`` is for making pictures: the original's border of zeros looks like a frame of grey, and what
+    is optimised or trained through it learns to paint one. ``pooling="average"`` is Gatys et al.'s choice for the same.
+
+    ``projected`` names layers whose features go through a matrix of their own, a 1x1 convolution: a narrow network that
+    was distilled says there what its channels stand for in the wide one (see ``methods/parts/vgg_slim/training.py``).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        last: str = "relu4_3",
+        *,
+        padding: Literal["zeros", "reflect"] = "zeros",
+        pooling: Literal["max", "average"] = "max",
+        projected: Collection[str] = (),
+    ) -> None:
+        super().__init__()
+        self.blocks, self.pooling = blocks, pooling
+        self.widths = _widths(blocks, last)
+        self.convolutions = nn.ModuleDict()
+        channels = 3
+        for name, width in self.widths.items():
+            self.convolutions[name] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding)
+            channels = width
+        self.projections = nn.ModuleDict(
+            {layer: nn.Conv2d(w, w, 1, bias=False) for layer in projected for w in [self.channels(layer)]}
+        )
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def layers(self) -> list[str]:
+        """Every layer there is, in the order of computation: conv1_1, relu1_1, conv1_2, ..."""
+        return [f"{kind}{name}" for name in self.widths for kind in ("conv", "relu")]
+
+    def channels(self, layer: str) -> int:
+        """Channels of ``layer``. Raises ``ParameterError`` with the list of layers when there is none of the name."""
+        if layer not in self.layers:
+            raise ParameterError(f"There is no layer {layer!r}; there are {', '.join(self.layers)}.")
+        return self.widths[layer[4:]]
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features of ``image`` ``(N, 3, H, W)`` in [0, 1] at each of ``layers``, computed no deeper than needed.
+
+        The ImageNet normalisation happens inside. The sides must be at least 2 pixels in the deepest block: 16 for
+        ``relu4_*``, 32 for ``relu5_*``. Raises ``ParameterError`` for a layer that does not exist.
+        """
+        wanted = set(layers)
+        for layer in wanted:
+            self.channels(layer)
+        dtype = next(self.parameters()).dtype
+        x = ((image - self.mean) / self.std).to(dtype).contiguous(memory_format=torch.channels_last)
+        features: dict[str, Tensor] = {}
+        for name, convolution in self.convolutions.items():
+            if name.endswith("_1") and name != "1_1":
+                x = F.avg_pool2d(x, 2) if self.pooling == "average" else F.max_pool2d(x, 2)
+            x = convolution(x)
+            before, after = f"conv{name}", f"relu{name}"
+            if before in wanted:
+                features[before] = self.projected(before, x)
+            x = F.relu(x)
+            if after in wanted:
+                features[after] = self.projected(after, x)
+            if len(features) == len(wanted):
+                break
+        return features
+
+    def projected(self, layer: str, x: Tensor) -> Tensor:
+        return self.projections[layer](x) if layer in self.projections else x
+
+    def frozen(self) -> "VGG":
+        """The same network, no longer learning, in the memory format that convolutions are fastest in."""
+        return self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+
+
+def read_vgg(
+    weights: Path | str,
+    last: str = "relu4_3",
+    *,
+    padding: Literal["zeros", "reflect"] = "zeros",
+    pooling: Literal["max", "average"] = "max",
+) -> VGG:
+    """The frozen VGG-16 or VGG-19 of a safetensors file with the keys of torchvision's ``vgg16().features``.
+
+    The keys are ``0.weight``, ``0.bias``, ``2.weight``, ... with or without ``features.`` before them; which network it
+    is, the file tells by its shapes. Only the convolutions up to ``last`` are used.
+
+    Raises ``hub.errors.WeightsError`` when the file is missing, damaged or of another architecture.
+    """
+    path = Path(weights)
+    state = {key.removeprefix("features."): tensor for key, tensor in read_safetensors(path).items()}
+    complaints = []
+    for architecture, blocks in ARCHITECTURES.items():
+        network = VGG(blocks, last, padding=padding, pooling=pooling)
+        ours: dict[str, Tensor] = {}
+        for name, index in torchvision_indices(blocks).items():
+            if name not in network.widths:
+                continue
+            for kind, parameter in network.convolutions[name].named_parameters():
+                tensor = state.get(f"{index}.{kind}")
+                if tensor is None or tensor.shape != parameter.shape:
+                    complaints.append(f"{architecture} has '{index}.{kind}' of shape {tuple(parameter.shape)}")
+                    break
+                ours[f"convolutions.{name}.{kind}"] = tensor.float()
+        if len(ours) == 2 * len(network.widths):
+            load_strict(network, ours, path)
+            return network.frozen()
+    raise WeightsError(
+        f"{path} is not a VGG-16 or VGG-19 ({'; '.join(complaints)}); "
+        "give a safetensors file with the keys of torchvision's vgg16().features."
+    )
+
+
+def torchvision_indices(blocks: Blocks) -> dict[str, int]:
+    """Convolution (``1_1``) -> its number in torchvision's ``features``, which counts activations and poolings too."""
+    indices, number = {}, 0
+    for block, widths in enumerate(blocks, start=1):
+        for position in range(1, len(widths) + 1):
+            indices[f"{block}_{position}"] = number
+            number += 2
+        number += 1
+    return indices
+
+
+def _widths(blocks: Blocks, last: str) -> dict[str, int]:
+    """Convolution -> channels, up to the layer ``last``."""
+    widths = {
+        f"{block}_{position}": width
+        for block, row in enumerate(blocks, start=1)
+        for position, width in enumerate(row, start=1)
+    }
+    names = list(widths)
+    if last[:4] not in ("conv", "relu") or last[4:] not in names:
+        raise ParameterError(f"There is no layer {last!r}; the last convolution is conv{names[-1]}.")
+    return {name: widths[name] for name in names[: names.index(last[4:]) + 1]}

@@ -1,0 +1,106 @@
+"""Tiles of the folded network: exact as those of ``tiling.py``, sooner on a CPU as ``folded.py``.
+
+The maps at the picture's own and half resolution are computed as blocks of 2x2 pixels; what is kept, counted and computed
+again is the business of ``tiling.py``.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hub.progress import ProgressCallback
+from methods.parts.transformation.folded import FoldedNetwork, blocks, mirrored, narrow, pixels, upsampled, wide
+from methods.parts.transformation.normalisation import statistics
+from methods.parts.transformation.tiling import Span, Tiled, run
+
+
+@torch.inference_mode()
+def run_folded_tiles(
+    network: FoldedNetwork, content: Tensor, mix: Tensor, *, tile: int = 512, progress: ProgressCallback | None = None
+) -> Tensor:
+    """What ``network`` makes of ``content`` (``(1, 3, H, W)``, multiples of 4): see ``tiling.run_tiled``."""
+    return run(FoldedTiles(network, content, mix, tile), progress)
+
+
+class FoldedTiles(Tiled):
+    """Rows and columns of the first layer and of the two before the last are counted in blocks of their own pixels."""
+
+    def __init__(self, network: FoldedNetwork, content: Tensor, mix: Tensor, tile: int) -> None:
+        self.network = network
+        layers = [network.first, network.second, *network.inner, network.upper, network.last_upper, network.last]
+        self.last = len(layers) - 1
+        self.in_blocks = (0, self.last - 2, self.last - 1)
+        super().__init__(layers, content, mix, tile)
+
+    def fold(self) -> None:
+        for index in self.in_blocks:
+            height, width = self.sizes[index]
+            self.sizes[index] = (height // 2, width // 2)
+            self.channels[index] *= 4
+
+    def multiple(self, index: int) -> int:
+        return 2 if index == self.last else 1
+
+    def statistics_of(self, index: int, piece: Tensor) -> tuple[Tensor, Tensor]:
+        return statistics(wide(piece) if index in self.in_blocks else piece)
+
+    def finished(self, index: int, raw: Tensor, rows: Span, columns: Span) -> Tensor:
+        if index not in self.in_blocks:
+            return super().finished(index, raw, rows, columns)
+        return narrow(super().finished(index, wide(raw), rows, columns))
+
+    def convolved(self, index: int, rows: Span, columns: Span) -> Tensor:
+        first, second, upper, last_upper, last = self.network.kernels
+        if index == 0:
+            x, (top, bottom), (left, right) = self.around(-1, twice(rows), twice(columns), (4, 4))
+            x = F.pad(x, (4 - left, 4 - right, 4 - top, 4 - bottom), mode="reflect")
+            return F.conv2d(blocks(x), first)
+        if index == 1:
+            # As in the folded network: the row above the picture mirrors its second one.
+            x, (top, _), (left, _) = self.around(0, rows, columns, (1, 0))
+            return F.conv2d(F.pad(x, (1 - left, 0, 1 - top, 0), mode="replicate"), second)
+        if index == self.last - 2:
+            x, *margins = self.around(index - 1, rows, columns, (1, 1))
+            return upsampled(x, self.network.upper, upper, (margins[0], margins[1]))
+        if index == self.last - 1:
+            x, *margins = self.around(index - 1, rows, columns, (1, 1))
+            return upsampled(x, self.network.last_upper, last_upper, (margins[0], margins[1]))
+        if index == self.last:
+            x, (top, bottom), (left, right) = self.around(index - 1, halved(rows), halved(columns), (2, 2))
+            return pixels(F.conv2d(mirrored(x, ((2 - top, 2 - bottom), (2 - left, 2 - right))), last))
+        return super().convolved(index, rows, columns)
+
+    def around(self, index: int, rows: Span, columns: Span, reach: Span) -> tuple[Tensor, Span, Span]:
+        """A region of layer ``index`` with ``reach`` more before and behind, and how much of that there was.
+
+        The layer before the last but one is asked in pixels, whatever it was computed in.
+        """
+        height, width = self.sizes[index]
+        if index == self.last - 2:
+            height, width = 2 * height, 2 * width
+        margins = [
+            (min(reach[0], span[0]), min(reach[1], size - span[1])) for span, size in ((rows, height), (columns, width))
+        ]
+        rows, columns = (
+            (span[0] - before, span[1] + behind)
+            for span, (before, behind) in zip((rows, columns), margins, strict=True)
+        )
+        if index != self.last - 2:
+            return self.activated(index, rows, columns), margins[0], margins[1]
+        x = pixels(self.activated(index, enclosing(rows), enclosing(columns)))
+        top, left = rows[0] % 2, columns[0] % 2
+        x = x[:, :, top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
+        return x, margins[0], margins[1]
+
+
+def twice(span: Span) -> Span:
+    return 2 * span[0], 2 * span[1]
+
+
+def halved(span: Span) -> Span:
+    return span[0] // 2, span[1] // 2
+
+
+def enclosing(span: Span) -> Span:
+    """The blocks that hold a span of pixels."""
+    return span[0] // 2, -(-span[1] // 2)

@@ -1,0 +1,213 @@
+"""Instance-norm networks on pictures of any size, exactly: the statistics of the whole first, then tile by tile.
+
+Instance normalisation looks at a whole channel, so tiles computed one by one come out in different colours. Here
+each layer's mean and variance are summed over all tiles in float64 before anything is normalised. Feature maps that
+are small are kept; large ones (at the picture's own resolution) are computed again from the nearest kept map when
+they are needed, which costs about half as much arithmetic again and bounds the memory.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hub.progress import Progress, ProgressCallback
+from methods.parts.transformation.normalisation import statistics
+
+Span = tuple[int, int]
+
+
+class Normalisation(Protocol):
+    """An instance normalisation that can be told the statistics."""
+
+    def apply_statistics(self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor) -> Tensor: ...
+
+
+class TileableLayer(Protocol):
+    """[Upsample twice] -> reflect ``kernel // 2`` -> convolve -> normalise -> [add layer ``-skip``] -> activate.
+
+    A ``transposed`` convolution, 3x3 with stride 2, upsamples by itself and reflects nothing.
+    """
+
+    kernel: int
+    stride: int
+    upsample: bool
+    transposed: bool
+    skip: int
+    convolution: nn.Conv2d | nn.ConvTranspose2d
+    norm: Normalisation
+
+    def activate(self, x: Tensor) -> Tensor: ...
+
+
+@torch.inference_mode()
+def run_tiled(
+    layers: Sequence[TileableLayer] | nn.ModuleList,
+    content: Tensor,
+    mix: Tensor,
+    *,
+    tile: int = 512,
+    progress: ProgressCallback | None = None,
+) -> Tensor:
+    """What the layers make of ``content`` (``(1, 3, H, W)``): the same as running them whole, up to rounding.
+
+    ``mix`` goes to every normalisation. ``tile`` is the side of the pieces in each layer's own pixels. The result
+    has the dtype of ``content``. ``progress`` counts tiles, those of all layers.
+    """
+    return run(Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile), progress)
+
+
+def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
+    """Layer after layer."""
+    tiles = sum(1 for index in range(len(network.layers)) for _ in network.pieces(index))
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(Progress(done, tiles))
+
+    for index in range(len(network.layers)):
+        network.complete(index, advance)
+    return network.kept[len(network.layers) - 1]
+
+
+class Tiled:
+    """Layers on their way over one picture: what is kept of their maps, what is known of their statistics."""
+
+    def __init__(self, layers: Sequence[TileableLayer], content: Tensor, mix: Tensor, tile: int) -> None:
+        self.layers, self.mix, self.tile = layers, mix, tile
+        self.channels = {index: layer.convolution.out_channels for index, layer in enumerate(layers)}
+        self.sizes = {-1: (content.shape[2], content.shape[3])}
+        for index, layer in enumerate(layers):
+            height, width = ((n * 2 if layer.upsample else n) for n in self.sizes[index - 1])
+            self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
+        self.fold()
+        # Numbers a pixel of the picture: the smallest hidden map sets what is worth keeping, the result always is.
+        area = content.shape[2] * content.shape[3]
+        density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(layers))]
+        limit = max(3.5, 1.01 * min(density[:-1], default=0))
+        self.keeps = [d <= limit for d in density]
+        self.kept: dict[int, Tensor] = {-1: content}
+        self.sample = content.new_empty(0)
+        self.statistics: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def fold(self) -> None:
+        """Change ``sizes`` and ``channels`` of the maps that a subclass computes in another form."""
+
+    def complete(self, index: int, advance: Callable[[], None]) -> None:
+        """Sum the statistics of layer ``index`` over all tiles; keep its activated map when it is a small one."""
+        height, width = self.sizes[index]
+        channels = self.layers[index].convolution.out_channels
+        sample = self.sample
+        seen = 0
+        mean = squares = torch.zeros(channels, dtype=torch.float64)
+        raw = (
+            torch.empty(
+                (1, self.channels[index], height, width),
+                dtype=sample.dtype,
+                device=sample.device,
+                memory_format=torch.channels_last,
+            )
+            if self.keeps[index]
+            else None
+        )
+        for rows, columns in self.pieces(index):
+            piece = self.convolved(index, rows, columns)
+            # Chan et al. 1979: means and sums of squared deviations of two parts give those of both, no digit lost.
+            own_mean, own_variance = (t.double().cpu() for t in self.statistics_of(index, piece))
+            count = piece[0].numel() // channels
+            difference = own_mean - mean
+            mean = mean + difference * (count / (seen + count))
+            squares = squares + count * (own_variance + difference.square() * (seen / (seen + count)))
+            seen += count
+            if raw is not None:
+                raw[:, :, slice(*rows), slice(*columns)] = piece
+            advance()
+        self.statistics[index] = (
+            mean.to(sample.device, torch.float32)[None],
+            (squares / seen).to(sample.device, torch.float32)[None],
+        )
+        if raw is not None:
+            for rows, columns in self.pieces(index):
+                piece = raw[:, :, slice(*rows), slice(*columns)]
+                raw[:, :, slice(*rows), slice(*columns)] = self.finished(index, piece, rows, columns)
+            self.kept[index] = raw
+            self.drop_unneeded(index)
+
+    def drop_unneeded(self, index: int) -> None:
+        """Later layers start from the map just kept; of the older ones only those that an addition reaches back to."""
+        added = {
+            later - self.layers[later].skip for later in range(index + 1, len(self.layers)) if self.layers[later].skip
+        }
+        for old in [k for k in self.kept if k < index and k not in added]:
+            del self.kept[old]
+
+    def pieces(self, index: int) -> Iterator[tuple[Span, Span]]:
+        height, width = self.sizes[index]
+        # A piece of a wide layer is smaller: its numbers count, not its pixels.
+        tile = max(1, int(self.tile * min(1.0, (32 / self.channels[index]) ** 0.5)))
+        if index and not self.keeps[index - 1]:
+            # What lies before is computed again, at the picture's own resolution perhaps: a piece of a small map then
+            # stands for a large region of the picture, which must not grow beyond four tiles.
+            tile = max(1, min(tile, 2 * tile * max(height, width) // max(self.sizes[-1])))
+        tile += tile % self.multiple(index)
+        for top in range(0, height, tile):
+            for left in range(0, width, tile):
+                yield (top, min(top + tile, height)), (left, min(left + tile, width))
+
+    def multiple(self, index: int) -> int:
+        """What the side of a piece is a multiple of."""
+        return 1
+
+    def statistics_of(self, index: int, piece: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each channel of a piece of layer ``index``, before normalisation."""
+        return statistics(piece)
+
+    def activated(self, index: int, rows: Span, columns: Span) -> Tensor:
+        """The output of layer ``index`` in one region; layer -1 is the picture."""
+        if index in self.kept:
+            return self.kept[index][:, :, slice(*rows), slice(*columns)]
+        return self.finished(index, self.convolved(index, rows, columns), rows, columns)
+
+    def finished(self, index: int, raw: Tensor, rows: Span, columns: Span) -> Tensor:
+        layer = self.layers[index]
+        x = layer.norm.apply_statistics(raw, *self.statistics[index], self.mix)
+        if layer.skip:
+            x = x + self.activated(index - layer.skip, rows, columns)
+        return layer.activate(x)
+
+    def convolved(self, index: int, rows: Span, columns: Span) -> Tensor:
+        """Layer ``index`` before normalisation in one region, computed from as much of its input as it needs."""
+        layer = self.layers[index]
+        spans, pads = [], []
+        for span, size in zip((rows, columns), self.sizes[index - 1], strict=True):
+            size = size * 2 if layer.upsample else size
+            low = span[0] * layer.stride - layer.kernel // 2
+            high = (span[1] - 1) * layer.stride - layer.kernel // 2 + layer.kernel
+            spans.append((max(0, low), min(size, high)))
+            pads.append((max(0, -low), max(0, high - size)))
+        if layer.transposed:
+            return self.upsampled(index - 1, layer.convolution, rows, columns)
+        if layer.upsample:
+            x = self.upsampled(index - 1, _bilinear, *spans)
+        else:
+            x = self.activated(index - 1, *spans)
+        (top, bottom), (left, right) = pads
+        return cast(Tensor, layer.convolution(F.pad(x, (left, right, top, bottom), mode="reflect")))
+
+    def upsampled(self, index: int, twice: Callable[[Tensor], Tensor], rows: Span, columns: Span) -> Tensor:
+        """A region of layer ``index`` upsampled by ``twice``: one more pixel on every side makes the edges right."""
+        height, width = self.sizes[index]
+        source_rows = (max(0, (rows[0] - 1) // 2), min(height, rows[1] // 2 + 1))
+        source_columns = (max(0, (columns[0] - 1) // 2), min(width, columns[1] // 2 + 1))
+        x = twice(self.activated(index, source_rows, source_columns))
+        top, left = rows[0] - 2 * source_rows[0], columns[0] - 2 * source_columns[0]
+        return x[:, :, top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
+
+
+def _bilinear(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

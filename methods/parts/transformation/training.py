@@ -1,0 +1,159 @@
+"""What every training by a perceptual network has in common: photo crops, a content loss, Gram matrices of paintings.
+
+Johnson et al. 2016 (arXiv 1603.08155), equations 2 to 4. All losses are relative, see ``losses.py``.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hub.images import at_short_side, to_tensor
+from hub.training import LearningTask, TrainingSettings
+from hub.training.data import Rounds, open_photos
+from methods.parts.perceptual.backbone import open_backbone
+from methods.parts.perceptual.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
+from methods.parts.transformation.network import ImageTransformationNetwork
+
+
+class PerceptualSettings(TrainingSettings):
+    """What every training by VGG features has in common."""
+
+    content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
+    vgg: Path | None = Field(
+        None,
+        description="VGG-16 or VGG-19 as safetensors, keys as torchvision's; the best at hand when left out: the file that "
+        "STYLEHUB_VGG names, a VGG-19 downloaded before, or the bundled vgg-slim.",
+    )
+    crops: list[int] = Field(
+        [128, 192, 256],
+        description="Sides of the photo crops, part by part: small ones are cheap, large ones teach strokes.",
+    )
+    crop_starts: list[float] = Field([0.0, 0.4, 0.8], description="Where each part begins, as a share of all steps.")
+    style_size: int = Field(512, ge=64, description="Short side of the paintings: the scale of the strokes.")
+    content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu3_3 error.")
+    content_floor: float = Field(
+        0.2,
+        ge=0,
+        description="Least energy that a photo's features count as, as a share of the usual: empty crops weigh less.",
+    )
+    style_weight: float = Field(1.0, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
+    variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
+
+
+class ArbitrarySettings(PerceptualSettings):
+    """What every training has in common whose network takes any painting."""
+
+    paintings: list[Path] = Field(description="Paintings: pictures, folders, patterns, or tar shards.")
+    presets: Path | None = Field(
+        None, description="A folder of paintings whose vectors go into the weights, with a styles.csv perhaps."
+    )
+    initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
+
+
+class PhotoCrops(Dataset[Tensor]):
+    """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos scaled to 288 to 512 pixels on their short side."""
+
+    def __init__(self, settings: PerceptualSettings) -> None:
+        self.settings = settings
+        self.photos = open_photos(settings.content)
+        self.rounds = Rounds(len(self.photos), settings.seed)
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> Tensor:
+        s = self.settings
+        side = [crop for crop, begin in zip(s.crops, s.crop_starts, strict=True) if step >= begin * s.steps][-1]
+        return torch.stack([self.crop(step * s.batch + slot, side) for slot in range(s.batch)])
+
+    def crop(self, index: int, side: int) -> Tensor:
+        """One crop; an empty one is drawn again, since instance norm blows its rounding errors up at every layer."""
+        rng = np.random.default_rng([self.settings.seed, 1, index])
+        photo = self.photos.image(self.rounds[index])
+        for _ in range(8):
+            crop = self.draw(photo, side, rng)
+            if crop.std() > 0.03:
+                break
+        return crop
+
+    def draw(
+        self,
+        photo: Image.Image,
+        side: int,
+        rng: np.random.Generator,
+        sizes: tuple[int, int] = (288, 512),
+        grey: float = 0.1,
+    ) -> Tensor:
+        """A square of ``side`` of ``photo`` scaled to a short side between ``sizes``."""
+        short = min(photo.size)
+        scale = rng.uniform(max(sizes[0], side), max(sizes[1], side)) / short
+        region = min(short, side / scale)
+        x, y = rng.uniform(0, photo.width - region), rng.uniform(0, photo.height - region)
+        photo = photo.resize((side, side), Image.Resampling.BICUBIC, box=(x, y, x + region, y + region))
+        if rng.random() < 0.5:
+            photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if rng.random() < grey:  # grey photographs keep their faces only if some were seen
+            photo = photo.convert("L").convert("RGB")
+        return to_tensor(photo)[0]
+
+
+class PerceptualLearning(LearningTask):
+    """A photo's content and a painting's Gram matrices, both by the perceptual network."""
+
+    content_layer: ClassVar[str] = CONTENT_LAYER
+    style_layers: ClassVar[tuple[str, ...]] = STYLE_LAYERS
+    settings: PerceptualSettings
+    network: ImageTransformationNetwork
+
+    def __init__(self, settings: PerceptualSettings, device: torch.device, paintings: list[Image.Image]) -> None:
+        self.settings, self.device = settings, device
+        torch.manual_seed(settings.seed)
+        self.vgg, self.perceptual_network = open_backbone(
+            "auto",
+            settings.vgg,
+            layers=self.layers,
+            device=device,
+            dtype=torch.bfloat16 if settings.bf16 else torch.float32,
+        )
+        self.crops = PhotoCrops(settings)
+        self.energy = settings.content_floor * self.typical_energy()
+        per_style = [self.style_grams(painting) for painting in paintings]
+        self.grams = {layer: torch.cat([grams[layer] for grams in per_style]) for layer in self.style_layers}
+
+    @property
+    def layers(self) -> set[str]:
+        return {self.content_layer, *self.style_layers}
+
+    def typical_energy(self) -> float:
+        """Mean square of the content features over a few crops."""
+        crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(self.device)
+        with torch.no_grad():
+            features: Tensor = self.vgg(crops, [self.content_layer])[self.content_layer]
+        return float(features.float().square().mean())
+
+    def style_grams(self, painting: Image.Image) -> dict[str, Tensor]:
+        pixels = to_tensor(at_short_side(painting, self.settings.style_size)).to(self.device)
+        with torch.no_grad():
+            return {layer: gram_matrix(f) for layer, f in self.vgg(pixels, self.style_layers).items()}
+
+    def batches(self) -> Dataset[Tensor]:
+        return self.crops
+
+    def perceptual(self, photos: Tensor, result: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative content error to the photos, and relative Gram errors summed over the layers: each ``(N,)``.
+
+        ``chosen`` is the painting of every picture, ``(N,)``.
+        """
+        with torch.no_grad():
+            target = self.vgg(photos, [self.content_layer])[self.content_layer]
+        features = self.vgg(result, self.layers)
+        grams = {layer: grams[chosen] for layer, grams in self.grams.items()}
+        return relative_error(features[self.content_layer], target, self.energy), style_distances(features, grams).sum(
+            0
+        )

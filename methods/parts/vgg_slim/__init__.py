@@ -1,0 +1,1 @@
+"""VGG-16 at half the width, the bundled perceptual network."""

@@ -1,0 +1,311 @@
+"""``vgg-slim``: VGG-16 at half the width, taught by VGG-16, so that everything works without a download.
+
+It begins as VGG-16 with half of the channels of each layer thrown away: those that the others predict best, so that a
+linear map restores most of what is gone (after "ThiNet", Luo et al. 2017, with the choice by pivoted Cholesky). Then
+each layer, seen through such a map (an embedding, after Wang et al. 2020, "Collaborative Distillation for
+Ultra-Resolution Universal Style Transfer"), is to have the teacher's features and Gram matrices.
+
+Photos and paintings alone do not suffice: whoever optimises pixels by a network's features finds the pictures that it
+misjudges. So the student optimises some pictures all the while it learns, a few of its own gradients a step, and the
+teacher corrects it on those.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from hub.images import to_image, to_tensor
+from hub.parameters import inherited
+from hub.training import TrainingSettings, TrainingTask
+from hub.training.data import Rounds, open_photos
+from hub.training.sheets import contact_sheet
+from hub.weights import write_model
+from methods.parts.perceptual.losses import gram_matrix, relative_error
+from methods.parts.perceptual.vgg import ARCHITECTURES, VGG, read_vgg
+
+BLOCKS = tuple(tuple(width // 2 for width in block) for block in ARCHITECTURES["VGG-16"])
+LAST = "conv5_2"
+# What the methods here look at; every other layer of the student is free to be anything.
+GRAM_LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_3", "relu4_1", "relu4_3", "relu5_1")
+CONTENT_LAYERS = ("relu3_2", "relu4_2", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1", "conv5_2")
+CONTENT = "conv4_2"
+LAYERS = (*GRAM_LAYERS, *CONTENT_LAYERS)
+
+
+class SlimSettings(TrainingSettings):
+    """Settings of ``stylehub train vgg-slim``."""
+
+    content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
+    paintings: list[Path] = Field(description="Paintings, in the same forms; each path is seen as often as another.")
+    vgg: Path = Field(description="VGG-16 as safetensors, keys as torchvision's vgg16().features: the teacher.")
+    batch: int = inherited(
+        TrainingSettings,
+        "batch",
+        3,
+        description="Pairs of a photo and a painting a step, and pictures under optimisation.",
+    )
+    side: int = Field(160, ge=64, description="Side of the crops in pixels.")
+    learning_rate: float = inherited(TrainingSettings, "learning_rate", 5e-4)
+    gram_weight: float = Field(1.0, ge=0, description="Weight of the Gram matrices against that of the features.")
+    rounds: int = Field(160, ge=1, description="Steps that a picture is optimised before another one is begun.")
+    optimisation_rate: float = Field(0.02, gt=0, description="Step size of that optimisation, on the [0, 1] image.")
+
+
+class Student(nn.Module):
+    """The narrow network with its embeddings, and the pictures that it is optimising."""
+
+    pictures: Tensor
+    momentum: Tensor
+    square: Tensor
+
+    def __init__(self, pictures: int, side: int, teacher: VGG) -> None:
+        super().__init__()
+        self.vgg = VGG(BLOCKS, LAST, padding="reflect")
+        self.embeddings = nn.ModuleDict(
+            {
+                layer: nn.Conv2d(self.vgg.channels(layer), teacher.channels(layer), 1, bias=False).to(
+                    memory_format=torch.channels_last
+                )
+                for layer in LAYERS
+            }
+        )
+        # Buffers, so that a checkpoint holds them and a resumed run goes on with the same pictures.
+        for name in ("pictures", "momentum", "square"):
+            self.register_buffer(name, torch.zeros(pictures, 3, side, side))
+
+    def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """The narrow network's own features of ``(N, 3, H, W)`` in [0, 1]."""
+        features: dict[str, Tensor] = self.vgg(images, layers)
+        return features
+
+    def embedded_gram(self, layer: str, features: Tensor) -> Tensor:
+        """The Gram matrix of the embedded features, which need not be computed for it: ``E G E^T``."""
+        gram = gram_matrix(features)
+        with torch.autocast(features.device.type, enabled=False):
+            matrix = cast(nn.Conv2d, self.embeddings[layer]).weight[:, :, 0, 0]
+            embedded: Tensor = matrix @ gram @ matrix.T
+            return embedded
+
+    def embedding(self, layer: str) -> Tensor:
+        """The matrix ``(teacher's channels, own channels)`` of ``layer``, as a view."""
+        return cast(nn.Conv2d, self.embeddings[layer]).weight.data[:, :, 0, 0]
+
+
+class Pairs(Dataset[dict[str, Tensor]]):
+    """Step -> crops of photos and of paintings, ``(batch, 3, side, side)`` each; some noisy, some blurred."""
+
+    def __init__(self, settings: SlimSettings) -> None:
+        self.settings = settings
+        self.sources = [[open_photos([path]) for path in paths] for paths in (settings.content, settings.paintings)]
+        self.rounds = [[Rounds(len(source), settings.seed) for source in sources] for sources in self.sources]
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        """``photos`` and ``paintings`` of this step, and in ``under_way`` those of the pictures under optimisation."""
+        s = self.settings
+        return {
+            "photos": torch.stack([self.crop(0, step * s.batch + slot) for slot in range(s.batch)]),
+            "paintings": torch.stack([self.crop(1, step * s.batch + slot) for slot in range(s.batch)]),
+            "own_photos": torch.stack([self.crop(0, self.episode(step, slot), False) for slot in range(s.batch)]),
+            "own_paintings": torch.stack([self.crop(1, self.episode(step, slot), False) for slot in range(s.batch)]),
+        }
+
+    def age(self, step: int, slot: int) -> int:
+        """Steps that the picture in ``slot`` has been optimised; the slots begin anew at different times."""
+        return (step + slot * self.settings.rounds // self.settings.batch) % self.settings.rounds
+
+    def episode(self, step: int, slot: int) -> int:
+        return 1_000_000 + (step - self.age(step, slot) + self.settings.rounds) * self.settings.batch + slot
+
+    def crop(self, kind: int, index: int, corrupted: bool = True) -> Tensor:
+        rng = np.random.default_rng([self.settings.seed, kind, index])
+        turn, which = divmod(index, len(self.sources[kind]))
+        picture = self.sources[kind][which].image(self.rounds[kind][which][turn])
+        side = self.settings.side
+        # Down to the whole picture in one crop; up to the size of use, but hardly beyond the picture's own pixels.
+        largest = max(side, min(512, 1.3 * min(picture.size)))
+        scale = rng.uniform(side, largest) / min(picture.size)
+        region = min(min(picture.size), side / scale)
+        x, y = rng.uniform(0, picture.width - region), rng.uniform(0, picture.height - region)
+        picture = picture.resize((side, side), Image.Resampling.BICUBIC, box=(x, y, x + region, y + region))
+        if rng.random() < 0.5:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if corrupted and rng.random() < 0.15:
+            picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
+        pixels = to_tensor(picture)[0]
+        if corrupted and rng.random() < 0.3:
+            noise = rng.standard_normal(pixels.shape, dtype=np.float32) * rng.uniform(0, 0.25)
+            pixels = (pixels + torch.from_numpy(noise)).clamp_(0, 1)
+        return pixels
+
+
+class SlimTraining(TrainingTask):
+    """Relative errors of features and Gram matrices against the teacher's."""
+
+    Settings = SlimSettings
+    settings: SlimSettings
+    network: Student
+
+    def __init__(self, settings: SlimSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        torch.manual_seed(settings.seed)
+        self.teacher = read_vgg(settings.vgg, LAST, padding="reflect").to(device)
+        self.pairs = Pairs(settings)
+        self.network = Student(settings.batch, settings.side, self.teacher).to(memory_format=torch.channels_last)
+        samples = torch.cat([self.pairs.crop(kind, index)[None] for index in range(24) for kind in (0, 1)]).to(device)
+        self.energy = prune(self.teacher, self.network.to(device), samples)
+        self.teacher.to(dtype=torch.bfloat16 if settings.bf16 else torch.float32)
+
+    def parameter_groups(self) -> list[dict[str, object]]:
+        return [{"params": list(self.network.parameters())}]
+
+    def batches(self) -> Dataset[dict[str, Tensor]]:
+        return self.pairs
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        own = self.begin_anew(batch, step).requires_grad_()
+        seen = torch.cat([batch["photos"], batch["paintings"], own])
+        with torch.no_grad():
+            wanted = self.teacher(seen, LAYERS)
+            wanted_grams = {layer: gram_matrix(wanted[layer]) for layer in GRAM_LAYERS}
+        features = self.network(seen, LAYERS)
+        grams = {layer: self.network.embedded_gram(layer, features[layer]) for layer in GRAM_LAYERS}
+        estimates = {layer: self.network.embeddings[layer](features[layer]) for layer in LAYERS}
+        self.optimise_pictures(own, self.distances(batch, features[CONTENT], grams), step)
+        feature_error = torch.stack([error(estimates[k], wanted[k], self.energy[k]) for k in LAYERS]).mean(0)
+        gram_error = torch.stack([relative_error(grams[k], wanted_grams[k], 1e-3) for k in GRAM_LAYERS]).mean(0)
+        n = self.settings.batch
+        loss = (feature_error + self.settings.gram_weight * gram_error).mean()
+        return {
+            "loss": loss,
+            "features": feature_error[:-n].mean(),
+            "gram": gram_error[:-n].mean(),
+            "own_features": feature_error[-n:].mean(),
+            "own_gram": gram_error[-n:].mean(),
+        }
+
+    def begin_anew(self, batch: Mapping[str, Tensor], step: int) -> Tensor:
+        """The pictures under optimisation; one whose time is over starts again, from its photo or from noise."""
+        student, s = self.network, self.settings
+        for slot in range(s.batch):
+            if self.pairs.age(step, slot) == 0 or step == 0:
+                generator = torch.Generator().manual_seed(s.seed + self.pairs.episode(step, slot))
+                noise = torch.rand(3, s.side, s.side, generator=generator).to(self.device)
+                share = 0.6 if (step + slot) % 3 == 0 else 0.0
+                student.pictures[slot] = torch.lerp(batch["own_photos"][slot], noise, share)
+                student.momentum[slot] = student.square[slot] = 0
+        return student.pictures.clone()
+
+    def distances(self, batch: Mapping[str, Tensor], content: Tensor, grams: Mapping[str, Tensor]) -> Tensor:
+        """How far the pictures under optimisation are from their photos and paintings, as the student sees it."""
+        n, student = self.settings.batch, self.network
+        with torch.no_grad():
+            photos = student(batch["own_photos"], [CONTENT])[CONTENT]
+            painted = student(batch["own_paintings"], GRAM_LAYERS)
+            wanted = {layer: student.embedded_gram(layer, features) for layer, features in painted.items()}
+        style = torch.stack([relative_error(gram[-n:], wanted[layer]) for layer, gram in grams.items()]).mean(0)
+        return (relative_error(content[-n:], photos) + 20 * style).sum()
+
+    def optimise_pictures(self, own: Tensor, distance: Tensor, step: int) -> None:
+        """One step of Adam on the pictures themselves."""
+        n, student = self.settings.batch, self.network
+        (gradient,) = torch.autograd.grad(distance, own, retain_graph=True)
+        if not torch.isfinite(gradient).all():
+            return
+        # Scale does not matter to Adam, and the very small gradients of a mean over pixels would meet its epsilon.
+        gradient = gradient / gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+        student.momentum.lerp_(gradient, 0.1)
+        student.square.lerp_(gradient.square(), 0.01)
+        for slot in range(n):
+            age = self.pairs.age(step, slot) + 1
+            mean = student.momentum[slot] / (1 - 0.9**age)
+            deviation = (student.square[slot] / (1 - 0.99**age)).sqrt() + 1e-3
+            student.pictures[slot].sub_(self.settings.optimisation_rate * mean / deviation).clamp_(0, 1)
+
+    @torch.no_grad()
+    def sheet(self, network: Student) -> Image.Image:
+        """The pictures under optimisation."""
+        return contact_sheet([to_image(p[None]) for p in self.network.pictures], columns=4)
+
+    def export(self, network: Student, folder: Path, facts: dict[str, object]) -> None:
+        """``model.safetensors`` in float16: the convolutions, and each embedding as a square matrix.
+
+        A distance between embedded features or Gram matrices is the same as that between features multiplied by the
+        symmetric root of ``E^T E``, which has a quarter of the numbers.
+        """
+        tensors = dict(network.vgg.state_dict())
+        for layer in LAYERS:
+            matrix = network.embedding(layer).double()
+            values, vectors = torch.linalg.eigh(matrix.T @ matrix)
+            root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+            tensors[f"projections.{layer}.weight"] = root[:, :, None, None]
+        config = {"part": "vgg-slim", "blocks": BLOCKS, "last": LAST, "projected": LAYERS, "training": facts}
+        write_model(folder, tensors, config)
+
+
+def error(features: Tensor, wanted: Tensor, energy: float) -> Tensor:
+    """Mean squared difference over the layer's usual ``energy``: ``(N,)``."""
+    difference = features - wanted
+    squares = (difference * difference).sum((1, 2, 3)).float()  # torch adds up half precision in float32
+    return squares / (wanted[0].numel() * energy)
+
+
+@torch.no_grad()
+def prune(teacher: VGG, student: Student, samples: Sequence[Tensor] | Tensor) -> dict[str, float]:
+    """Make ``student`` the best half of ``teacher``; returns each layer's mean square over ``samples``.
+
+    ``samples`` is ``(N, 3, H, W)`` in [0, 1].
+    """
+    moments: dict[str, Tensor] = {}
+    for sample in samples:
+        for layer, features in teacher(sample[None], teacher.layers[: teacher.layers.index(LAST) + 1]).items():
+            flat = features[0].flatten(1).double()
+            moments[layer] = moments.get(layer, 0) + flat @ flat.T / flat.shape[1] / len(samples)
+    before = torch.eye(3, dtype=torch.float64, device=samples[0].device)  # restores the inputs of a layer
+    kept = list(range(3))
+    for name, width in student.vgg.widths.items():
+        layer = f"relu{name}" if f"relu{name}" in moments else f"conv{name}"
+        kept = pivots(moments[layer], width)
+        wide, narrow = (cast(nn.Conv2d, vgg.convolutions[name]) for vgg in (teacher, student.vgg))
+        narrow.weight.copy_(torch.einsum("oihw,ij->ojhw", wide.weight[kept].double(), before))
+        cast(Tensor, narrow.bias).copy_(cast(Tensor, wide.bias)[kept])
+        for kind in ("conv", "relu"):
+            if f"{kind}{name}" in LAYERS:
+                student.embedding(f"{kind}{name}").copy_(restoration(moments[f"{kind}{name}"], kept))
+        before = restoration(moments[layer], kept)
+    return {layer: float(moments[layer].diagonal().mean()) for layer in LAYERS}
+
+
+def pivots(moments: Tensor, count: int) -> list[int]:
+    """The ``count`` channels that a pivoted Cholesky decomposition of their second moments ``(C, C)`` takes first.
+
+    Each is the one that those before it predict worst.
+    """
+    residual = moments.clone()
+    chosen: list[int] = []
+    for _ in range(count):
+        diagonal = residual.diagonal().clone()
+        diagonal[chosen] = -1
+        best = int(diagonal.argmax())
+        chosen.append(best)
+        if (pivot := residual[best, best]) > 1e-12:
+            column = residual[:, best] / pivot.sqrt()
+            residual.addr_(column, column, alpha=-1)
+    return sorted(chosen)
+
+
+def restoration(moments: Tensor, kept: list[int]) -> Tensor:
+    """The matrix ``(C, kept)`` that predicts every channel from those kept with the least squares."""
+    own = moments[kept][:, kept]
+    ridge = 1e-4 * own.diagonal().mean() * torch.eye(len(kept), dtype=own.dtype, device=own.device)
+    matrix: Tensor = torch.linalg.solve(own + ridge, moments[kept]).T
+    return matrix
