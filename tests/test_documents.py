@@ -95,6 +95,22 @@ def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert (tmp_path / "out.png").exists()
 
 
+SECTIONS = (ROOT / "docs" / "hooks.md").read_text().split("\n## ")[1:]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda s: re.sub(r"\W+", "-", s.partition("\n")[0]).strip("-"))
+def test_the_hooks_do_what_their_examples_say(
+    section: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image
+) -> None:
+    (method,), (use,) = code("python", section), code("py", section)
+    folder = tmp_path / "my-method"
+    folder.mkdir()
+    (folder / "registry.yaml").write_text(blocks("docs/hooks.md", "yaml")[0])
+    (folder / "method.py").write_text(method)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(use, "docs/hooks.md", "exec"), {"photo": photo})
+
+
 def test_pictures_and_links_of_the_documents_exist() -> None:
     for document in markdown():
         for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
