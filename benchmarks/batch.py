@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """One run over all photos for every model, after a short one that warms up."""
     import hub
-    from hub.batch import STAGES
+    from hub.batch.folder import STAGES
     from hub.images import find_images
 
     width, height = options.size

@@ -36,7 +36,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import hub
     from hub.images import read_image, to_tensor
     from hub.pictures import Pictures
-    from methods.gatys.method import Gatys, Painting, targets
+    from methods.gatys.method import Gatys, ImageOptimisation, targets
 
     method = hub.load("gatys")
     assert isinstance(method, Gatys)
@@ -48,13 +48,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         network = method.backbone(parameters)
         paintings = [(read_image(painting).rgb, 1.0)]
         wanted = targets(content, paintings, network, parameters)
-        judge = Painting(content, wanted, network, parameters)
+        judge = ImageOptimisation(content, wanted, network, parameters)
         evaluations: list[object] = []
         started = time.perf_counter()
         ours = method.paint(content, paintings, network, parameters, evaluations.append)
         ours_s = time.perf_counter() - started
         started = time.perf_counter()
-        theirs = tutorial(Painting(content, wanted, network, parameters), len(evaluations) + 1)
+        theirs = tutorial(ImageOptimisation(content, wanted, network, parameters), len(evaluations) + 1)
         rows.append(
             {
                 "painting": painting.stem,

@@ -49,7 +49,7 @@ def inherited(model: type[BaseModel], name: str, default: Any, **texts: str) -> 
 
 
 @dataclass(frozen=True)
-class Declared:
+class FieldSpec:
     """One field of a pydantic model as the faces need it: a command-line flag, a slider, a row of a table."""
 
     name: str
@@ -70,11 +70,11 @@ class Declared:
         return "--" + self.name.replace("_", "-")
 
 
-def declared(model: type[BaseModel]) -> Iterator[Declared]:
+def field_specs(model: type[BaseModel]) -> Iterator[FieldSpec]:
     """The fields of ``model`` in their order, those of a group behind the others."""
     for name, field in sorted(model.model_fields.items(), key=lambda item: bool(_extra(item[1]).get("group"))):
         kind, choices = _kind(field.annotation)
-        yield Declared(
+        yield FieldSpec(
             name=name,
             kind=kind,
             default=None if field.is_required() else field.get_default(call_default_factory=True),
@@ -106,7 +106,7 @@ def _parse_shares(value: Any) -> Any:
 
 
 # A file beside the picture; a record tells its name, not its folder.
-File = Annotated[Path, PlainSerializer(lambda path: path.name)]
+FilePath = Annotated[Path, PlainSerializer(lambda path: path.name)]
 
 
 # Names with their shares or weights; a field of this type takes them as text too.

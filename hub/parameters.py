@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from hub.errors import ParameterError
 from hub.fields import (
-    Declared as Declared,
+    FieldSpec as FieldSpec,
 )
 from hub.fields import (
-    File as File,
+    FilePath as FilePath,
 )
 from hub.fields import (
     Shares as Shares,
@@ -23,10 +23,10 @@ from hub.fields import (
     advanced as advanced,
 )
 from hub.fields import (
-    declared as declared,
+    field_of as field_of,
 )
 from hub.fields import (
-    field_of as field_of,
+    field_specs as field_specs,
 )
 from hub.fields import (
     inherited as inherited,

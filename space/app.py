@@ -17,7 +17,7 @@ if not __package__:  # run as a file, as a Space does: the repository is one fol
 
     give_way()
 
-from space import zero  # isort: skip  # before anything that imports torch
+from space import zero_gpu  # isort: skip  # before anything that imports torch
 import gradio as gr
 from gradio.events import api
 
@@ -27,13 +27,13 @@ from space.any import build_any
 from space.depth import build_depth
 from space.errors import one_sentence
 from space.fusion import build_fusion
+from space.handlers import Handlers
 from space.learn import LOCAL
 from space.models import Models
 from space.panel import ACCELERATOR, Panel
 from space.photo import MAX_FILE_SIZE
 from space.realistic import build_realistic
 from space.single import build_single
-from space.studio import Studio
 from space.theme import CSS, Gallery
 
 _QUEUE = 64  # visitors who wait at most; one more is told to come back
@@ -45,7 +45,7 @@ class Tab:
     """How the models for one task are shown."""
 
     title: str
-    build: Callable[[Studio, Entry, str], Panel]
+    build: Callable[[Handlers, Entry, str], Panel]
 
 
 # Tasks without a tab are not shown yet.
@@ -63,7 +63,7 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
 
     ``learns``: visitors can add paintings of their own, for everybody who uses this app.
     """
-    studio = Studio(models or Models(), learns)
+    handlers = Handlers(models or Models(), learns)
     demo: gr.Blocks
     with gr.Blocks(
         title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, 6 * _HOUR), fill_width=False
@@ -80,7 +80,7 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
                 if not entries:
                     continue
                 with gr.Tab(shown.title, id=task) as tab:
-                    fills = _models(studio, shown, task, entries)
+                    fills = _models(handlers, shown, task, entries)
                 for fill in fills:
                     fill(tab.select)
                     if first:
@@ -88,8 +88,8 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
                 first = False
         for entry in _offered():
             if "style-names" in entry.method.inputs and set(entry.tasks) & set(TABS):
-                api(_list_styles(studio, entry), api_name=f"{entry.slug}_styles", concurrency_id=ACCELERATOR)
-        demo.unload(studio.stop)  # nobody is left to see the result
+                api(_list_styles(handlers, entry), api_name=f"{entry.slug}_styles", concurrency_id=ACCELERATOR)
+        demo.unload(handlers.stop)  # nobody is left to see the result
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
     return demo
 
@@ -98,15 +98,15 @@ def _offered(task: str | None = None) -> list[Entry]:
     return [entry for entry in list_models(task) if entry.model.offered]
 
 
-def _models(studio: Studio, tab: Tab, task: str, entries: list[Entry]) -> list[Callable[[Any], None]]:
+def _models(handlers: Handlers, tab: Tab, task: str, entries: list[Entry]) -> list[Callable[[Any], None]]:
     """One model fills the tab, several have a tab each inside. Returns what fills the one that is seen first."""
     if len(entries) == 1:
-        return [fill for fill in [_model(studio, tab, task, entries[0])] if fill]
+        return [fill for fill in [_model(handlers, tab, task, entries[0])] if fill]
     fills = []
     with gr.Tabs():
         for entry in entries:
             with gr.Tab(entry.model.title, id=f"{task}-{entry.name}") as inner:
-                fill = _model(studio, tab, task, entry)
+                fill = _model(handlers, tab, task, entry)
             if fill:
                 fill(inner.select)
                 if entry is entries[0]:
@@ -114,10 +114,10 @@ def _models(studio: Studio, tab: Tab, task: str, entries: list[Entry]) -> list[C
     return fills
 
 
-def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any], None] | None:
+def _model(handlers: Handlers, tab: Tab, task: str, entry: Entry) -> Callable[[Any], None] | None:
     """One model's panel, and a function that lets an event fill its styles."""
     try:
-        panel = tab.build(studio, entry, f"{entry.slug}_{task}")
+        panel = tab.build(handlers, entry, f"{entry.slug}_{task}")
     except StylehubError as error:  # somebody's plugin does not load: the others still do
         logging.getLogger("stylehub.space").warning("%s", error)
         gr.Markdown(f"This model cannot be shown. {error}")
@@ -130,9 +130,9 @@ def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any],
     )
     fillers: list[tuple[Any, list[Any]]] = []
     if panel.style is not None:
-        fillers.append((studio.styles(entry), [panel.style]))
+        fillers.append((handlers.styles(entry), [panel.style]))
     if panel.names:
-        fillers.append((studio.names(entry, len(panel.names)), [*panel.names]))
+        fillers.append((handlers.names(entry, len(panel.names)), [*panel.names]))
     if not fillers:
         return None
 
@@ -150,9 +150,9 @@ def _model(studio: Studio, tab: Tab, task: str, entry: Entry) -> Callable[[Any],
     return fill
 
 
-def _list_styles(studio: Studio, entry: Entry) -> Callable[[], list[dict[str, str]]]:
+def _list_styles(handlers: Handlers, entry: Entry) -> Callable[[], list[dict[str, str]]]:
     def styles() -> list[dict[str, str]]:
-        return [style.model_dump() for style in studio.models.get(entry.name).styles.values()]
+        return [style.model_dump() for style in handlers.models.get(entry.name).styles.values()]
 
     styles.__name__ = f"{entry.slug}_styles"
     styles.__doc__ = f"The styles of {entry.name}: name, title, artist and year of each."
@@ -172,12 +172,12 @@ def serve(
         block: stay until interrupted.
     """
     models = Models()
-    if zero.AVAILABLE:  # its worker processes inherit what is loaded now and forget what they load themselves
+    if zero_gpu.AVAILABLE:  # its worker processes inherit what is loaded now and forget what they load themselves
         for entry in _offered():
             if set(entry.tasks) & set(TABS):
                 models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")
-    demo = build(models, learns=host in LOCAL and not share and not zero.AVAILABLE)
+    demo = build(models, learns=host in LOCAL and not share and not zero_gpu.AVAILABLE)
     try:
         _, local, public = demo.launch(
             server_name=host,

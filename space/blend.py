@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from hub.parameters import Declared
+from hub.parameters import FieldSpec
 
 _HERE = Path(__file__).resolve().parent
 _SCHEMA = {
@@ -34,7 +34,7 @@ _TEMPLATE = """
 """
 
 
-def style_blend(field: Declared) -> gr.HTML:
+def style_blend(field: FieldSpec) -> gr.HTML:
     """The control for a mixture. Events: ``drag`` while the point or a slider moves, ``settle`` when it is let go."""
     blend = gr.HTML(
         value=None,

@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from hub.parameters import Declared
+from hub.parameters import FieldSpec
 from space.photo import photo_input
 
 Control = gr.components.Component
 
 
-def control(field: Declared, start: Any = None) -> Control | None:
+def control(field: FieldSpec, start: Any = None) -> Control | None:
     """The control for ``field``; None for pictures, which have their own, and for paths, since a visitor has no business
     with the server's files.
 
@@ -44,7 +44,7 @@ def _as_text(shares: Mapping[str, float] | None) -> str | None:
     return ", ".join(f"{name}={share:g}" for name, share in shares.items()) if shares else None
 
 
-def _number(field: Declared, start: Any, common: dict[str, Any]) -> Control:
+def _number(field: FieldSpec, start: Any, common: dict[str, Any]) -> Control:
     whole = field.kind == "integer"
     if field.default is None:
         return _number_or_nothing(field, start, common)
@@ -63,7 +63,7 @@ def _too_fine(default: float, minimum: float, maximum: float) -> bool:
     return span > 1000 or 0 < default - minimum < span / 50
 
 
-def _number_or_nothing(field: Declared, start: Any, common: dict[str, Any]) -> Control:
+def _number_or_nothing(field: FieldSpec, start: Any, common: dict[str, Any]) -> Control:
     """A box that may stay empty. Gradio's own for numbers sends 0 when it is, which is a number like any other."""
     box = gr.Textbox(value=start, placeholder="automatic", max_lines=1, **common)
     schema: dict[str, Any] = {"type": "integer" if field.kind == "integer" else "number"}

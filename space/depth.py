@@ -11,16 +11,16 @@ from PIL import Image, ImageChops
 from hub.errors import ImageError
 from hub.images import read_image
 from hub.registry import Entry
-from space.board import backdrop, build_board, read_for_board
 from space.errors import one_sentence
+from space.handlers import Handlers
+from space.mask_editor import backdrop, build_mask_editor, read_for_editor
 from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
 from space.result import saved
-from space.studio import Studio
 
 
-def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
+def build_depth(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
     """One model's panel with its maps, which follow the photo and the place before anything is painted."""
-    panel = build_panel(studio, entry, "depth", None, api_name)
+    panel = build_panel(handlers, entry, "depth", None, api_name)
     photo, where, layer, given = (panel.inputs[name] for name in ("photo", "where", "layer", "map"))
     with panel.beside, gr.Row(elem_classes=["maps"]):
         depth, strength = (
@@ -31,11 +31,11 @@ def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
     def chosen(event: Any) -> None:
         """A place was chosen other than by its controls: show it, and paint."""
         show(event.success, api_visibility="private")
-        connect(panel, event.success, studio.paint(entry, "depth", quiet=True), api_visibility="private")
+        connect(panel, event.success, handlers.paint(entry, "depth", quiet=True), api_visibility="private")
 
     def show(listen: Callable[..., Any], **options: Any) -> None:
         listen(
-            studio.maps(entry),
+            handlers.maps(entry),
             inputs_kwargs=panel.inputs,
             outputs=[depth, strength],
             show_progress="hidden",
@@ -49,13 +49,13 @@ def build_depth(studio: Studio, entry: Entry, api_name: str) -> Panel:
     chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
 
     with panel.below, gr.Accordion("Paint a mask", open=False):
-        board = build_board("The style will apply where you paint", ["#ff3b30"], 380)
+        editor = build_mask_editor("The style will apply where you paint", ["#ff3b30"], 380)
         use = gr.Button("Use this mask", size="sm")
     photo.change(
-        one_sentence(_board), inputs=[photo], outputs=[board], show_progress="hidden", api_visibility="private"
+        one_sentence(_board), inputs=[photo], outputs=[editor], show_progress="hidden", api_visibility="private"
     )
-    chosen(use.click(one_sentence(_mask), inputs=[board], outputs=[given, where], api_visibility="private"))
-    finish(studio, panel)
+    chosen(use.click(one_sentence(_mask), inputs=[editor], outputs=[given, where], api_visibility="private"))
+    finish(handlers, panel)
     return panel
 
 
@@ -79,7 +79,7 @@ def _layer(path: str | None, place: gr.SelectData) -> Any:
 
 def _board(path: str | None) -> Any:
     """The photo, small, to draw on."""
-    return None if path is None else backdrop(read_for_board(path))
+    return None if path is None else backdrop(read_for_editor(path))
 
 
 def _mask(layers: list[str]) -> tuple[str, str]:

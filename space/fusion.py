@@ -5,25 +5,25 @@ from typing import Any
 
 import gradio as gr
 
-from hub.parameters import Declared
+from hub.parameters import FieldSpec
 from hub.registry import Entry
 from space import preset
 from space.blend import style_blend
 from space.errors import one_sentence
+from space.handlers import Handlers
 from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
-from space.studio import Studio
 
 
-def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
+def build_fusion(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
     """One model's panel, with previews while dragging and presets."""
     opened: list[Any] = []
-    panel = build_panel(studio, entry, "fusion", _blend_with_presets(studio, entry, opened), api_name)
+    panel = build_panel(handlers, entry, "fusion", _blend_with_presets(handlers, entry, opened), api_name)
     for event in opened:
-        connect(panel, event, studio.paint(entry, "fusion", quiet=True), api_visibility="private")
+        connect(panel, event, handlers.paint(entry, "fusion", quiet=True), api_visibility="private")
     if panel.style is not None:
         panel.running.append(
             panel.style.drag(
-                studio.preview(entry),
+                handlers.preview(entry),
                 inputs=[panel.painted],
                 inputs_kwargs=panel.inputs,
                 outputs=[panel.result.slider],
@@ -34,14 +34,14 @@ def build_fusion(studio: Studio, entry: Entry, api_name: str) -> Panel:
                 api_visibility="private",
             )
         )
-    finish(studio, panel)
+    finish(handlers, panel)
     return panel
 
 
-def _blend_with_presets(studio: Studio, entry: Entry, opened: list[Any]) -> Callable[[Declared, str], gr.HTML]:
+def _blend_with_presets(handlers: Handlers, entry: Entry, opened: list[Any]) -> Callable[[FieldSpec, str], gr.HTML]:
     """What makes the control; the event that a blend was opened goes into ``opened``."""
 
-    def control(field: Declared, _: str) -> gr.HTML:
+    def control(field: FieldSpec, _: str) -> gr.HTML:
         blend = style_blend(field)
         with gr.Row(elem_classes=["presets"]):
             keep = gr.DownloadButton("Keep this blend", size="sm", interactive=False, min_width=120)
@@ -59,7 +59,7 @@ def _blend_with_presets(studio: Studio, entry: Entry, opened: list[Any]) -> Call
 
         offered(blend.settle)
         read = reopen.upload(
-            one_sentence(lambda path: preset.read(studio.models.get(entry.name), path)),
+            one_sentence(lambda path: preset.read(handlers.models.get(entry.name), path)),
             inputs=[reopen],
             outputs=[blend],
             show_progress="minimal",

@@ -10,33 +10,33 @@ from typing import Any
 import gradio as gr
 
 from hub.errors import Cancelled, ParameterError
-from hub.parameters import Declared
+from hub.parameters import FieldSpec
 from hub.progress import Progress
 from hub.registry import Entry
 from hub.styles import adopt_file
 from hub.training.add_style import add_style
 from space import previews
 from space.errors import one_sentence
+from space.handlers import Handlers
 from space.panel import ACCELERATOR
 from space.photo import photo_input, read
-from space.studio import Studio
-from space.wall import style_wall
+from space.style_gallery import style_gallery
 
 LOCAL = (None, "127.0.0.1", "localhost", "::1")
 
 
-def wall_that_learns(studio: Studio, entry: Entry, running: list[Any]) -> Callable[[Declared, str], gr.HTML]:
+def gallery_that_learns(handlers: Handlers, entry: Entry, running: list[Any]) -> Callable[[FieldSpec, str], gr.HTML]:
     """What makes the wall with a place below it to add a painting; the event of learning goes into ``running``."""
 
-    def control(field: Declared, result_id: str) -> gr.HTML:
-        wall = style_wall(field, result_id)
+    def control(field: FieldSpec, result_id: str) -> gr.HTML:
+        wall = style_gallery(field, result_id)
         with gr.Accordion("Add your own painting", open=False):
             painting = photo_input(f"painting-{entry.name}")
             name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
             learn = gr.Button("Learn it (some minutes)", size="sm")
         running.append(
             learn.click(
-                _learn(studio, entry),
+                _learn(handlers, entry),
                 inputs=[painting, name],
                 outputs=[wall],
                 show_progress_on=[painting],
@@ -50,12 +50,12 @@ def wall_that_learns(studio: Studio, entry: Entry, running: list[Any]) -> Callab
     return control
 
 
-def _learn(studio: Studio, entry: Entry) -> Callable[..., Any]:
+def _learn(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
     def handler(path: str | None, name: str | None, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Any:
         if not path:
             raise ParameterError("Choose a painting first.")
         slug = "-".join((name or "").lower().split())
-        method = studio.models.get(entry.name)
+        method = handlers.models.get(entry.name)
         if slug in method.styles:
             raise ParameterError(f"There is a style called {slug!r} already; choose another name.")
 
@@ -64,7 +64,7 @@ def _learn(studio: Studio, entry: Entry) -> Callable[..., Any]:
             progress((p.step, p.of), desc=f"Learning, distance {p.losses.get('style', 0):.2f}", unit="steps")
 
         try:
-            with studio.jobs.running(request.session_hash) as check, studio.models.accelerator:
+            with handlers.jobs.running(request.session_hash) as check, handlers.models.accelerator:
                 style_file = add_style(
                     entry.name, read(path), slug, title=(name or "").strip(), device=str(method.device), progress=report
                 )

@@ -13,7 +13,7 @@ import gradio as gr
 from hub.errors import ParameterError
 from hub.method import Style
 from hub.names import resolve
-from hub.parameters import Declared
+from hub.parameters import FieldSpec
 from hub.pictures import Pictures
 from hub.registry import Entry
 from space.photo import photo_input, read
@@ -44,7 +44,7 @@ class Slots:
     names: list[gr.Dropdown]
 
 
-def keys(field: Declared, known: bool) -> Iterator[Keys]:
+def keys(field: FieldSpec, known: bool) -> Iterator[Keys]:
     """Of every slot of ``field``; ``known``: whether the method knows some paintings by name.
 
     What stands in a group, such as a second style, has one slot and no share.
@@ -54,7 +54,7 @@ def keys(field: Declared, known: bool) -> Iterator[Keys]:
         yield Keys(picture, f"{picture}_name" if known else "", "" if field.group else f"{picture}_share")
 
 
-def by_name_too(entry: Entry, field: Declared) -> bool:
+def by_name_too(entry: Entry, field: FieldSpec) -> bool:
     """Whether ``field`` takes names of styles beside pictures."""
     return field.name in STYLES and "style-names" in entry.method.inputs
 
@@ -64,12 +64,12 @@ def name_list(title: str, info: str) -> gr.Dropdown:
     return gr.Dropdown(choices=[], value=None, label=title, info=info, allow_custom_value=True)
 
 
-def first_painting(field: Declared) -> gr.Image:
+def first_painting(field: FieldSpec) -> gr.Image:
     """The picture of the first slot, which lies beside the photo."""
     return photo_input(title=field.title, height=190 if field.group else 300)
 
 
-def slots(entry: Entry, field: Declared, first: gr.Image) -> Slots:
+def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
     """Lay out the rest, below the pictures."""
     made = Slots({}, [], [], [])
     one, *more = keys(field, by_name_too(entry, field))
@@ -107,7 +107,7 @@ def slots(entry: Entry, field: Declared, first: gr.Image) -> Slots:
 
 
 def chosen(
-    entry: Entry, field: Declared, values: Mapping[str, Any], known: Callable[[], Mapping[str, Style]]
+    entry: Entry, field: FieldSpec, values: Mapping[str, Any], known: Callable[[], Mapping[str, Style]]
 ) -> Pictures:
     """What was put into the slots: pictures that were uploaded, and names of styles, which are never taken for paths.
 
@@ -140,12 +140,12 @@ def fill(styles: Mapping[str, Style], count: int) -> Any:
     return updates[0] if count == 1 else updates  # of a single output Gradio takes a list for its value
 
 
-def any_chosen(entry: Entry, field: Declared, values: Mapping[str, Any]) -> bool:
+def any_chosen(entry: Entry, field: FieldSpec, values: Mapping[str, Any]) -> bool:
     """Whether a slot of ``field`` has a painting."""
     return any(values.get(key.picture) or values.get(key.name) for key in keys(field, by_name_too(entry, field)))
 
 
-def api_names(entry: Entry, field: Declared) -> list[str]:
+def api_names(entry: Entry, field: FieldSpec) -> list[str]:
     """Every parameter of the API that ``field`` has."""
     return [
         name for key in keys(field, by_name_too(entry, field)) for name in (key.picture, key.name, key.share) if name

@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from hub.parameters import Declared, declared
+from hub.parameters import FieldSpec, field_specs
 from hub.registry import Entry
 from space import paintings
 from space.controls import Control, control
+from space.handlers import Handlers, by_name
 from space.photo import example_upload, photo_input
 from space.result import ResultPanel, result_panel
-from space.studio import Studio, by_name
 
 # One accelerator, one queue: whatever computes, on whatever tab, waits in this line.
 ACCELERATOR = "accelerator"
@@ -38,7 +38,11 @@ class Panel:
 
 
 def build_panel(
-    studio: Studio, entry: Entry, task: str, style_control: Callable[[Declared, str], gr.HTML] | None, api_name: str
+    handlers: Handlers,
+    entry: Entry,
+    task: str,
+    style_control: Callable[[FieldSpec, str], gr.HTML] | None,
+    api_name: str,
 ) -> Panel:
     """Lay out and connect ``entry``. ``style_control`` makes the control for a parameter that takes styles by name.
 
@@ -53,7 +57,7 @@ def build_panel(
     names: list[gr.Dropdown] = []
     with gr.Row(elem_classes=["panel", *(["iterative"] if entry.method.iterative else [])]):
         with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
-            fields = list(declared(studio.parameters(entry)))
+            fields = list(field_specs(handlers.parameters(entry)))
             starts = {"size": WORKING_SIZE} if entry.method.iterative else {}
             named = [f for f in fields if style_control and by_name(entry, task, f)]
             pictures = [f for f in fields if f.kind == "pictures" and f not in named and not f.group]
@@ -62,7 +66,7 @@ def build_panel(
                 first = [(field, paintings.first_painting(field)) for field in pictures]
             use_example = gr.Button("Use the example photo", size="sm", elem_classes=["quiet"])
 
-            def add_slots(field: Declared, picture: gr.Image) -> None:
+            def add_slots(field: FieldSpec, picture: gr.Image) -> None:
                 slots = paintings.slots(entry, field, picture)
                 inputs.update(slots.inputs)
                 settled.extend(slots.settled)
@@ -110,10 +114,10 @@ def build_panel(
     painted = gr.State(None)
     panel = Panel(entry, inputs, style, names, result, painted, [], place, below, beside)
     use_example.click(example_upload, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
-    connect(panel, result.paint.click, studio.paint(entry, task), api_visibility="private")
+    connect(panel, result.paint.click, handlers.paint(entry, task), api_visibility="private")
     # The API has an event of its own, without the page's state: Gradio's MCP server fails on an output that is one.
     gr.Button(visible=False).click(
-        studio.paint(entry, task, remember=False),
+        handlers.paint(entry, task, remember=False),
         inputs_kwargs=inputs,
         outputs=result.outputs,
         concurrency_id=ACCELERATOR,
@@ -121,13 +125,13 @@ def build_panel(
         api_name=api_name,
     )
     if style is not None and _fires(style, "pick"):
-        connect(panel, style.pick, studio.paint(entry, task), api_visibility="private")
+        connect(panel, style.pick, handlers.paint(entry, task), api_visibility="private")
     if style is not None and _fires(style, "settle"):
-        connect(panel, style.settle, studio.paint(entry, task, quiet=True), api_visibility="private")
+        connect(panel, style.settle, handlers.paint(entry, task, quiet=True), api_visibility="private")
     if not entry.method.iterative:
         changed = partial(gr.on, [photo.change, *settled])
         for listen in (changed, *chosen):
-            connect(panel, listen, studio.paint(entry, task, quiet=True), api_visibility="private")
+            connect(panel, listen, handlers.paint(entry, task, quiet=True), api_visibility="private")
     return panel
 
 
@@ -147,12 +151,12 @@ def connect(panel: Panel, listen: Callable[..., Any], handler: Any, **options: A
     )
 
 
-def finish(studio: Studio, panel: Panel) -> None:
+def finish(handlers: Handlers, panel: Panel) -> None:
     """Connect Stop, once everything that it stops is there."""
-    panel.result.stop.click(studio.stop, cancels=panel.running, queue=False, api_visibility="private")
+    panel.result.stop.click(handlers.stop, cancels=panel.running, queue=False, api_visibility="private")
 
 
-def _add(field: Declared, inputs: dict[str, Any], settled: list[Any], start: Any = None) -> list[Any]:
+def _add(field: FieldSpec, inputs: dict[str, Any], settled: list[Any], start: Any = None) -> list[Any]:
     """The control of ``field``, if the app has one for it; what it adds to ``settled``."""
     if (made := control(field, start)) is None:
         return []

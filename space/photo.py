@@ -12,7 +12,7 @@ from PIL import Image
 from hub.errors import ImageError
 from hub.files import example_photo
 from hub.images import read_image
-from space.scratch import scratch
+from space.temporary import temporary_folder
 
 # What one visitor may ask of a shared machine; the command line and Python have no such limit.
 MAX_PIXELS = 40_000_000
@@ -63,7 +63,7 @@ def read(path: str | None, what: str = "photo") -> Image.Image:
 
 def example_upload() -> str:
     """A copy of the example among the uploads: Gradio serves no file of wherever the package is installed."""
-    return str(shutil.copy(example_photo(), scratch()))
+    return str(shutil.copy(example_photo(), temporary_folder()))
 
 
 @lru_cache(maxsize=32)

@@ -13,7 +13,7 @@ from hub.method import Method
 from hub.names import resolve
 from hub.parameters import validate
 from hub.registry import Entry
-from space.scratch import scratch
+from space.temporary import temporary_folder
 
 _LONGEST = 64_000  # bytes; four thousand styles fit
 _Share = Annotated[float, Field(ge=0, le=1000)]
@@ -34,7 +34,7 @@ def offer(entry: Entry, style: Mapping[str, float] | None) -> Any:
     if not style:
         return gr.update(value=None, interactive=False)
     preset = validate(Preset, {"model": entry.name, "style": dict(style)})
-    path = scratch() / f"{entry.name}-blend.json"
+    path = temporary_folder() / f"{entry.name}-blend.json"
     path.write_text(json.dumps(preset.model_dump(), indent=2) + "\n", encoding="utf-8")
     return gr.update(value=str(path), interactive=True)
 

@@ -9,30 +9,30 @@ from PIL import Image
 
 from hub.errors import ImageError
 from hub.images import read_image
-from hub.parameters import declared
+from hub.parameters import field_specs
 from hub.registry import Entry
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.masks import scene
-from space.board import backdrop, build_board, read_for_board
 from space.errors import one_sentence
+from space.handlers import Handlers
+from space.mask_editor import backdrop, build_mask_editor, read_for_editor
 from space.panel import ACCELERATOR, Panel, build_panel, finish
 from space.result import saved
-from space.studio import Studio
 
 MASKS = ("photo_mask", "style_mask")  # the parameters of a method that takes masks in colours
 TABLE = "lut"  # the parameter of a method that writes its look as a colour table
 
 
-def build_realistic(studio: Studio, entry: Entry, api_name: str) -> Panel:
-    """One model's panel: with a board for each picture if it takes masks, a colour table to download if it makes one."""
-    panel = build_panel(studio, entry, "photo", None, api_name)
+def build_realistic(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
+    """One model's panel: with a editor for each picture if it takes masks, a colour table to download if it makes one."""
+    panel = build_panel(handlers, entry, "photo", None, api_name)
     if all(name in panel.inputs for name in MASKS):
         _masks(panel)
-    if any(field.name == TABLE for field in declared(studio.parameters(entry))):
+    if any(field.name == TABLE for field in field_specs(handlers.parameters(entry))):
         with panel.beside:
             table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
         panel.result.picture.change(
-            studio.table(entry, "photo"),
+            handlers.table(entry, "photo"),
             inputs_kwargs=panel.inputs,
             outputs=[table],
             show_progress="hidden",
@@ -40,7 +40,7 @@ def build_realistic(studio: Studio, entry: Entry, api_name: str) -> Panel:
             concurrency_limit=1,
             api_name=f"{entry.slug}_table",
         )
-    finish(studio, panel)
+    finish(handlers, panel)
     return panel
 
 
@@ -49,13 +49,13 @@ def _masks(panel: Panel) -> None:
     with panel.below, gr.Accordion("See and paint the masks", open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
-        boards = [build_board(title, colors, 300) for title in ("Photo", "Style photo")]
+        boards = [build_mask_editor(title, colors, 300) for title in ("Photo", "Style photo")]
         use = gr.Button("Use these masks", size="sm")
-    for picture, board in zip(pictures, boards, strict=True):
+    for picture, editor in zip(pictures, boards, strict=True):
         picture.change(
             one_sentence(_overlaid),
             inputs=[picture],
-            outputs=[board],
+            outputs=[editor],
             show_progress="hidden",
             concurrency_id=ACCELERATOR,
             concurrency_limit=1,
@@ -77,7 +77,7 @@ def _overlaid(path: str | None) -> Any:
     """The picture under the colours of what was found in it, to paint on."""
     if path is None:
         return None
-    small = read_for_board(path)
+    small = read_for_editor(path)
     return backdrop(Image.blend(small, scene(small), 0.55))
 
 
@@ -91,7 +91,7 @@ def _painted_over(
         raise ImageError("Nothing is painted yet: draw on a picture in the colour of what is there.")
     masks = []
     for path, layers, name in ((photo, on_photo, "photo-mask.png"), (style, on_style, "style-mask.png")):
-        mask = scene(read_for_board(path))
+        mask = scene(read_for_editor(path))
         for layer in layers:
             strokes = read_image(Path(layer))
             if strokes.alpha is not None:

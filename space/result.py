@@ -11,7 +11,7 @@ from hub.images import FORMATS, encode_image, read_image, read_recipe, save, wri
 from hub.provenance import command, python_line
 from space.errors import one_sentence
 from space.models import Painted
-from space.scratch import scratch
+from space.temporary import temporary_folder
 
 DISPLAY = 1280  # long side in pixels on the page; the download has the photo's own size
 _OFFERED = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
@@ -77,13 +77,13 @@ def result_panel(elem_id: str) -> ResultPanel:
 def filled(painted: Painted) -> tuple[Any, ...]:
     """Values for ``ResultPanel.outputs``."""
     stem = Path(painted.recipe.get("photo") or "photo").stem
-    path = save(painted.after, scratch() / f"{stem}-painted.png")
+    path = save(painted.after, temporary_folder() / f"{stem}-painted.png")
     return shown(painted), str(path), command(painted.recipe), python_line(painted.recipe)
 
 
 def saved(image: Image.Image, name: str) -> str:
     """``image`` as a PNG file among the uploads."""
-    path = scratch() / name
+    path = temporary_folder() / name
     image.save(path)
     return str(path)
 
@@ -93,7 +93,7 @@ def shown(painted: Painted, size: tuple[int, int] | None = None) -> tuple[str, s
     width, height = size or painted.after.size
     scale = min(1.0, DISPLAY / max(width, height))
     target = max(1, round(width * scale)), max(1, round(height * scale))
-    folder = scratch()
+    folder = temporary_folder()
     paths = []
     for name, image in (("before", painted.before), ("after", painted.after)):
         fitted = image if image.size == target else image.resize(target, Image.Resampling.BICUBIC)
@@ -110,7 +110,7 @@ def as_format(picture: str | None, format: str) -> Any:
     source = Path(picture)
     target = source
     if FORMATS[_OFFERED[format]] != FORMATS[source.suffix]:
-        target = scratch() / f"{source.stem}{_OFFERED[format]}"
+        target = temporary_folder() / f"{source.stem}{_OFFERED[format]}"
         write_image(read_image(source).image, target, recipe=read_recipe(source))
     size = target.stat().st_size
     weight = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"

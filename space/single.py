@@ -3,17 +3,17 @@
 from typing import Any
 
 from hub.registry import Entry
-from space.learn import wall_that_learns
+from space.handlers import Handlers
+from space.learn import gallery_that_learns
 from space.panel import Panel, build_panel, finish
-from space.studio import Studio
-from space.wall import style_wall
+from space.style_gallery import style_gallery
 
 
-def build_single(studio: Studio, entry: Entry, api_name: str) -> Panel:
+def build_single(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
     """One model's panel."""
     learning: list[Any] = []
-    wall = wall_that_learns(studio, entry, learning) if studio.learns and entry.method.adding else style_wall
-    panel = build_panel(studio, entry, "single", wall, api_name)
+    wall = gallery_that_learns(handlers, entry, learning) if handlers.learns and entry.method.adding else style_gallery
+    panel = build_panel(handlers, entry, "single", wall, api_name)
     panel.running += learning
-    finish(studio, panel)
+    finish(handlers, panel)
     return panel

@@ -14,7 +14,7 @@ from PIL import Image
 from hub.cli.flags import parse, rows
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.method import Method
-from hub.parameters import Parameters, declared, validate
+from hub.parameters import Parameters, field_specs, validate
 from hub.provenance import flags
 
 
@@ -119,7 +119,7 @@ def check_alpha(method: Method, parameters: dict[str, Any], photo: Image.Image, 
 def check_parameters(method: Method, parameters: dict[str, Any], photo: Image.Image, folder: Path) -> None:
     """Every field has what its faces need, and what a picture records becomes flags that read back the same."""
     assert issubclass(method.Parameters, Parameters)
-    for field in declared(method.Parameters):
+    for field in field_specs(method.Parameters):
         assert field.title
         assert field.description.endswith("."), f"{field.name} has no description that is a sentence"
         assert field.kind in ("flag", "integer", "number", "text", "choice", "shares", "path", "pictures", "map")

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 import hub
-from hub import training
 from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.progress import Progress

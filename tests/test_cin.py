@@ -9,9 +9,9 @@ from PIL import Image
 
 import hub
 from hub.errors import ParameterError, UnknownName, WeightsError
-from methods.parts.transformation.folded import FoldedNetwork
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.normalisation import ConditionalInstanceNorm
+from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
 from tests.conftest import STYLES, random_network
 
 GOLDEN = Path(__file__).parent / "data"
@@ -61,7 +61,7 @@ def test_two_by_two_pixels_at_a_time_is_the_same(width: int, size: tuple[int, in
     network = random_network(width=width).to(memory_format=torch.channels_last)
     photos, mix = torch.rand(2, 3, *size), torch.tensor([[0.2, 0.5, 0.3], [0.0, 0.0, 1.0]])
     with torch.no_grad():
-        plain, folded = network(photos, mix), FoldedNetwork(network)(photos, mix)
+        plain, folded = network(photos, mix), SpaceToDepthNetwork(network)(photos, mix)
     assert (plain - folded).abs().max() < 2e-5
     assert plain.std() > 0.05
 
@@ -133,7 +133,7 @@ def test_centre_crop_works_on_the_middle_square(tiny_model: Path, photo: Image.I
 def test_large_pictures_are_tiled_and_the_same(tiny_model: Path, photo: Image.Image) -> None:
     style = hub.load(tiny_model, device="cpu", dtype="float32")
     whole = np.asarray(style(photo, style="klee-senecio"), np.int16)
-    style.painter.whole_pixels = 100
+    style.runner.whole_pixels = 100
     tiled = np.asarray(style(photo, style="klee-senecio"), np.int16)
     assert np.abs(whole - tiled).max() <= 1
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from hub.errors import ImageError, ParameterError
 from hub.images import to_image, to_tensor
-from methods.fast_photo.cube import LARGEST, check_new_cube, identity_lut, look_up, read_cube, write_cube
+from methods.fast_photo.cube import LARGEST, apply_lut, check_new_cube, identity_lut, read_cube, write_cube
 
 
 def bent(size: int) -> torch.Tensor:
@@ -21,7 +21,7 @@ def bent(size: int) -> torch.Tensor:
 def test_the_identity_changes_no_colour(photo: Image.Image) -> None:
     pixels = to_tensor(photo)
     for size in (2, 17, 33):
-        assert np.array_equal(to_image(look_up(identity_lut(size)[None], pixels)), photo)
+        assert np.array_equal(to_image(apply_lut(identity_lut(size)[None], pixels)), photo)
 
 
 def test_a_table_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_another_program_makes_the_same_colours_of_it(tmp_path: Path, photo: Ima
     size = int(next(line for line in lines if line.startswith("LUT_3D_SIZE")).split()[1])
     colours = [tuple(map(float, line.split())) for line in lines if line[0].isdigit()]
     theirs = np.asarray(photo.filter(ImageFilter.Color3DLUT(size, colours)), np.int16)
-    ours = np.asarray(to_image(look_up(lut[None], to_tensor(photo))), np.int16)
+    ours = np.asarray(to_image(apply_lut(lut[None], to_tensor(photo))), np.int16)
     assert np.abs(theirs - ours).max() <= 1
 
 

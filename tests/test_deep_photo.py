@@ -16,12 +16,12 @@ from hub.cli import app
 from hub.errors import Cancelled, StylehubError
 from hub.evaluation.photos import classic_transfers, evaluate_photos, histogram_distance, photo_pairs
 from hub.method import Method
-from hub.parameters import declared
+from hub.parameters import field_specs
 from hub.progress import Progress
 from methods.deep_photo.affine import affine_maps, apply_maps
 from methods.parts.matting import EPSILON, affine_cost, matting_laplacian
 from methods.parts.perceptual.losses import gram_matrix
-from methods.parts.perceptual.masked import Places, masked_grams, pyramid
+from methods.parts.perceptual.masked import MaskIndices, mask_pyramid, masked_grams
 from methods.parts.perceptual.vgg import VGG, read_vgg
 
 TINY = ((4, 4), (6, 6), (8, 8), (8, 8), (8, 8))
@@ -107,7 +107,7 @@ def test_the_gram_matrix_within_a_mask() -> None:
     left = torch.zeros(1, 1, 8, 6)
     left[..., :2] = 1
     soft = torch.rand(1, 1, 8, 6) * 0.9 + 0.1
-    one, two = masked_grams(features, [Places.of(left), Places.of(soft)])
+    one, two = masked_grams(features, [MaskIndices.of(left), MaskIndices.of(soft)])
     assert torch.allclose(one, gram_matrix(features[..., :2]), atol=1e-5)
     masked = features * soft
     wanted = gram_matrix(masked) / soft.square().mean()
@@ -117,7 +117,7 @@ def test_the_gram_matrix_within_a_mask() -> None:
     again = (gram_matrix(features * soft) / soft.square().mean() * weights).sum()
     (expected,) = torch.autograd.grad(again + gram_matrix(features[..., :2]).square().sum(), features)
     assert torch.allclose(found, expected, atol=1e-4)
-    (nothing,) = masked_grams(features, [Places.of(torch.zeros(1, 1, 8, 6))])
+    (nothing,) = masked_grams(features, [MaskIndices.of(torch.zeros(1, 1, 8, 6))])
     assert nothing.abs().max() == 0
 
 
@@ -125,7 +125,7 @@ def test_masks_go_down_as_the_network_does() -> None:
     network = VGG(TINY, "relu3_1")
     mask = torch.zeros(1, 1, 32, 48)
     mask[..., 24:] = 1
-    levels = pyramid(mask, network, ["conv1_1", "relu2_1", "conv3_1"])
+    levels = mask_pyramid(mask, network, ["conv1_1", "relu2_1", "conv3_1"])
     assert levels["conv1_1"].share.item() == pytest.approx(0.5, abs=0.02)
     assert len(levels["relu2_1"].index) <= 16 * 15
     assert levels["conv3_1"].index.max() < 8 * 12
@@ -294,7 +294,7 @@ def test_eval_of_photos_on_the_command_line(material: Path, tmp_path: Path, monk
 
 
 def test_no_parsing_is_a_choice_like_the_others(deep_photo: Method, photo: Image.Image, dusk: Image.Image) -> None:
-    field = next(f for f in declared(deep_photo.Parameters) if f.name == "parser")
+    field = next(f for f in field_specs(deep_photo.Parameters) if f.name == "parser")
     assert field.choices == ("bundled", "segformer", "none")
     result = deep_photo(photo, style=dusk, parser="none", size=64, iterations=2)
     assert result.info["stylehub"]["remarks"]["regions"] == ["everything"]

@@ -19,7 +19,7 @@ from methods.fast_art.method import FastArt
 from methods.fast_art.training import FastArtSettings, FastArtTraining
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.one_style import fold_row, widen
-from methods.parts.transformation.runner import Painter
+from methods.parts.transformation.runner import TiledRunner
 from tests.conftest import STYLES, random_network, tiny_training
 
 CPU = torch.device("cpu")
@@ -115,7 +115,7 @@ def test_without_a_word_it_starts_from_the_bundled_network(material: Path) -> No
 def test_a_transposed_network_in_tiles(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     method = hub.load("fast-art", device="cpu", dtype="float32")
-    painter = Painter(ImageTransformationNetwork(1, 4, "tanh", "transposed"), method)
+    painter = TiledRunner(ImageTransformationNetwork(1, 4, "tanh", "transposed"), method)
     photo, mix = torch.rand(1, 3, *size), torch.ones(1, 1)
     with torch.inference_mode():
         whole = painter([photo], mix, lambda _: None)
@@ -128,10 +128,10 @@ def test_variants_share_code_and_differ_in_weights(photo: Image.Image) -> None:
     assert isinstance(method, FastArt)
     assert len(method.styles) == 7
     first, second = list(method.styles)[:2]
-    assert not method.painters, "weights were opened that nobody asked for"
+    assert not method.runners, "weights were opened that nobody asked for"
     pictures = [np.asarray(method(photo, style=style)) for style in (first, second)]
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 5
-    assert set(method.painters) == {first, second}
+    assert set(method.runners) == {first, second}
     hashes = {file.sha256 for file in method.entry.model.files}
     assert len(hashes) == 7
     assert method.weights_sha256 == method.entry.model.sha256

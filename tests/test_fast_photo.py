@@ -19,9 +19,9 @@ from hub.weights import write_safetensors
 from methods.fast_photo import rendering
 from methods.fast_photo.cube import identity_lut, read_cube, write_cube
 from methods.fast_photo.method import FastPhoto
-from methods.fast_photo.network import FastPhotoNetwork, affine, blended, sliced, within
+from methods.fast_photo.network import FastPhotoNetwork, affine, blend_descriptors, sliced, within
 from methods.fast_photo.operators import HELD_OUT, TRAINED, draw
-from methods.fast_photo.rendering import Layer, render
+from methods.fast_photo.rendering import ColorLayer, render
 from methods.fast_photo.training import FastPhotoSettings, FastPhotoTraining
 from methods.fast_photo.transport import Moments, moments, monge_kantorovitch
 from methods.parts.color import reinhard
@@ -68,8 +68,8 @@ def with_guide(lut: torch.Tensor) -> torch.Tensor:
 
 def test_the_identity_gives_the_photo_to_the_bit(photo: Image.Image) -> None:
     lut, grid = with_guide(identity_lut(33)), torch.zeros(1, 12, 8, 16, 16)
-    assert np.array_equal(to_image(render(to_tensor(photo), [Layer(lut, grid)], nothing)), photo)
-    assert np.array_equal(to_image(render(to_tensor(photo), [Layer(lut[:, :3], None)], nothing)), photo)
+    assert np.array_equal(to_image(render(to_tensor(photo), [ColorLayer(lut, grid)], nothing)), photo)
+    assert np.array_equal(to_image(render(to_tensor(photo), [ColorLayer(lut[:, :3], None)], nothing)), photo)
 
 
 def test_a_constant_grid_is_an_affine_map(photo: Image.Image) -> None:
@@ -78,7 +78,7 @@ def test_a_constant_grid_is_an_affine_map(photo: Image.Image) -> None:
     grid = change.view(1, 12, 1, 1, 1).expand(1, 12, 8, 16, 16)
     pixels = to_tensor(photo) * 0.6
     wanted = pixels + torch.einsum("kc,nchw->nkhw", change[:, :3], pixels) + change[:, 3].view(1, 3, 1, 1)
-    assert (render(pixels, [Layer(with_guide(identity_lut(33)), grid)], nothing) - wanted).abs().max() < 1e-5
+    assert (render(pixels, [ColorLayer(with_guide(identity_lut(33)), grid)], nothing) - wanted).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("size", [(57, 91), (1, 1), (3, 40), (300, 2)])
@@ -86,10 +86,10 @@ def test_bands_are_the_whole_and_what_is_trained(size: tuple[int, int], monkeypa
     torch.manual_seed(0)
     photo, grid = torch.rand(1, 3, *size), torch.randn(1, 12, 8, 16, 16) * 0.1
     lut = with_guide(identity_lut(33))
-    whole = render(photo, [Layer(lut, grid)], nothing)
+    whole = render(photo, [ColorLayer(lut, grid)], nothing)
     monkeypatch.setattr(rendering, "BAND", 2 * size[1])
     seen: list[int] = []
-    assert (render(photo, [Layer(lut, grid)], seen.append) - whole).abs().max() < 1e-6
+    assert (render(photo, [ColorLayer(lut, grid)], seen.append) - whole).abs().max() < 1e-6
     assert seen == [*range(2, size[0], 2), size[0]]
     trained = photo + affine(sliced(grid, photo.mean(1, keepdim=True)), photo)
     assert (trained.clamp(0, 1) - whole).abs().max() < 1e-4
@@ -180,8 +180,8 @@ def test_several_styles_by_their_shares(method: FastPhoto, photo: Image.Image, s
 def test_blended_looks_are_means_and_all_places() -> None:
     torch.manual_seed(0)
     network = FastPhotoNetwork(**SHAPE)
-    looks = network.look(torch.rand(2, 3, 128, 128))[0]
-    both = blended(looks, torch.tensor([0.25, 0.75]))
+    looks = network.encode_style(torch.rand(2, 3, 128, 128))[0]
+    both = blend_descriptors(looks, torch.tensor([0.25, 0.75]))
     assert torch.allclose(both.mean[0], 0.25 * looks.mean[0] + 0.75 * looks.mean[1])
     assert both.keys.shape == (1, 512, SHAPE["keys"])
     assert both.weights.sum() == pytest.approx(1)
@@ -239,7 +239,7 @@ def test_what_is_drawn_from_a_mask_is_what_is_inside() -> None:
 def test_layers_are_mixed_by_their_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     red, blue = (torch.tensor(c).view(1, 3, 1, 1, 1).expand(1, 3, 2, 2, 2) for c in ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
     right = torch.linspace(0, 1, 4).round().view(1, 1, 1, 4).expand(1, 1, 6, 4)
-    layers = [Layer(red, None, 1 - right), Layer(blue, None, right)]
+    layers = [ColorLayer(red, None, 1 - right), ColorLayer(blue, None, right)]
     whole = render(torch.rand(1, 3, 30, 40), layers, nothing)
     for column, color in ((0, (1.0, 0.0, 0.0)), (-1, (0.0, 0.0, 1.0))):
         assert (whole[0, :, :, column] - torch.tensor(color)[:, None]).abs().max() < 1e-5

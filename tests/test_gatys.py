@@ -17,9 +17,9 @@ from hub.method import Method
 from hub.pictures import Pictures
 from hub.progress import Progress
 from methods.gatys.gap import gap_by
-from methods.gatys.method import GatysParameters, Painting, Targets, scales
-from methods.parts.optimisation.coordinates import Coordinates, color_covariance
+from methods.gatys.method import GatysParameters, ImageOptimisation, Targets, scales
 from methods.parts.optimisation.loop import Flatness
+from methods.parts.optimisation.parameterisation import FourierParameterisation, color_covariance
 from methods.parts.perceptual.losses import gram_matrix
 from methods.parts.perceptual.vgg import VGG
 
@@ -55,7 +55,7 @@ def run(gatys: Method, photo: Image.Image, painting: Image.Image) -> Run:
     return call
 
 
-def optimisation(**options: Any) -> Painting:
+def optimisation(**options: Any) -> ImageOptimisation:
     torch.manual_seed(0)
     network = VGG(((2, 2), (3, 3)), "relu2_2", padding="reflect").double()
     network.requires_grad_(False)
@@ -71,7 +71,7 @@ def optimisation(**options: Any) -> Painting:
         {k: gram_matrix(f) for k, f in network(painting, ["relu1_1", "relu2_1"]).items()},
         color_covariance(photo, painting),
     )
-    return Painting(torch.rand(1, 3, 12, 10, dtype=torch.float64), targets, network, parameters)
+    return ImageOptimisation(torch.rand(1, 3, 12, 10, dtype=torch.float64), targets, network, parameters)
 
 
 def test_the_loss_is_the_weighted_sum_of_relative_errors() -> None:
@@ -112,7 +112,7 @@ def test_coordinates_pass_gradients_on(size: tuple[int, int]) -> None:
     """The gradient by z is the transpose of what makes the picture: <A z, g> = <z, A^T g>."""
     torch.manual_seed(0)
     start, z, gradient = torch.rand(3, 1, 3, *size, dtype=torch.float64)
-    coordinates = Coordinates(start, color_covariance(torch.rand(1, 3, 9, 9, dtype=torch.float64)))
+    coordinates = FourierParameterisation(start, color_covariance(torch.rand(1, 3, 9, 9, dtype=torch.float64)))
     assert torch.allclose(coordinates.picture(torch.zeros_like(z)), start)
     moved = coordinates.picture(z) - start
     assert (moved * gradient).sum() == pytest.approx((z * coordinates.gradient(gradient)).sum().item(), rel=1e-9)
@@ -120,7 +120,7 @@ def test_coordinates_pass_gradients_on(size: tuple[int, int]) -> None:
 
 def test_coordinates_reach_every_picture_and_stress_the_coarse() -> None:
     """Also of one colour, where the covariance is nothing: grey photo, black painting."""
-    coordinates = Coordinates(torch.zeros(1, 3, 16, 16), color_covariance(torch.zeros(1, 3, 8, 8)))
+    coordinates = FourierParameterisation(torch.zeros(1, 3, 16, 16), color_covariance(torch.zeros(1, 3, 8, 8)))
     y = torch.arange(16.0).view(1, 1, 16, 1).expand(1, 3, 16, 16)
     coarse, fine = (coordinates.picture((2 * torch.pi * n * y / 16).cos()).std() for n in (1, 7))
     assert 4 < coarse / fine < 7
@@ -210,12 +210,12 @@ def test_losses_that_are_no_numbers_keep_the_last_good_picture(
     image, seen = run(optimizer="adam", learning_rate=100, style_weight=1e6, content_weight=0)
     assert image.size == photo.size
 
-    def broken(self: Painting) -> dict[str, torch.Tensor]:
+    def broken(self: ImageOptimisation) -> dict[str, torch.Tensor]:
         loss = (self.picture * float("nan")).sum()
         return {"loss": loss, "content": loss, "style": loss, "variation": loss}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Painting, "losses", broken)
+        patch.setattr(ImageOptimisation, "losses", broken)
         image, seen = run()
     assert np.array_equal(image, photo)
     assert not seen
@@ -297,10 +297,10 @@ def test_layers_that_do_not_exist(photo: Image.Image, painting: Image.Image, mat
 def test_too_little_memory_says_what_to_do(
     gatys: Method, painting: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Painting) -> None:
+    def full(self: ImageOptimisation) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Painting, "losses", full)
+    monkeypatch.setattr(ImageOptimisation, "losses", full)
     with pytest.raises(StylehubError, match="optimise 90x70 pixels; give --size 512"):
         gatys(torch.rand(1, 3, 70, 90), style=painting)
 

@@ -103,7 +103,7 @@ def test_memory_that_runs_out_makes_the_tiles_smaller(
     photo = torch.rand(2, 3, 60, 44)
     right = style(photo, style="klee-senecio")
     tried: list[int | None] = []
-    run = style.painter.run
+    run = style.runner.run
 
     def poor(padded: torch.Tensor, mix: torch.Tensor, tile: int | None, progress: Any) -> torch.Tensor:
         tried.append(tile)
@@ -113,16 +113,16 @@ def test_memory_that_runs_out_makes_the_tiles_smaller(
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
         return run(padded, mix, tile, progress)
 
-    monkeypatch.setattr(style.painter, "run", poor)
+    monkeypatch.setattr(style.runner, "run", poor)
     with caplog.at_level(logging.WARNING):
         assert (style(photo, style="klee-senecio") - right).abs().max() < 1e-4
     assert tried == [None, 256, 128]
     assert "going on in smaller tiles" in caplog.text
 
-    monkeypatch.setattr(style.painter, "tiles", (1024,))
+    monkeypatch.setattr(style.runner, "tiles", (1024,))
     with pytest.raises(StylehubError, match=r"not enough memory for a picture of 44x60; .*--size"):
         style(photo, style="klee-senecio")
-    monkeypatch.setattr(style.painter, "run", lambda *_: torch.zeros(1).view(5))
+    monkeypatch.setattr(style.runner, "run", lambda *_: torch.zeros(1).view(5))
     with pytest.raises(RuntimeError, match="invalid for input"):
         style(photo, style="klee-senecio")
 

@@ -36,11 +36,11 @@ from hub.errors import Cancelled, StylehubError  # noqa: E402
 from hub.files import example_photo  # noqa: E402
 from hub.images import read_recipe  # noqa: E402
 from hub.method import Style  # noqa: E402
-from hub.parameters import Declared, Parameters, Shares, declared, validate  # noqa: E402
+from hub.parameters import FieldSpec, Parameters, Shares, field_specs, validate  # noqa: E402
 from hub.progress import Progress  # noqa: E402
 from hub.registry import list_models  # noqa: E402
 from methods.parts.dense.segmentation.groups import GROUPS  # noqa: E402
-from space import app, board, depth, paintings, preset, previews, realistic, studio  # noqa: E402
+from space import app, depth, handlers, mask_editor, paintings, preset, previews, realistic, zero_gpu  # noqa: E402
 from space.controls import control, given  # noqa: E402
 from space.models import Jobs, Models  # noqa: E402
 from space.photo import read  # noqa: E402
@@ -106,7 +106,7 @@ def test_every_model_and_task_has_its_endpoint(page: tuple[Any, str]) -> None:
         method = hub.load(entry.name, device="cpu")
         for task in set(entry.tasks) & set(app.TABS):
             parameters = endpoints[f"/{entry.name.replace('-', '_')}_{task}"]["parameters"]
-            wanted = {"photo"} | {f.name for f in declared(method.Parameters) if f.kind != "path"}
+            wanted = {"photo"} | {f.name for f in field_specs(method.Parameters) if f.kind != "path"}
             more = {f"style{n}{part}" for n in ("", "_2", "_3") for part in ("", "_name", "_share")} | {"other_name"}
             names = {p["parameter_name"] for p in parameters}
             assert wanted <= names <= wanted | more
@@ -259,7 +259,7 @@ def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
             depth._mask(layers)
     for path in OUTSIDE:
         with pytest.raises(gr.Error, match="not uploaded here"):
-            board._strokes(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
+            mask_editor._strokes(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
 
 
 def test_a_photo_in_the_look_of_another(client: Client, photo_at: Any, painting_at: Any, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_look_as_a_colour_table(client: Client, photo_at: Any, painting_at: An
 
 
 def test_masks_that_are_painted_over(photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "read_small", lambda path: (Image.open(path), None))
+    monkeypatch.setattr(mask_editor, "read_small", lambda path: (Image.open(path), None))
     shown = realistic._overlaid(str(photo_file))
     assert shown["layers"] == []
     assert realistic._overlaid(None) is None
@@ -307,7 +307,7 @@ def test_masks_that_are_painted_over(photo_file: Path, tmp_path: Path, monkeypat
 def test_previews_come_before_the_picture(
     client: Client, photo_at: Any, painting_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studio, "_PACE", 0.001)
+    monkeypatch.setattr(handlers, "_PACE", 0.001)
     job = client.submit(photo=photo_at, style=painting_at, iterations=21, patience=0, size=64, api_name=ANY)
     last = job.result()
     *previews, finished = [outputs for outputs in job.outputs() if isinstance(outputs[0], tuple | list)]
@@ -391,9 +391,9 @@ def test_what_is_stopped_keeps_its_preview_and_gives_back_the_accelerator(
     end: str, photo_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the visitor's Stop, or because nobody listens any more."""
-    monkeypatch.setattr(studio, "_PACE", 0.001)
+    monkeypatch.setattr(handlers, "_PACE", 0.001)
     endless, told = Endless(), []
-    whole = studio.Studio(Models(lambda name: endless))
+    whole = handlers.Handlers(Models(lambda name: endless))
     request = SimpleNamespace(session_hash="someone")
     values = {"photo": str(photo_file), "style": str(photo_file)}
     handler = whole.paint(hub.info("gatys"), "arbitrary")
@@ -416,7 +416,7 @@ def test_what_breaks_on_the_way_is_one_sentence_and_gives_back_the_accelerator(p
     def broken(*_: Any, **__: Any) -> Any:
         raise StylehubError("No such luck.")
 
-    whole = studio.Studio(Models(lambda name: broken))
+    whole = handlers.Handlers(Models(lambda name: broken))
     values = {"photo": str(photo_file), "style": str(photo_file)}
     steps = whole.paint(hub.info("gatys"), "arbitrary")(
         SimpleNamespace(session_hash="x"), lambda *_, **__: None, **values
@@ -427,11 +427,11 @@ def test_what_breaks_on_the_way_is_one_sentence_and_gives_back_the_accelerator(p
 
 
 def test_only_what_takes_minutes_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = studio.Studio(Models())
+    whole = handlers.Handlers(Models())
     slow, fast = hub.info("gatys"), hub.info("cin-25styles")
     assert inspect.isgeneratorfunction(whole.paint(slow, "arbitrary"))
     assert not inspect.isgeneratorfunction(whole.paint(fast, "single"))
-    monkeypatch.setattr(studio.zero, "AVAILABLE", True)
+    monkeypatch.setattr(handlers.zero_gpu, "AVAILABLE", True)
     assert not inspect.isgeneratorfunction(whole.paint(slow, "arbitrary")), "another process cannot report"
 
 
@@ -667,8 +667,8 @@ class Everything(Parameters):
     count: int = 3
 
 
-@pytest.mark.parametrize("field", list(declared(Everything)), ids=lambda f: f.name)
-def test_every_kind_of_parameter_has_a_control(field: Declared) -> None:
+@pytest.mark.parametrize("field", list(field_specs(Everything)), ids=lambda f: f.name)
+def test_every_kind_of_parameter_has_a_control(field: FieldSpec) -> None:
     made = control(field)
     if field.kind == "path":
         assert made is None, "a visitor could name files of the server"
@@ -687,7 +687,7 @@ class Ranges(Parameters):
 
 
 def test_ranges_that_no_slider_can_serve_get_a_box() -> None:
-    made = {field.name: control(field) for field in declared(Ranges)}
+    made = {field.name: control(field) for field in field_specs(Ranges)}
     assert isinstance(made["share"], gr.Slider)
     assert made["share"].step == made["scale"].step == 0.01
     assert isinstance(made["rate"], gr.Number)
@@ -695,7 +695,7 @@ def test_ranges_that_no_slider_can_serve_get_a_box() -> None:
 
 
 def test_shares_are_text_that_is_read_back() -> None:
-    field = next(f for f in declared(Ranges) if f.name == "layers")
+    field = next(f for f in field_specs(Ranges) if f.name == "layers")
     text = control(field).value  # type: ignore[union-attr]
     assert text == "a=0.5, b=1"
     assert Ranges(layers=text) == Ranges()
@@ -704,7 +704,7 @@ def test_shares_are_text_that_is_read_back() -> None:
 
 
 def test_a_control_may_start_elsewhere_than_at_the_default() -> None:
-    size = next(f for f in declared(Parameters) if f.name == "size")
+    size = next(f for f in field_specs(Parameters) if f.name == "size")
     assert control(size, 384).value == "384"  # type: ignore[union-attr]
     assert control(size).value is None  # type: ignore[union-attr]
 
@@ -856,13 +856,13 @@ def test_a_painting_is_learnt_and_hung(
     tiny_model: Path, material: Path, monkeypatch: pytest.MonkeyPatch, photo_file: Path
 ) -> None:
     from space import learn, scratch
-    from space.studio import Studio
+    from space.handlers import Handlers
 
     tiny = {"content": [material / "photos.tar"], "vgg": material / "vgg.safetensors", "crops": [32]}
     tiny |= {"crop_starts": [0.0], "style_size": 64, "batch": 2, "steps": 2}
     real = learn.add_style
     monkeypatch.setattr(learn, "add_style", lambda _, *words, **more: real(tiny_model, *words, **more, **tiny))
-    studio = Studio(Models(lambda name: hub.load(tiny_model, device="cpu")))
+    studio = Handlers(Models(lambda name: hub.load(tiny_model, device="cpu")))
     handler = learn._learn(studio, hub.info("cin-25styles"))
     request = SimpleNamespace(session_hash="someone")
     upload = str(shutil.copy(photo_file, scratch.scratch()))
@@ -881,7 +881,7 @@ def test_a_painting_is_learnt_and_hung(
             handler(*arguments, request, lambda *_, **__: None)
 
     def stop(*_: Any, **__: Any) -> None:
-        studio.stop(request)
+        handlers.stop(request)
 
     assert handler(upload, "other", request, stop) == gr.skip()
     assert "other" not in hub.load(tiny_model, device="cpu").styles
@@ -983,7 +983,7 @@ def test_it_uses_zero_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, ph
     import importlib
     import types
 
-    from space import studio, zero
+    from space import handlers
 
     lent: list[Any] = []
 
@@ -992,24 +992,24 @@ def test_it_uses_zero_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, ph
 
     monkeypatch.setitem(sys.modules, "spaces", types.SimpleNamespace(GPU=lend))
     try:
-        importlib.reload(zero)
+        importlib.reload(zero_gpu)
         entry = hub.info("cin-25styles")
-        painted = studio.Studio(Models())._run(entry.name, photo, {"style": "udnie"}, None, lambda p: None)
+        painted = handlers.Handlers(Models())._run(entry.name, photo, {"style": "udnie"}, None, lambda p: None)
         assert painted.after.size == photo.size
         assert len(lent) == 1
     finally:
         monkeypatch.undo()
-        importlib.reload(zero)
+        importlib.reload(zero_gpu)
 
 
 def test_without_gradio_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hub import cli
+    from hub.cli.space import space as command
 
     for name in [n for n in sys.modules if n == "space.app"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(StylehubError, match=r"stylehub\[space\]"):
-        cli.space()
+        command()
 
 
 if __name__ == "__main__":

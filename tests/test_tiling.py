@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from hub.progress import Progress
-from methods.parts.transformation.folded import FoldedNetwork
-from methods.parts.transformation.folded_tiles import run_folded_tiles
 from methods.parts.transformation.runner import pad_to_multiple
+from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
+from methods.parts.transformation.space_to_depth_tiles import run_space_to_depth_tiles
 from methods.parts.transformation.tiling import run_tiled
 from tests.conftest import random_network
 
@@ -30,7 +30,7 @@ def test_folded_tiles_equal_the_whole(height: int, width: int, tile: int) -> Non
     content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
     with torch.inference_mode():
         whole = network(content, mix)
-        tiled = run_folded_tiles(FoldedNetwork(network), content, mix, tile=tile)
+        tiled = run_space_to_depth_tiles(SpaceToDepthNetwork(network), content, mix, tile=tile)
     assert (tiled - whole).abs().max() < 2e-5
 
 

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from safetensors.torch import save
 from torch import nn
 
-import hub.weights
+import hub.weights.finding
 from hub.errors import DownloadError, WeightsError
 from hub.weights import WeightsSpec
 from tests import loopback_hub as lh
@@ -352,7 +352,7 @@ def test_a_file_is_hashed_once_until_it_changes(
     if not own_cache:
         options["cache_dir"] = None
     monkeypatch.setattr(
-        hub.weights, "sha256_of", lambda p: hashed.append(p) or hashlib.sha256(p.read_bytes()).hexdigest()
+        hub.weights.finding, "sha256_of", lambda p: hashed.append(p) or hashlib.sha256(p.read_bytes()).hexdigest()
     )
     for _ in range(3):
         find(server, tmp_path, entry, **options)

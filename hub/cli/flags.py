@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from hub.errors import ParameterError, UnknownName
 from hub.names import resolve
-from hub.parameters import Declared, declared
+from hub.parameters import FieldSpec, field_specs
 
 
 def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -17,7 +17,7 @@ def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any],
     Flags are ``--name value`` or ``--name=value``, ``--flag`` and ``--no-flag``; lists repeat the flag or separate by
     commas, shares are ``--style name=0.6 --style other=0.4``. Raises ``UnknownName`` or ``ParameterError``.
     """
-    options = {field.option: field for field in declared(model)}
+    options = {field.option: field for field in field_specs(model)}
     negatives = {"--no-" + field.option[2:]: field for field in options.values() if field.kind == "flag"}
     found: dict[str, list[str]] = {}
     flags: dict[str, Any] = {}
@@ -52,10 +52,10 @@ def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any],
 
 def rows(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
     """(flag, range, default, description) of every field: the help text, and the table in a card."""
-    return [(f.option, _range(f), "needed" if f.required else _default(f), f.description) for f in declared(model)]
+    return [(f.option, _range(f), "needed" if f.required else _default(f), f.description) for f in field_specs(model)]
 
 
-def _value(field: Declared, values: list[str]) -> Any:
+def _value(field: FieldSpec, values: list[str]) -> Any:
     if field.kind == "shares":
         pairs = [
             part.rpartition("=") if "=" in part else (part, "", "") for value in values for part in value.split(",")
@@ -94,7 +94,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _range(field: Declared) -> str:
+def _range(field: FieldSpec) -> str:
     if field.choices:
         return "|".join(field.choices)
     if field.kind == "shares":
@@ -109,7 +109,7 @@ def _range(field: Declared) -> str:
     return f"{low}..{high}"
 
 
-def _default(field: Declared) -> str:
+def _default(field: FieldSpec) -> str:
     if field.kind == "flag" and field.default is not None:
         return "on" if field.default else "off"
     if isinstance(field.default, list):

@@ -90,9 +90,9 @@ def vector(
 ) -> None:
     """Keep what a method sees of a painting, or of a blend, as a file of some kilobytes: --style takes it from then on."""
     from hub.cli.flags import parse
-    from hub.parameters import declared
+    from hub.parameters import field_specs
 
-    if not any(field.name == "style" and field.kind == "pictures" for field in declared(method.Parameters)):
+    if not any(field.name == "style" and field.kind == "pictures" for field in field_specs(method.Parameters)):
         raise ParameterError(
             f"{method.entry.name} takes no paintings; `stylehub list --task arbitrary` lists who does."
         )

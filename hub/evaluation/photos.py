@@ -14,7 +14,7 @@ from methods.parts.color import match_histograms, reinhard
 from methods.parts.dense.segmentation.masks import paired
 from methods.parts.dense.segmentation.parse import parse
 from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix, relative_error
-from methods.parts.perceptual.masked import masked_grams, pyramid
+from methods.parts.perceptual.masked import mask_pyramid, masked_grams
 from methods.parts.perceptual.similarity import edge_map, structural_similarity
 from methods.parts.perceptual.vgg import VGG
 
@@ -58,9 +58,9 @@ def evaluate_photos(
         before, wanted = (to_tensor(picture).to(device) for picture in (photo, style))
         regions = paired(parse(before), parse(wanted))
         features, edges = vgg(wanted, STYLE_LAYERS), edge_map(before)
-        ours = [pyramid(region.photo, vgg, STYLE_LAYERS) for region in regions]
+        ours = [mask_pyramid(region.photo, vgg, STYLE_LAYERS) for region in regions]
         theirs = [
-            pyramid(torch.ones_like(wanted[:, :1]) if region.style is None else region.style, vgg, STYLE_LAYERS)
+            mask_pyramid(torch.ones_like(wanted[:, :1]) if region.style is None else region.style, vgg, STYLE_LAYERS)
             for region in regions
         ]
         whole = {k: gram_matrix(f) for k, f in features.items()}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Levels = NDArray[np.uint16]
-    File = Path | str | bytes | BinaryIO
+    PathOrStream = Path | str | bytes | BinaryIO
 
 WHITE = 65535
 RECORD = {"bits": 16}  # what the recipe of a deep picture says besides
@@ -61,7 +61,7 @@ class DeepPhoto:
     recipe: Mapping[str, Any] | None = None
 
 
-def read_deep(source: "File", *, max_pixels: int = MAX_PIXELS) -> DeepPhoto:
+def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPhoto:
     """Read a picture from a path, bytes or a binary file object, at 16 bits a channel if it is a PNG or TIFF that has them.
 
     Grey, RGB, and alpha beside them; the colour profile is converted to sRGB at 16 bits and the EXIF orientation applied. Any

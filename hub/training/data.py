@@ -65,7 +65,7 @@ class Shards:
             raise TrainingError(f"Sample {index} of {path} (byte {offset}) is not an image: {error}.") from error
 
 
-class Pictures:
+class PhotoFiles:
     """Picture files in the same shape as ``Shards``: ``len`` and ``image``."""
 
     def __init__(self, paths: Sequence[Path | str]) -> None:
@@ -79,11 +79,11 @@ class Pictures:
         return read_image(self.paths[index]).rgb
 
 
-def open_photos(paths: Sequence[Path | str]) -> Shards | Pictures:
+def open_photos(paths: Sequence[Path | str]) -> Shards | PhotoFiles:
     """``paths`` as tar shards when there is a tar among what they name, otherwise as pictures."""
     named = [Path(path) for path in paths]
     tars = any(str(path).endswith(".tar") or (path.is_dir() and any(path.glob("*.tar"))) for path in named)
-    return Shards(paths) if tars else Pictures(paths)
+    return Shards(paths) if tars else PhotoFiles(paths)
 
 
 class Rounds:

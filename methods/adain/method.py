@@ -21,7 +21,7 @@ from methods.parts.transformation.runner import pad_to_multiple
 if TYPE_CHECKING:
     pass
 
-Exchange = Callable[[Tensor, Statistics], Tensor]  # features and their statistics to other features
+FeatureTransform = Callable[[Tensor, Statistics], Tensor]  # features and their statistics to other features
 
 PHOTO = 0.25  # strength below which the photo's own pixels come through
 TILE = 96  # features a side, 768 pixels
@@ -74,12 +74,12 @@ class AdaIN(PaintingMethod):
         return self.network.describe(pixels)
 
     def stylize(self, content: Tensor, parameters: AdaINParameters, progress: ProgressCallback) -> Tensor:
-        wanted = self.wanted(parameters)
+        target = self.target_statistics(parameters)
 
-        def exchange(features: Tensor, own: Statistics) -> Tensor:
-            return adain(features, own, wanted(own))
+        def transform(features: Tensor, own: Statistics) -> Tensor:
+            return adain(features, own, target(own))
 
-        return self.paint(content, [exchange] * len(content), progress)
+        return self.paint(content, [transform] * len(content), progress)
 
     def stylize_where(
         self,
@@ -93,28 +93,28 @@ class AdaIN(PaintingMethod):
 
         Where ``w`` is nearly 0 and there is no other style the photo's own pixels take over, which no decoder equals.
         """
-        wanted, elsewhere = self.wanted(parameters), None if other is None else self.wanted(other)
+        target, elsewhere = self.target_statistics(parameters), None if other is None else self.target_statistics(other)
 
-        def exchange_in(place: Tensor) -> Exchange:
-            def exchange(features: Tensor, own: Statistics) -> Tensor:
-                one = adain(features, own, wanted(own))
+        def transform_in(place: Tensor) -> FeatureTransform:
+            def transform(features: Tensor, own: Statistics) -> Tensor:
+                one = adain(features, own, target(own))
                 two = features if elsewhere is None else adain(features, own, elsewhere(own))
                 weight = F.adaptive_avg_pool2d(pad_to_multiple(place, STRIDE), (features.shape[2], features.shape[3]))
                 return torch.lerp(two, one, weight.to(features.dtype))
 
-            return exchange
+            return transform
 
-        result = self.paint(content, [exchange_in(place) for place in torch.split(where, 1)], progress)
+        result = self.paint(content, [transform_in(place) for place in torch.split(where, 1)], progress)
         return result if other is not None else torch.lerp(content, result, (where / PHOTO).clamp(max=1))
 
-    def wanted(self, parameters: AdaINParameters) -> Callable[[Statistics], Statistics]:
+    def target_statistics(self, parameters: AdaINParameters) -> Callable[[Statistics], Statistics]:
         """What replaces a photo's own statistics: the painting's, or as much of them as alpha says."""
         mean, deviation = self.blend(parameters.style).rows(parameters.stroke_size).to(self.device)
         style = Statistics(mean[None], deviation[None])
         return lambda own: Statistics(*(o.lerp(s, parameters.alpha) for o, s in zip(own, style, strict=True)))
 
-    def paint(self, content: Tensor, exchanges: Sequence[Exchange], progress: ProgressCallback) -> Tensor:
-        """Encode, let each picture's exchange change the features, decode."""
+    def paint(self, content: Tensor, transforms: Sequence[FeatureTransform], progress: ProgressCallback) -> Tensor:
+        """Encode, let each picture's transform change the features, decode."""
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content, STRIDE).to(self.dtype)
         rows, columns = padded.shape[2] // STRIDE, padded.shape[3] // STRIDE
@@ -127,11 +127,11 @@ class AdaIN(PaintingMethod):
             progress(Progress(done, tiles))
 
         results = []
-        for picture, exchange in zip(torch.split(padded, 1), exchanges, strict=True):
+        for picture, transform in zip(torch.split(padded, 1), transforms, strict=True):
             features = tiled(self.network.encode, picture, STRIDE, 1, rows, columns, advance)
-            exchanged = exchange(features, statistics(features))
+            transformed = transform(features, statistics(features))
             del features
-            results.append(tiled(self.network.decode, exchanged, 1, STRIDE, rows, columns, advance))
+            results.append(tiled(self.network.decode, transformed, 1, STRIDE, rows, columns, advance))
         return torch.cat(results)[..., :height, :width].float().clamp_(0, 1)
 
 

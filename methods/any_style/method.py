@@ -18,8 +18,8 @@ from methods.adain.method import AdaINParameters
 from methods.any_style.network import LAYERS, AnyStyleNetwork, describe, description_size
 from methods.parts.perceptual.backbone import read_slim
 from methods.parts.style_vectors import PaintingMethod, PaintingParameters, without_presets
-from methods.parts.transformation.normalisation import Meeting
-from methods.parts.transformation.runner import Painter
+from methods.parts.transformation.normalisation import SpatialBlend
+from methods.parts.transformation.runner import TiledRunner
 
 
 class AnyStyleParameters(PaintingParameters):
@@ -57,7 +57,7 @@ class AnyStyle(PaintingMethod):
         self.predictor = network.predictor.eval().requires_grad_(False).to(self.device)
         self.encoder, self.shape = network_sha256(self.predictor), (1, checked.code)
         self.keep_presets(checked.presets, tensors)
-        self.painter = Painter(network.transformation, self)
+        self.runner = TiledRunner(network.transformation, self)
 
     def encode_painting(self, pixels: Tensor) -> Tensor:
         """The code ``(1, code)`` of a painting."""
@@ -72,7 +72,7 @@ class AnyStyle(PaintingMethod):
         code = self.code(parameters).expand(len(content), -1)
         pictures = [content]
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
-        return self.painter(pictures, code, progress)
+        return self.runner(pictures, code, progress)
 
     def stylize_where(
         self,
@@ -83,7 +83,7 @@ class AnyStyle(PaintingMethod):
         progress: ProgressCallback,
     ) -> Tensor:
         """Two paintings meet in the scales and shifts of every layer, as long as the picture is computed whole."""
-        if other is None or content.shape[2] * content.shape[3] > self.painter.whole_pixels:
+        if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
             return super().stylize_where(content, where, parameters, other, progress)
         one, two = (self.code(p).expand(len(content), -1) for p in (parameters, other))
-        return self.painter.meeting(content, Meeting(one, two, where), progress)
+        return self.runner.run_blend(content, SpatialBlend(one, two, where), progress)

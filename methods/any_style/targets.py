@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hub.errors import WeightsError
 from hub.images import at_short_side, to_tensor
-from hub.training.data import Pictures, Shards
+from hub.training.data import PhotoFiles, Shards
 from hub.weights import network_sha256, read_safetensors, write_safetensors
 from methods.adain.network import statistics
 from methods.any_style.network import describe
@@ -33,7 +33,7 @@ class PaintingTargets:
     paintings or another perceptual network is no danger.
     """
 
-    def __init__(self, paintings: Shards | Pictures, vgg: VGG, encoder: VGG, folder: Path, seed: int) -> None:
+    def __init__(self, paintings: Shards | PhotoFiles, vgg: VGG, encoder: VGG, folder: Path, seed: int) -> None:
         self.paintings, self.vgg, self.encoder, self.folder, self.seed = paintings, vgg, encoder, folder, seed
         self.networks = network_sha256(vgg) + network_sha256(encoder)
 

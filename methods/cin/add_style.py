@@ -16,7 +16,7 @@ from methods.cin.method import Cin
 from methods.parts.perceptual.losses import total_variation
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.normalisation import ConditionalInstanceNorm
-from methods.parts.transformation.training import PerceptualLearning, PerceptualSettings
+from methods.parts.transformation.training import PerceptualSettings, PerceptualTask
 
 
 class AddStyleSettings(PerceptualSettings):
@@ -35,7 +35,7 @@ class AddStyleSettings(PerceptualSettings):
     crop_starts: list[float] = inherited(PerceptualSettings, "crop_starts", [0.0, 0.6])
 
 
-class AddStyleTraining(PerceptualLearning):
+class AddStyleTraining(PerceptualTask):
     """The row that comes nearest to the painting, and from there downhill."""
 
     Settings = AddStyleSettings

@@ -18,8 +18,8 @@ from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.normalisation import Meeting
-from methods.parts.transformation.runner import Painter
+from methods.parts.transformation.normalisation import SpatialBlend
+from methods.parts.transformation.runner import TiledRunner
 
 
 class CinParameters(Parameters):
@@ -55,7 +55,7 @@ class Cin(Method):
         self._styles = {style.name: style for style in checked.styles}
         self.network = ImageTransformationNetwork(len(checked.styles), checked.width)
         load_strict(self.network, tensors, self.entry.name)
-        self.painter = Painter(self.network, self)
+        self.runner = TiledRunner(self.network, self)
 
     def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
         row = ImageTransformationNetwork(1, self.network.width)
@@ -99,7 +99,7 @@ class Cin(Method):
         mix = self.mix(parameters.style).expand(len(content), -1)
         pictures = [content]
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
-        return self.painter(pictures, mix, progress)
+        return self.runner(pictures, mix, progress)
 
     def stylize_where(
         self,
@@ -110,10 +110,10 @@ class Cin(Method):
         progress: ProgressCallback,
     ) -> Tensor:
         """Two styles meet in the scales and shifts of every layer, as long as the picture is computed whole."""
-        if other is None or content.shape[2] * content.shape[3] > self.painter.whole_pixels:
+        if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
             return super().stylize_where(content, where, parameters, other, progress)
         one, two = (self.mix(p.style).expand(len(content), -1) for p in (parameters, other))
-        return self.painter.meeting(content, Meeting(one, two, where), progress)
+        return self.runner.run_blend(content, SpatialBlend(one, two, where), progress)
 
     def mix(self, style: str | dict[str, float]) -> Tensor:
         """The share of every style, summing to 1: ``(1, styles)``."""

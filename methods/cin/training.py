@@ -22,7 +22,7 @@ from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
 from methods.parts.perceptual.losses import STYLE_LAYERS, total_variation
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.training import PerceptualLearning, PerceptualSettings
+from methods.parts.transformation.training import PerceptualSettings, PerceptualTask
 
 
 class CinSettings(PerceptualSettings):
@@ -41,7 +41,7 @@ class CinSettings(PerceptualSettings):
     imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
 
 
-class CinTraining(PerceptualLearning, TrainingTask):
+class CinTraining(PerceptualTask, TrainingTask):
     """Shuffled rounds of all styles, each with its rows; the filters learn from every one of them."""
 
     Settings = CinSettings

@@ -22,12 +22,12 @@ from methods.deep_photo.affine import affine_maps, apply_maps
 from methods.parts.dense.segmentation.masks import regions
 from methods.parts.dense.segmentation.parameters import MaskParameters
 from methods.parts.matting import affine_cost, matting_laplacian
-from methods.parts.optimisation.coordinates import color_covariance
 from methods.parts.optimisation.loop import Optimisation, Stages
 from methods.parts.optimisation.method import Optimiser
+from methods.parts.optimisation.parameterisation import color_covariance
 from methods.parts.optimisation.parameters import OptimisationParameters
 from methods.parts.perceptual.losses import relative_error, total_variation
-from methods.parts.perceptual.masked import Places, masked_grams, pyramid
+from methods.parts.perceptual.masked import MaskIndices, mask_pyramid, masked_grams
 from methods.parts.perceptual.vgg import VGG
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Targets:
     """What the result is to have: the photo's features, of each region its places and Gram matrices at every layer."""
 
     content: Mapping[str, Tensor]
-    regions: Sequence[Mapping[str, Places]]
+    regions: Sequence[Mapping[str, MaskIndices]]
     grams: Sequence[Mapping[str, Tensor]]
     colors: Tensor
     laplacian: Tensor | None
@@ -113,10 +113,10 @@ class DeepPhoto(Optimiser):
             picture = resized(to_tensor(read_image(parameters.initial).rgb).to(photo), (height, width))
         else:
             free = parameters.model_copy(update={"affine_weight": 0.0})
-            picture = stages.run(Recoloring(picture, wanted, network, free), parameters.iterations)
+            picture = stages.run(PhotoOptimisation(picture, wanted, network, free), parameters.iterations)
         if realism:
             picture = smoothed(scaled, picture)
-            picture = stages.run(Recoloring(picture, wanted, network, parameters), parameters.iterations)
+            picture = stages.run(PhotoOptimisation(picture, wanted, network, parameters), parameters.iterations)
         stages.draw(parameters.curves)
         return smoothed(scaled, picture) if parameters.smooth else picture
 
@@ -146,7 +146,7 @@ class DeepPhoto(Optimiser):
                 masks[region.name] = region.photo
                 lacking[region.name] = region.style is None or lacking.get(region.name, False)
                 there = torch.ones_like(pixels[:, :1]) if region.style is None else region.style
-                brought = pyramid(there, network, parameters.style_layers)
+                brought = mask_pyramid(there, network, parameters.style_layers)
                 sums = grams.setdefault(region.name, {})
                 for layer, f in features.items():
                     (gram,) = masked_grams(f, [brought[layer]])
@@ -155,7 +155,7 @@ class DeepPhoto(Optimiser):
         self.remarks |= {"regions": list(lacking), "without_counterpart": without}
         return Targets(
             network(photo, parameters.content_layers),
-            [pyramid(mask, network, parameters.style_layers) for mask in masks.values()],
+            [mask_pyramid(mask, network, parameters.style_layers) for mask in masks.values()],
             list(grams.values()),
             color_covariance(*seen),
             matting_laplacian(photo) if parameters.affine_weight else None,
@@ -169,7 +169,7 @@ class DeepPhoto(Optimiser):
         return torch.cat([apply_maps(affine_maps(one, new, radius), full) for full, one, new in pairs])
 
 
-class Recoloring(Optimisation):
+class PhotoOptimisation(Optimisation):
     """The photo while its colours change."""
 
     parameters: DeepPhotoParameters

@@ -18,7 +18,7 @@ from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
 from methods.parts.transformation.network import ImageTransformationNetwork, Upsampling
-from methods.parts.transformation.runner import Painter
+from methods.parts.transformation.runner import TiledRunner
 
 
 class FastArtParameters(Parameters):
@@ -44,7 +44,7 @@ class FastArt(Method):
     Parameters = FastArtParameters
 
     def setup(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        self.painters: dict[str, Painter] = {}
+        self.runners: dict[str, TiledRunner] = {}
         self._styles = {
             name: Style(name=name, title=variant.title, artist=variant.artist, year=variant.year)
             for name, variant in self.entry.model.variants.items()
@@ -52,7 +52,7 @@ class FastArt(Method):
         if tensors:  # a single style that somebody trained
             style = checked_config(FastArtConfig, config, self.entry.name).style
             self._styles[style.name] = style
-            self.painters[style.name] = self.painter(config, tensors)
+            self.runners[style.name] = self.runner(config, tensors)
 
     @property
     def styles(self) -> Mapping[str, Style]:
@@ -69,15 +69,15 @@ class FastArt(Method):
         return parameters.model_copy(update={"style": name})
 
     def stylize(self, content: Tensor, parameters: FastArtParameters, progress: ProgressCallback) -> Tensor:
-        if parameters.style not in self.painters:
-            self.painters[parameters.style] = self.painter(*self.variant(parameters.style))
+        if parameters.style not in self.runners:
+            self.runners[parameters.style] = self.runner(*self.variant(parameters.style))
         pictures, mix = [content], content.new_ones(len(content), 1)
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
-        return self.painters[parameters.style](pictures, mix, progress)
+        return self.runners[parameters.style](pictures, mix, progress)
 
-    def painter(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Painter:
+    def runner(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TiledRunner:
         """The network of one style, ready for pictures of any size."""
         checked = checked_config(FastArtConfig, config, self.entry.name)
         network = ImageTransformationNetwork(1, checked.width, "tanh", checked.upsampling)
         load_strict(network, tensors, self.entry.name)
-        return Painter(network, self)
+        return TiledRunner(network, self)

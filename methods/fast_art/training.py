@@ -16,7 +16,7 @@ from hub.training.sheets import contact_sheet
 from methods.parts.perceptual.losses import total_variation
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
-from methods.parts.transformation.training import PerceptualLearning, PerceptualSettings
+from methods.parts.transformation.training import PerceptualSettings, PerceptualTask
 
 
 class FastArtSettings(OneStyleSettings, PerceptualSettings):
@@ -38,7 +38,7 @@ class FastArtSettings(OneStyleSettings, PerceptualSettings):
     crop_starts: list[float] = inherited(PerceptualSettings, "crop_starts", [0.0, 0.6, 0.92])
 
 
-class FastArtTraining(PerceptualLearning, OneStyleTraining):
+class FastArtTraining(PerceptualTask, OneStyleTraining):
     """One painting for every photo."""
 
     Settings = FastArtSettings

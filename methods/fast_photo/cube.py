@@ -29,7 +29,7 @@ def identity_lut(size: int) -> Tensor:
     return torch.stack([red, green, blue])
 
 
-def look_up(lut: Tensor, pixels: Tensor) -> Tensor:
+def apply_lut(lut: Tensor, pixels: Tensor) -> Tensor:
     """``pixels`` ``(N, 3, H, W)`` through ``lut`` ``(N, K, B, G, R)`` with linear interpolation: ``(N, K, H, W)``.
 
     Colours outside of [0, 1] are those of the border.

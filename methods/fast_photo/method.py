@@ -17,14 +17,22 @@ from hub.errors import StylehubError
 from hub.files import free_name
 from hub.images import at_short_side, resized, to_tensor
 from hub.method import Method
-from hub.parameters import File, Parameters, inherited
+from hub.parameters import FilePath, Parameters, inherited
 from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
-from methods.fast_photo.cube import SUFFIX, check_new_cube, identity_lut, look_up, read_cube, write_cube
-from methods.fast_photo.network import EXPORTED, THUMBNAIL, FastPhotoNetwork, GlobalMap, Look, Maps, blended
-from methods.fast_photo.rendering import Layer, detail_of, reduced, render
+from methods.fast_photo.cube import SUFFIX, apply_lut, check_new_cube, identity_lut, read_cube, write_cube
+from methods.fast_photo.network import (
+    EXPORTED,
+    THUMBNAIL,
+    FastPhotoNetwork,
+    GlobalMap,
+    Maps,
+    StyleDescriptor,
+    blend_descriptors,
+)
+from methods.fast_photo.rendering import ColorLayer, detail_of, reduced, render
 from methods.parts.dense.segmentation.masks import Parsing, regions
 from methods.parts.dense.segmentation.parameters import MaskParameters
 
@@ -67,7 +75,7 @@ class FastPhotoParameters(MaskParameters, Parameters):
         description="What finds sky, trees, water ... in both photos, so that each takes the colours of its like: the bundled "
         "network, or SegFormer, downloaded when needed and for research only. none: the photos as wholes.",
     )
-    lut: File | None = Field(
+    lut: FilePath | None = Field(
         None,
         exclude=True,
         title="Colour table",
@@ -104,14 +112,16 @@ class FastPhoto(Method):
             check_new_cube(parameters.lut, "--lut")
         return parameters
 
-    def look(self, photos: Sequence[tuple[Tensor, Tensor | None, float]]) -> Look:
+    def encode_style(self, photos: Sequence[tuple[Tensor, Tensor | None, float]]) -> StyleDescriptor:
         """What the network sees in pixels ``(1, 3, H, W)``, inside of masks ``(1, 1, H, W)`` perhaps, by their shares."""
         seen = [
-            self.network.look(small(pixels).to(self.device), None if mask is None else small(mask))[0]
+            self.network.encode_style(small(pixels).to(self.device), None if mask is None else small(mask))[0]
             for pixels, mask, _ in photos
         ]
         shares = torch.tensor([share for *_, share in photos]).to(self.device)
-        return blended(Look(*(torch.cat(part) for part in zip(*seen, strict=True))), shares / shares.sum())
+        return blend_descriptors(
+            StyleDescriptor(*(torch.cat(part) for part in zip(*seen, strict=True))), shares / shares.sum()
+        )
 
     def stylize(self, content: Tensor, parameters: FastPhotoParameters, progress: ProgressCallback) -> Tensor:
         tables, photos = [], []
@@ -121,23 +131,23 @@ class FastPhoto(Method):
             elif share:
                 photos += [(photo, share) for photo, _ in Pictures([picture]).read()]
         thumbnails = [(to_tensor(photo.resize((THUMBNAIL, THUMBNAIL))), None, share) for photo, share in photos]
-        look = self.look(thumbnails) if photos else None
+        descriptor = self.encode_style(thumbnails) if photos else None
         share = sum(share for _, share in photos)
         size = max([EXPORTED] * bool(photos) + [table.shape[-1] for table, _ in tables])
         result, height = [], content.shape[2]
         for number, photo in enumerate(torch.split(content, 1)):
             layers = []
-            for mask, maps in self.maps_of(photo, photos, look, parameters):
-                colours = one_table(tables, maps.whole if maps else None, share, size, self.device)
+            for mask, maps in self.maps_of(photo, photos, descriptor, parameters):
+                colours = one_table(tables, maps.global_map if maps else None, share, size, self.device)
                 grid = maps.grid * (parameters.local * share) if maps and parameters.local else None
-                layers.append(Layer(torch.cat([colours, self.network.guide(colours)], 1), grid, mask))
+                layers.append(ColorLayer(torch.cat([colours, self.network.guide(colours)], 1), grid, mask))
             if not all(layer.finite for layer in layers):
                 raise StylehubError(
                     "The colour map came out with values that are no numbers; load the model with dtype='float32'."
                 )
             if parameters.lut:
-                whole = self.network(small(photo), look).whole if look else None
-                table = one_table(tables, whole, share, size, self.device)[0]
+                global_map = self.network(small(photo), descriptor).global_map if descriptor else None
+                table = one_table(tables, global_map, share, size, self.device)[0]
                 strong = torch.lerp(identity_lut(size).to(table), table, parameters.strength)
                 write_cube(free_name(parameters.lut), strong, self.entry.model.title)
                 self._written.add(parameters.lut)
@@ -153,7 +163,7 @@ class FastPhoto(Method):
         self,
         photo: Tensor,
         styles: "Sequence[tuple[Image.Image, float]]",
-        look: Look | None,
+        descriptor: StyleDescriptor | None,
         parameters: FastPhotoParameters,
     ) -> list[tuple[Tensor | None, Maps | None]]:
         """Masks that sum to 1 with the maps for what is inside; of the photo as a whole one without a mask.
@@ -161,12 +171,12 @@ class FastPhoto(Method):
         ``look`` is of all ``styles``. Groups of things that none of them has share its map.
         """
         thumbnail = small(photo)
-        if look is None:
+        if descriptor is None:
             if by_groups(parameters):
                 logger.warning("A colour table alone knows no groups of things: masks and scene parsing do nothing.")
             return [(None, None)]
         if not by_groups(parameters):
-            return [(None, self.network(thumbnail, look))]
+            return [(None, self.network(thumbnail, descriptor))]
         seen = reduced(photo, PARSED)
         given = parameters.photo_mask, parameters.style_mask
         # A mask alone says nothing without the groups of the other picture.
@@ -181,10 +191,11 @@ class FastPhoto(Method):
                     likes.setdefault(region.name, []).append((other, region.style, share))
         self.remarks = {"regions": list(masks), "without_counterpart": [name for name in masks if name not in likes]}
         found: list[tuple[Tensor | None, Maps | None]] = [
-            (masks[name], self.network(thumbnail, self.look(like), small(masks[name]))) for name, like in likes.items()
+            (masks[name], self.network(thumbnail, self.encode_style(like), small(masks[name])))
+            for name, like in likes.items()
         ]
         if without := [mask for name, mask in masks.items() if name not in likes]:
-            found.append((torch.stack(without).sum(0), self.network(thumbnail, look)))
+            found.append((torch.stack(without).sum(0), self.network(thumbnail, descriptor)))
         return found
 
     def stylize_where(
@@ -207,7 +218,7 @@ def one_table(
     points = identity_lut(size).to(device).flatten(1)[None, :, None]
     colours = torch.zeros_like(points) if mapping is None else mapping(points).clamp(0, 1) * share
     for table, weight in tables:
-        colours = colours + weight * look_up(table[None], points)
+        colours = colours + weight * apply_lut(table[None], points)
     return colours.clamp(0, 1).view(-1, 3, size, size, size)
 
 

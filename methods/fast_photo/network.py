@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.fast_photo.cube import identity_lut, look_up
+from methods.fast_photo.cube import apply_lut, identity_lut
 from methods.fast_photo.transport import (
     LEAST_SPREAD,
     QUANTILES,
@@ -36,10 +36,10 @@ SMOOTH = 0.12  # how far a place's colour reaches in a table that is fitted to p
 KNOTS = 16  # of the guide's curves
 
 
-class Look(NamedTuple):
+class StyleDescriptor(NamedTuple):
     """What is known of a thumbnail: its colours as a whole, and those of each of its ``T`` places with a key to find them.
 
-    Of several, ``blended`` makes one again.
+    Of several, ``blend_descriptors`` makes one again.
     """
 
     mean: Tensor  # (N, 3)
@@ -77,13 +77,13 @@ class GlobalMap(NamedTuple):
         moved = linear(self.matrix, self.offset, pixels)
         moved = moved + through_curves(self.curves, moved)
         moved = linear(self.correction[:, :, :3], self.correction[:, :, 3], moved)
-        return moved + look_up(self.residual, moved.clamp(0, 1))
+        return moved + apply_lut(self.residual, moved.clamp(0, 1))
 
 
 class Maps(NamedTuple):
     """What the network answers."""
 
-    whole: GlobalMap
+    global_map: GlobalMap
     grid: Tensor  # (N, 12, LEVELS, PLACES, PLACES): affine maps of the mapped colours, to be added to them
     match: Match
 
@@ -127,7 +127,7 @@ class FastPhotoNetwork(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         nn.init.constant_(self.trust[2].bias, 2.0)  # type: ignore[arg-type]
 
-    def look(self, thumbnails: Tensor, masks: Tensor | None = None) -> tuple[Look, Tensor]:
+    def encode_style(self, thumbnails: Tensor, masks: Tensor | None = None) -> tuple[StyleDescriptor, Tensor]:
         """Of ``(N, 3, 128, 128)`` in [0, 1]: its look, and the features ``(N, C, 16, 16)``.
 
         With ``masks`` ``(N, 1, 128, 128)`` in [0, 1], not empty, the look is of what is inside.
@@ -148,15 +148,17 @@ class FastPhotoNetwork(nn.Module):
         average = (flat * weights[:, None]).sum(2)
         variance = ((flat - average[:, :, None]).square() * weights[:, None]).sum(2)
         described = torch.cat([average, (variance + 1e-5).sqrt()], 1)
-        return Look(own.mean, own.covariance, ranks, bins, described, keys, at_places(thumbnails), weights), features
+        return StyleDescriptor(
+            own.mean, own.covariance, ranks, bins, described, keys, at_places(thumbnails), weights
+        ), features
 
-    def forward(self, content: Tensor, style: Look, masks: Tensor | None = None) -> Maps:
+    def forward(self, content: Tensor, style: StyleDescriptor, masks: Tensor | None = None) -> Maps:
         """Of thumbnails ``(N, 3, 128, 128)`` and a look of ``N`` or 1.
 
         With ``masks`` as for ``look`` the maps are for what is inside of them.
         """
-        style = Look(*(t.expand(len(content), *t.shape[1:]) for t in style))
-        own, features = self.look(content, masks)
+        style = StyleDescriptor(*(t.expand(len(content), *t.shape[1:]) for t in style))
+        own, features = self.encode_style(content, masks)
         dtype = self.bases.dtype
         seen = torch.cat([*flat_colours(own.quantiles, own.moments), *flat_colours(style.quantiles, style.moments)], 1)
         trust = self.trust(seen.to(dtype)).float().sigmoid()
@@ -196,9 +198,9 @@ class FastPhotoNetwork(nn.Module):
         )
         hidden = self.body(described.to(dtype))
         learned = (self.mixture(hidden).float() @ self.bases.float()).view_as(table)
-        whole = GlobalMap(matrix, offset, curves, correction, table + learned)
+        global_map = GlobalMap(matrix, offset, curves, correction, table + learned)
 
-        colours = at_places(whole(content))
+        colours = at_places(global_map(content))
         missing = torch.cat([match.colours - colours, colours, match.certainty[:, :, None]], 2)
         missing = missing.transpose(1, 2).reshape(len(content), 7, PLACES, PLACES)
         x = torch.cat([features, missing], 1).to(dtype)
@@ -206,9 +208,9 @@ class FastPhotoNetwork(nn.Module):
         x = F.gelu(self.local[0](x) * (1 + scale) + bias)
         x = F.gelu(self.local[1](x))
         grid = self.coefficients(x).float().view(len(content), 12, LEVELS, PLACES, PLACES)
-        return Maps(whole, grid, match)
+        return Maps(global_map, grid, match)
 
-    def match(self, keys: Tensor, colours: Tensor, style: Look) -> Match:
+    def match(self, keys: Tensor, colours: Tensor, style: StyleDescriptor) -> Match:
         """To each place, by its key and its mapped colour, the colours of the style's places that are like it."""
         alike = keys @ style.keys.transpose(1, 2)
         sharpness = self.sharpness.float().abs()
@@ -321,11 +323,11 @@ def flat_colours(ranks: Tensor, own: Moments) -> list[Tensor]:
     return [ranks.flatten(1) - 0.5, own.mean - 0.5, 10 * own.covariance[:, rows, columns]]
 
 
-def blended(looks: Look, shares: Tensor) -> Look:
+def blend_descriptors(looks: StyleDescriptor, shares: Tensor) -> StyleDescriptor:
     """One look of several ``(N, ...)`` by their ``shares`` ``(N,)``, which sum to 1: means, and the places of all."""
     means = {
         name: torch.einsum("n...,n->...", getattr(looks, name), shares)[None]
         for name in ("mean", "covariance", "quantiles", "histogram", "features")
     }
     places = {name: getattr(looks, name).flatten(0, 1)[None] for name in ("keys", "colours")}
-    return Look(**means, **places, weights=(looks.weights * shares[:, None]).flatten()[None])
+    return StyleDescriptor(**means, **places, weights=(looks.weights * shares[:, None]).flatten()[None])

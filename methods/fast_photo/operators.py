@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.fast_photo.cube import identity_lut, look_up
+from methods.fast_photo.cube import apply_lut, identity_lut
 from methods.parts.color import LUMA, from_linear, mixed, to_linear
 
 Operator = Callable[[Tensor], Tensor]  # sRGB (N, 3, H, W) in [0, 1] to the same
@@ -79,7 +79,7 @@ def colour_table(rng: np.random.Generator) -> Operator:
     """A smooth random 3-D table."""
     coarse = torch.from_numpy(rng.normal(0, rng.uniform(0.03, 0.11), (1, 3, 4, 4, 4)).astype(np.float32))
     lut = identity_lut(9)[None] + F.interpolate(coarse, (9, 9, 9), mode="trilinear", align_corners=True)
-    return lambda pixels: look_up(lut.expand(len(pixels), -1, -1, -1, -1), pixels)
+    return lambda pixels: apply_lut(lut.expand(len(pixels), -1, -1, -1, -1), pixels)
 
 
 def hue_rotation(rng: np.random.Generator) -> Operator:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.images import resized
-from methods.fast_photo.cube import look_up
+from methods.fast_photo.cube import apply_lut
 from methods.parts.color import LUMA, mixed
 from methods.parts.dense.guided import local_lines
 
@@ -23,7 +23,7 @@ FINE = 0.012  # variance of lightness
 INVISIBLE = 1 / 4096  # share of a layer that no 8 bits show
 
 
-class Layer(NamedTuple):
+class ColorLayer(NamedTuple):
     """A colour map and where it applies."""
 
     lut: Tensor  # (1, 3, S, S, S), with the guide as a fourth channel where there is a grid
@@ -44,7 +44,7 @@ class Detail(NamedTuple):
 
 def render(
     photo: Tensor,
-    layers: Sequence[Layer],
+    layers: Sequence[ColorLayer],
     advance: Callable[[int], None] = lambda _: None,
     detail: Detail | None = None,
 ) -> Tensor:
@@ -73,7 +73,7 @@ def render(
     return result
 
 
-def detail_of(photo: Tensor, layers: Sequence[Layer], share: float) -> Detail:
+def detail_of(photo: Tensor, layers: Sequence[ColorLayer], share: float) -> Detail:
     """How the lightness of ``photo`` changes around every place, without what the colour maps do to fine contrast.
 
     As in the guided filter (He, Sun & Tang 2013): the change of lightness is fitted by lightness in windows, and what
@@ -104,10 +104,10 @@ def reduced(pixels: Tensor, short: int) -> Tensor:
     return resized(pixels, (max(1, round(pixels.shape[2] * scale)), max(1, round(pixels.shape[3] * scale))))
 
 
-def mapped_rows(band: Tensor, layer: Layer, top: int, height: int) -> Tensor:
+def mapped_rows(band: Tensor, layer: ColorLayer, top: int, height: int) -> Tensor:
     """``band`` ``(rows, 3, 1, W)``, which begins at row ``top`` of ``height``, through ``layer``: ``(rows, 3, W)``."""
     width = band.shape[3]
-    found = look_up(layer.lut.expand(len(band), -1, -1, -1, -1), band)[:, :, 0]
+    found = apply_lut(layer.lut.expand(len(band), -1, -1, -1, -1), band)[:, :, 0]
     colours = found[:, :3]
     if layer.grid is None:
         return colours

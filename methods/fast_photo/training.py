@@ -173,15 +173,15 @@ class FastPhotoTraining(TrainingTask):
 
     def synthetic(self, content: Tensor, style: Tensor, target: Tensor) -> dict[str, Tensor]:
         s, network = self.settings, self.network
-        maps = network(content, network.look(style)[0])
-        mapped = maps.whole(content)
-        result = painted(network, mapped, maps.grid)
+        maps = network(content, network.encode_style(style)[0])
+        mapped = maps.global_map(content)
+        result = rendered(network, mapped, maps.grid)
         total, lab = self.difference(result, target)
         total = total + 0.5 * self.difference(mapped, target)[0]
         parts = {"lab": lab}
         parts["match"] = (maps.match.colours - at_places(target)).abs().mean()
         total = total + s.match_weight * parts["match"]
-        parts["regular"] = s.grid_weight * laplacian(maps.grid) + s.table_weight * bends(maps.whole)
+        parts["regular"] = s.grid_weight * laplacian(maps.grid) + s.table_weight * lut_regularity(maps.global_map)
         parts["l1"] = (result - target).abs().mean()
         return {"loss": total + parts["regular"], **parts}
 
@@ -197,8 +197,8 @@ class FastPhotoTraining(TrainingTask):
         s, network = self.settings, self.network
         content, style = photos[:-1], photos[1:]
         small = F.interpolate(photos, THUMBNAIL, mode="bilinear", antialias=True)
-        maps = network(small[:-1], network.look(small[1:])[0])
-        result = painted(network, maps.whole(content), maps.grid)
+        maps = network(small[:-1], network.encode_style(small[1:])[0])
+        result = rendered(network, maps.global_map(content), maps.grid)
         with torch.no_grad():
             grams = {layer: gram_matrix(f) for layer, f in self.vgg(style, STYLE_LAYERS).items()}
         seen = result.clamp(0, 1)
@@ -209,7 +209,7 @@ class FastPhotoTraining(TrainingTask):
         outside = (result - seen).abs().mean()
         total = s.style_weight * parts["grams"] + s.edge_weight * parts["edges"]
         total = total + s.colour_weight * parts["colours"] + s.histogram_weight * parts["histogram"]
-        regular = s.grid_weight * laplacian(maps.grid) + s.table_weight * bends(maps.whole)
+        regular = s.grid_weight * laplacian(maps.grid) + s.table_weight * lut_regularity(maps.global_map)
         return {"pairs": total + outside + regular, **parts}
 
     @torch.no_grad()
@@ -222,9 +222,9 @@ class FastPhotoTraining(TrainingTask):
                 item = {"content": self.pairs.clean(index), "style": self.pairs.clean(index + 7)}
                 item = {name: F.interpolate(p, THUMBNAIL, mode="bilinear", antialias=True) for name, p in item.items()}
             content, style = (item[name].to(self.device) for name in ("content", "style"))
-            maps = network(content, network.look(style)[0])
-            mapped = maps.whole(content)
-            row = [content, style, painted(network, mapped, maps.grid), mapped, reinhard(content, style)]
+            maps = network(content, network.encode_style(style)[0])
+            mapped = maps.global_map(content)
+            row = [content, style, rendered(network, mapped, maps.grid), mapped, reinhard(content, style)]
             cells += [to_image(cell.clamp(0, 1)) for cell in [*row, item.get("target", torch.ones_like(content))]]
         return contact_sheet(cells, columns=12)
 
@@ -234,7 +234,7 @@ class FastPhotoTraining(TrainingTask):
         write_model(folder, dict(network.state_dict()), config)
 
 
-def painted(network: FastPhotoNetwork, mapped: Tensor, grid: Tensor) -> Tensor:
+def rendered(network: FastPhotoNetwork, mapped: Tensor, grid: Tensor) -> Tensor:
     """``mapped`` ``(N, 3, H, W)`` with what the grid adds, not clamped."""
     colours = mapped.clamp(0, 1)
     return mapped + affine(sliced(grid, network.guide(colours)), colours)
@@ -246,7 +246,7 @@ def laplacian(grid: Tensor) -> Tensor:
     return 100 * smooth + grid.square().mean()
 
 
-def bends(mapping: GlobalMap) -> Tensor:
+def lut_regularity(mapping: GlobalMap) -> Tensor:
     """How much the coarse table bends, and how much the whole table falls where it should rise."""
     table = mapping.residual
     bent = sum((table.diff(n=2, dim=axis).square().mean() for axis in (2, 3, 4)), table.new_zeros(()))

@@ -35,7 +35,7 @@ from methods.parts.dense.segmentation.masks import SMALLEST, paired
 from methods.parts.dense.segmentation.parse import parse
 from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import relative_error, total_variation
-from methods.parts.perceptual.masked import masked_grams, pyramid
+from methods.parts.perceptual.masked import mask_pyramid, masked_grams
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
 
@@ -141,7 +141,7 @@ class FastPhotoAffineTraining(OneStyleTraining):
         grams = {}
         for number, group in enumerate(GROUPS):
             mask = self.look_groups[:, [number]]
-            places = pyramid(mask if mask.mean() > SMALLEST else everywhere, self.vgg, STYLE_LAYERS)
+            places = mask_pyramid(mask if mask.mean() > SMALLEST else everywhere, self.vgg, STYLE_LAYERS)
             grams[group.title] = {layer: masked_grams(f, [places[layer]])[0] for layer, f in features.items()}
         return grams
 
@@ -181,7 +181,7 @@ class FastPhotoAffineTraining(OneStyleTraining):
         total = groups.new_zeros(())
         for index in range(len(groups)):
             regions = paired(groups[[index]], self.look_groups)
-            places = [pyramid(region.photo, self.vgg, STYLE_LAYERS) for region in regions]
+            places = [mask_pyramid(region.photo, self.vgg, STYLE_LAYERS) for region in regions]
             wanted = [self.grams[region.name] for region in regions]
             for layer in STYLE_LAYERS:
                 there = [place[layer] for place in places]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hub.images import at_short_side, to_tensor
 from hub.runtime import choose_dtype
-from methods.gatys.method import CONTENT_LAYERS, STYLE_LAYERS, GatysParameters, Painting, targets
+from methods.gatys.method import CONTENT_LAYERS, STYLE_LAYERS, GatysParameters, ImageOptimisation, targets
 from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.vgg import VGG
 
@@ -35,6 +35,6 @@ def optimality_gap(result: Image.Image, photo: Image.Image, painting: Image.Imag
     with torch.inference_mode(False), torch.enable_grad():  # whoever evaluates needs no gradients, this does
         wanted = targets(to_tensor(photo).to(device), [(painting, 1.0)], vgg, parameters)
         start = to_tensor(at_short_side(result, min(photo.size))).to(device)
-        optimisation = Painting(start, wanted, vgg, parameters)
+        optimisation = ImageOptimisation(start, wanted, vgg, parameters)
         losses = [step["loss"] for step in optimisation.steps(iterations)]
         return losses[0] / optimisation.least

@@ -17,9 +17,9 @@ from torch import Tensor
 from hub.images import at_short_side, read_image, resized, to_tensor
 from hub.parameters import Shares, advanced, inherited
 from hub.progress import ProgressCallback
-from methods.parts.optimisation.coordinates import color_covariance
 from methods.parts.optimisation.loop import Optimisation, Stages
 from methods.parts.optimisation.method import Optimiser
+from methods.parts.optimisation.parameterisation import color_covariance
 from methods.parts.optimisation.parameters import OptimisationParameters
 from methods.parts.perceptual.losses import gram_matrix, relative_error, total_variation
 from methods.parts.perceptual.vgg import VGG
@@ -97,7 +97,7 @@ class Gatys(Optimiser):
         for size, iterations in zip(sizes, steps, strict=True):
             scaled = resized(photo, size)
             wanted = targets(scaled, paintings, network, parameters)
-            picture = stages.run(Painting(resized(picture, size), wanted, network, parameters), iterations)
+            picture = stages.run(ImageOptimisation(resized(picture, size), wanted, network, parameters), iterations)
         stages.draw(parameters.curves)
         return picture
 
@@ -128,7 +128,7 @@ def targets(
     return Targets(network(photo, parameters.content_layers), grams, color_covariance(*seen))
 
 
-class Painting(Optimisation):
+class ImageOptimisation(Optimisation):
     """The picture that is being changed, at one scale."""
 
     parameters: GatysParameters

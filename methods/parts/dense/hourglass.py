@@ -100,7 +100,7 @@ def bundled(part: str, outputs: int, device: torch.device) -> Hourglass:
     return network.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
 
 
-def look(model: Hourglass, photo: Tensor) -> tuple[Tensor, Tensor]:
+def predict_dense(model: Hourglass, photo: Tensor) -> tuple[Tensor, Tensor]:
     """``(1, 3, H, W)`` at the size that the network looks at, and its maps ``(1, outputs, h, w)`` at that size, float32."""
     height, width = photo.shape[-2:]
     scale = SIDE / min(height, width)

@@ -11,8 +11,8 @@ from torch import Tensor
 from hub.files import free_name
 from hub.images import to_image
 from hub.progress import Pace, Progress, ProgressCallback
-from methods.parts.optimisation.coordinates import Coordinates
 from methods.parts.optimisation.curves import draw_curves
+from methods.parts.optimisation.parameterisation import FourierParameterisation
 from methods.parts.optimisation.parameters import OptimisationParameters
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Optimisation(ABC):
         """``colors`` ``(3, 3)``: the covariance of the colours that the picture is to have."""
         self.parameters = parameters
         self.picture = start.clone().requires_grad_()
-        self.coordinates = Coordinates(start, colors)
+        self.parameterisation = FourierParameterisation(start, colors)
         self.best = start  # the picture of the least loss so far
         self.least = float("inf")
 
@@ -88,7 +88,7 @@ class Optimisation(ABC):
 
         def closure() -> Tensor:
             with torch.no_grad():
-                free = self.coordinates.picture(z)
+                free = self.parameterisation.picture(z)
                 self.picture.copy_(free.clamp(0, 1))
             parts = self.losses()
             latest.update({name: value.item() for name, value in parts.items()})
@@ -96,7 +96,7 @@ class Optimisation(ABC):
             gradient = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
             # What lies outside of [0, 1] shows no effect: it may come back, but not go further.
             gradient[((free < 0) & (gradient > 0)) | ((free > 1) & (gradient < 0))] = 0
-            z.grad = self.coordinates.gradient(gradient)
+            z.grad = self.parameterisation.gradient(gradient)
             if latest["loss"] < self.least:
                 self.least, self.best = latest["loss"], self.picture.detach().clone()
             return parts["loss"].detach() * self.picture[0, 0].numel()

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hub.parameters import File, Parameters, Shares, advanced
+from hub.parameters import FilePath, Parameters, Shares, advanced
 from hub.pictures import Pictures
 from methods.parts.perceptual.backbone import Backbone
 
@@ -66,11 +66,13 @@ class OptimisationParameters(Parameters):
         title="Patience",
         description="Stop when ten iterations lower the loss by less than this share of it; 0 never stops early.",
     )
-    initial: File | None = Field(
+    initial: FilePath | None = Field(
         None, title="Go on from", description="A picture to start from, such as an earlier result."
     )
-    vgg: File | None = Field(None, title="VGG", description="A VGG-16 or VGG-19 as safetensors, for --backbone auto.")
-    curves: File | None = Field(
+    vgg: FilePath | None = Field(
+        None, title="VGG", description="A VGG-16 or VGG-19 as safetensors, for --backbone auto."
+    )
+    curves: FilePath | None = Field(
         None,
         exclude=True,
         title="Loss curves",

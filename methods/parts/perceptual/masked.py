@@ -14,7 +14,7 @@ FAINT = 0.02  # what counts as outside of a mask
 
 
 @dataclass(frozen=True)
-class Places:
+class MaskIndices:
     """Where a mask is on a layer of features: the positions that are in it, how much each, its share of all."""
 
     index: Tensor  # (P,)
@@ -22,14 +22,14 @@ class Places:
     share: Tensor  # scalar
 
     @classmethod
-    def of(cls, mask: Tensor) -> "Places":
+    def of(cls, mask: Tensor) -> "MaskIndices":
         """Of ``(1, 1, h, w)`` in [0, 1]."""
         flat = mask.float().flatten()
         index = (flat > FAINT).nonzero().flatten()
         return cls(index, flat[index, None], flat.mean())
 
 
-def masked_grams(features: Tensor, regions: Sequence[Places]) -> list[Tensor]:
+def masked_grams(features: Tensor, regions: Sequence[MaskIndices]) -> list[Tensor]:
     """The Gram matrices of features ``(1, C, h, w)`` within each of ``regions``: ``(1, C, C)`` each, in float32.
 
     Luan et al. 2017, equation 5, over a mask's mean square, so that masks of any size compare. Only the positions in a
@@ -45,7 +45,7 @@ class _MaskedGrams(torch.autograd.Function):
     """``(positions, C)`` to ``(regions, C, C)``."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor, regions: Sequence[Places]) -> Tensor:
+    def forward(ctx: Any, flat: Tensor, regions: Sequence[MaskIndices]) -> Tensor:
         ctx.save_for_backward(flat)
         ctx.regions = regions
         grams = []
@@ -67,7 +67,7 @@ class _MaskedGrams(torch.autograd.Function):
         return result, None
 
 
-def pyramid(mask: Tensor, network: VGG, layers: Iterable[str]) -> dict[str, Places]:
+def mask_pyramid(mask: Tensor, network: VGG, layers: Iterable[str]) -> dict[str, MaskIndices]:
     """``mask`` ``(1, 1, H, W)`` as the network would see it at each of ``layers``.
 
     Halved at every pooling, blurred over 3x3 by every convolution.
@@ -78,4 +78,4 @@ def pyramid(mask: Tensor, network: VGG, layers: Iterable[str]) -> dict[str, Plac
             mask = F.avg_pool2d(mask, 2)
         mask = F.avg_pool2d(mask, 3, stride=1, padding=1, count_include_pad=False)
         found[name] = mask
-    return {layer: Places.of(found[layer[4:]]) for layer in layers}
+    return {layer: MaskIndices.of(found[layer[4:]]) for layer in layers}

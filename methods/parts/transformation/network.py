@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
-from methods.parts.transformation.normalisation import ConditionalInstanceNorm, Meeting
+from methods.parts.transformation.normalisation import ConditionalInstanceNorm, SpatialBlend
 
 Upsampling = Literal["resize", "transposed"]
 
@@ -105,7 +105,7 @@ class ImageTransformationNetwork(nn.Module):
         ]
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, content: Tensor, mix: Tensor | Meeting, progress: ProgressCallback | None = None) -> Tensor:
+    def forward(self, content: Tensor, mix: Tensor | SpatialBlend, progress: ProgressCallback | None = None) -> Tensor:
         """``mix`` is ``(N, styles)``: the share of every style, rows summing to 1; one-hot is a single style.
 
         ``progress`` counts layers.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 EPSILON = 1e-5
 
 
-class Meeting(NamedTuple):
+class SpatialBlend(NamedTuple):
     """Two mixes of styles, ``(N, styles)`` each: ``one`` where ``where`` ``(N, 1, H, W)`` is 1, ``two`` where it is 0."""
 
     one: Tensor
@@ -32,12 +32,12 @@ class ConditionalInstanceNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(styles, channels))
         self.shift = nn.Parameter(torch.zeros(styles, channels))
 
-    def forward(self, x: Tensor, mix: Tensor | Meeting) -> Tensor:
+    def forward(self, x: Tensor, mix: Tensor | SpatialBlend) -> Tensor:
         """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one.
 
         Where two styles meet, scale and shift are blended at every place.
         """
-        if isinstance(mix, Meeting):
+        if isinstance(mix, SpatialBlend):
             where = F.adaptive_avg_pool2d(mix.where, (x.shape[2], x.shape[3])).to(x.dtype)
             return torch.lerp(self(x, mix.two), self(x, mix.one), where)
         if x.device.type == "mps" or (x.device.type == "cpu" and not torch.is_grad_enabled()):

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from hub.errors import StylehubError
 from hub.progress import ProgressCallback
 from hub.runtime import compiled, free_bytes, keep_freed_memory, out_of_memory
-from methods.parts.transformation.folded import FoldedNetwork
-from methods.parts.transformation.folded_tiles import run_folded_tiles
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.normalisation import Meeting
+from methods.parts.transformation.normalisation import SpatialBlend
+from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
+from methods.parts.transformation.space_to_depth_tiles import run_space_to_depth_tiles
 from methods.parts.transformation.tiling import run_tiled
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Painter:
+class TiledRunner:
     """Runs ``network`` where and as precisely as ``method`` is to run; frees the method from sizes and memory."""
 
     # Larger pictures than this are computed in tiles with the whole picture's statistics: same result, less memory.
@@ -34,10 +34,10 @@ class Painter:
     def __init__(self, network: ImageTransformationNetwork, method: "Method") -> None:
         self.dtype, self.compile = method.dtype, method.compile
         folds = method.device.type == "cpu" and network.upsampling == "resize"
-        self.folded = FoldedNetwork(network) if folds else None  # from weights that are not rounded yet
+        self.space_to_depth = SpaceToDepthNetwork(network) if folds else None  # from weights that are not rounded yet
         method.place(network)
         self.network = network
-        quickest: nn.Module = network if self.folded is None else method.place(self.folded)
+        quickest: nn.Module = network if self.space_to_depth is None else method.place(self.space_to_depth)
         self.whole: Callable[..., Tensor] = compiled(quickest, method.device) if self.compile else quickest
         free = free_bytes(method.device)
         room = free // 2 if method.device.type == "cuda" else min(free // 4, 2 << 30)
@@ -65,7 +65,7 @@ class Painter:
             f"There is not enough memory for a picture of {width}x{height}; free some, or give --size (size=...) a smaller one."
         )
 
-    def meeting(self, content: Tensor, mix: Meeting, progress: ProgressCallback) -> Tensor:
+    def run_blend(self, content: Tensor, mix: SpatialBlend, progress: ProgressCallback) -> Tensor:
         """Two styles in one picture ``(N, 3, H, W)``, computed whole. Raises torch's own error when memory is short."""
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content.to(self.dtype)).contiguous(memory_format=torch.channels_last)
@@ -79,10 +79,12 @@ class Painter:
             inputs = padded.contiguous(memory_format=torch.channels_last), mix
             return self.whole(*inputs) if self.compile else self.whole(*inputs, progress)
         one_by_one = zip(torch.split(padded, 1), torch.split(mix, 1), strict=True)
-        if self.folded is None:
+        if self.space_to_depth is None:
             results = [run_tiled(self.network.layers, p, m, tile=tile, progress=progress) for p, m in one_by_one]
         else:
-            results = [run_folded_tiles(self.folded, p, m, tile=tile, progress=progress) for p, m in one_by_one]
+            results = [
+                run_space_to_depth_tiles(self.space_to_depth, p, m, tile=tile, progress=progress) for p, m in one_by_one
+            ]
         return results[0] if len(results) == 1 else torch.cat(results)
 
 

@@ -103,7 +103,7 @@ class PhotoCrops(Dataset[Tensor]):
         return to_tensor(photo)[0]
 
 
-class PerceptualLearning(LearningTask):
+class PerceptualTask(LearningTask):
     """A photo's content and a painting's Gram matrices, both by the perceptual network."""
 
     content_layer: ClassVar[str] = CONTENT_LAYER

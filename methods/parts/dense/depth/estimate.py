@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.parts.dense.fetched import fetched
 from methods.parts.dense.guided import guided
-from methods.parts.dense.hourglass import SIDE, bundled, look
+from methods.parts.dense.hourglass import SIDE, bundled, predict_dense
 from methods.parts.perceptual.vgg import imagenet
 
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
@@ -52,7 +52,7 @@ def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> 
     """Larger is nearer, up to scale and shift, of ``(1, 3, H, W)``: ``(1, 1, H, W)``."""
     if network == "depth-anything":
         return _by_depth_anything(photo, fetching)
-    small, found = look(bundled("depth", 1, photo.device), photo)
+    small, found = predict_dense(bundled("depth", 1, photo.device), photo)
     return guided(photo, small, found, radius=SIDE // 32)
 
 

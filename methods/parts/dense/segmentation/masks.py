@@ -55,7 +55,7 @@ class Region:
     style: Tensor | None
 
 
-def painted(masks: Tensor) -> Image.Image:
+def colorize(masks: Tensor) -> Image.Image:
     """``(10, H, W)`` as a picture in the groups' colours; black where all of them are 0."""
     colors = torch.tensor([group.color for group in GROUPS], dtype=torch.uint8, device=masks.device)
     most, group = masks.max(0)
@@ -85,8 +85,8 @@ def regions(
             if given is None and parser == "none":
                 raise ParameterError("One mask alone needs scene parsing for the other picture: give --parser bundled.")
             both.append(parse(pixels, parser, fetching) if given is None else _of_groups(pixels, given))  # type: ignore[arg-type]
-        return _told(paired(*both))
-    return _told(_matched(pairs))
+        return _warn_missing(paired(*both))
+    return _warn_missing(_matched(pairs))
 
 
 def paired(photo: Tensor, style: Tensor) -> list[Region]:
@@ -104,7 +104,7 @@ def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
     ]
 
 
-def _told(found: list[Region]) -> list[Region]:
+def _warn_missing(found: list[Region]) -> list[Region]:
     """``found``, with a warning of what takes its style from all of the style photo."""
     if missing := [region.name for region in found if region.style is None]:
         logger.warning("The style photo has no %s; there its style as a whole applies.", "; ".join(missing).lower())
@@ -176,4 +176,4 @@ def _soft(labels: NDArray[np.int64], count: int, pixels: Tensor) -> Tensor:
 
 def scene(picture: Image.Image, parser: Parser = "bundled", fetching: Mapping[str, Any] | None = None) -> Image.Image:
     """What ``parse`` finds in ``picture``, as a mask of the same size in the groups' colours."""
-    return painted(parse(to_tensor(picture.convert("RGB")), parser, fetching)[0])
+    return colorize(parse(to_tensor(picture.convert("RGB")), parser, fetching)[0])

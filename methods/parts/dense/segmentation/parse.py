@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.parts.dense.fetched import fetched
 from methods.parts.dense.guided import guided
-from methods.parts.dense.hourglass import SIDE, bundled, look
+from methods.parts.dense.hourglass import SIDE, bundled, predict_dense
 from methods.parts.dense.segmentation.groups import ADE_GROUPS, GROUPS, OTHER
 from methods.parts.perceptual.vgg import imagenet
 
@@ -36,7 +36,7 @@ def _parsed(photo: Tensor, network: Parser, fetching: Mapping[str, Any]) -> Tens
     if network == "segformer":
         small, found = _by_segformer(photo, fetching)
     else:
-        small, scores = look(bundled("segmentation", len(GROUPS), photo.device), photo)
+        small, scores = predict_dense(bundled("segmentation", len(GROUPS), photo.device), photo)
         found = scores.softmax(1)
     return sharpened(found, small, photo)
 

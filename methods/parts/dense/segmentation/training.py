@@ -21,7 +21,7 @@ from hub.training.sheets import contact_sheet
 from hub.weights import write_model
 from methods.parts.dense.hourglass import Hourglass
 from methods.parts.dense.segmentation.groups import GROUPS
-from methods.parts.dense.segmentation.masks import painted
+from methods.parts.dense.segmentation.masks import colorize
 from methods.parts.dense.training import DenseSettings, DenseTraining, Pairs, cut
 
 SIZE = (224, 288)  # rows and columns of what it learns from
@@ -112,7 +112,7 @@ class SegmentationTraining(DenseTraining):
         known = batch["labels"] != UNKNOWN
         wanted = F.one_hot(batch["labels"].where(known, 0), len(GROUPS)).permute(0, 3, 1, 2) * known[:, None]
         cells = [to_image(photo[None]) for photo in batch["photos"]]
-        cells += [painted(masks) for rows in (wanted.float(), found.softmax(1)) for masks in rows]
+        cells += [colorize(masks) for rows in (wanted.float(), found.softmax(1)) for masks in rows]
         return contact_sheet(cells, columns=len(batch["photos"]))
 
     def export(self, network: Hourglass, folder: Path, facts: dict[str, Any]) -> None:

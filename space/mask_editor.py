@@ -12,9 +12,9 @@ from space.result import saved
 SIDE = 480  # long side in pixels of what is drawn on
 
 
-def build_board(label: str, colors: Sequence[str], height: int) -> gr.ImageEditor:
-    """A board with a brush in ``colors``; what a handler gets of it are the files of the strokes."""
-    board = gr.ImageEditor(
+def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.ImageEditor:
+    """An editor with a brush in ``colors``; what a handler gets of it are the files of the strokes."""
+    editor = gr.ImageEditor(
         type="filepath",
         sources=[],
         brush=gr.Brush(default_size=24, colors=[*colors], color_mode="fixed"),
@@ -24,20 +24,20 @@ def build_board(label: str, colors: Sequence[str], height: int) -> gr.ImageEdito
         height=height,
         label=label,
     )
-    board.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
-    return board
+    editor.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
+    return editor
 
 
-def read_for_board(path: str) -> Image.Image:
-    """The picture at ``path`` as RGB, at the size of a board."""
+def read_for_editor(path: str) -> Image.Image:
+    """The picture at ``path`` as RGB, at the size of an editor."""
     small = read_small(path)[0].convert("RGB")
     small.thumbnail((SIDE, SIDE))
     return small
 
 
 def backdrop(picture: Image.Image) -> dict[str, Any]:
-    """What a board shows: ``picture``, nothing drawn on it yet."""
-    file = saved(picture, "board.png")
+    """What an editor shows: ``picture``, nothing drawn on it yet."""
+    file = saved(picture, "editor.png")
     return {"background": file, "layers": [], "composite": file}
 
 

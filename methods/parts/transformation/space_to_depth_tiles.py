@@ -9,14 +9,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.progress import ProgressCallback
-from methods.parts.transformation.folded import FoldedNetwork, blocks, mirrored, narrow, pixels, upsampled, wide
 from methods.parts.transformation.normalisation import statistics
+from methods.parts.transformation.space_to_depth import (
+    SpaceToDepthNetwork,
+    as_block_map,
+    as_pixel_map,
+    blocks,
+    mirrored,
+    pixels,
+    upsampled,
+)
 from methods.parts.transformation.tiling import Span, Tiled, run
 
 
 @torch.inference_mode()
-def run_folded_tiles(
-    network: FoldedNetwork, content: Tensor, mix: Tensor, *, tile: int = 512, progress: ProgressCallback | None = None
+def run_space_to_depth_tiles(
+    network: SpaceToDepthNetwork,
+    content: Tensor,
+    mix: Tensor,
+    *,
+    tile: int = 512,
+    progress: ProgressCallback | None = None,
 ) -> Tensor:
     """What ``network`` makes of ``content`` (``(1, 3, H, W)``, multiples of 4): see ``tiling.run_tiled``."""
     return run(FoldedTiles(network, content, mix, tile), progress)
@@ -25,7 +38,7 @@ def run_folded_tiles(
 class FoldedTiles(Tiled):
     """Rows and columns of the first layer and of the two before the last are counted in blocks of their own pixels."""
 
-    def __init__(self, network: FoldedNetwork, content: Tensor, mix: Tensor, tile: int) -> None:
+    def __init__(self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int) -> None:
         self.network = network
         layers = [network.first, network.second, *network.inner, network.upper, network.last_upper, network.last]
         self.last = len(layers) - 1
@@ -42,12 +55,12 @@ class FoldedTiles(Tiled):
         return 2 if index == self.last else 1
 
     def statistics_of(self, index: int, piece: Tensor) -> tuple[Tensor, Tensor]:
-        return statistics(wide(piece) if index in self.in_blocks else piece)
+        return statistics(as_pixel_map(piece) if index in self.in_blocks else piece)
 
     def finished(self, index: int, raw: Tensor, rows: Span, columns: Span) -> Tensor:
         if index not in self.in_blocks:
             return super().finished(index, raw, rows, columns)
-        return narrow(super().finished(index, wide(raw), rows, columns))
+        return as_block_map(super().finished(index, as_pixel_map(raw), rows, columns))
 
     def convolved(self, index: int, rows: Span, columns: Span) -> Tensor:
         first, second, upper, last_upper, last = self.network.kernels

@@ -27,7 +27,7 @@ PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
 BILINEAR = {-1: (0.75, 0.25, 0.0), 0: (0.25, 0.75, 0.0), 1: (0.0, 0.75, 0.25), 2: (0.0, 0.25, 0.75)}
 
 
-class FoldedNetwork(nn.Module):
+class SpaceToDepthNetwork(nn.Module):
     """Takes and returns what the ``network`` it was made from does; shares its normalisations and inner layers."""
 
     def __init__(self, network: ImageTransformationNetwork) -> None:
@@ -79,7 +79,7 @@ class FoldedNetwork(nn.Module):
 
     def normalised(self, layer: Layer, x: Tensor, mix: Tensor) -> Tensor:
         """Normalise and activate blocks: each channel's statistics are those of its four places together."""
-        return narrow(layer.activate(layer.norm(wide(x), mix)))
+        return as_block_map(layer.activate(layer.norm(as_pixel_map(x), mix)))
 
 
 def blocks(x: Tensor) -> Tensor:
@@ -89,14 +89,14 @@ def blocks(x: Tensor) -> Tensor:
     return cut.reshape(n, h // 2, w // 2, 4 * c).permute(0, 3, 1, 2)
 
 
-def wide(x: Tensor) -> Tensor:
+def as_pixel_map(x: Tensor) -> Tensor:
     """Blocks ``(N, 4C, h, w)`` as a map ``(N, C, h, 4w)`` of the same memory, for what works on each channel alone."""
     n, channels, h, w = x.shape
     return x.permute(0, 2, 3, 1).reshape(n, h, 4 * w, channels // 4).permute(0, 3, 1, 2)
 
 
-def narrow(x: Tensor) -> Tensor:
-    """Back from ``wide``."""
+def as_block_map(x: Tensor) -> Tensor:
+    """Back from ``as_pixel_map``."""
     n, channels, h, w = x.shape
     return x.permute(0, 2, 3, 1).reshape(n, h, w // 4, 4 * channels).permute(0, 3, 1, 2)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from gradio.utils import get_upload_folder
 
 
-def scratch() -> Path:
+def temporary_folder() -> Path:
     """A new folder that nobody can guess."""
     folder = Path(get_upload_folder()) / secrets.token_hex(16)
     folder.mkdir(parents=True)

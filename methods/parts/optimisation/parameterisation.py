@@ -1,4 +1,4 @@
-"""Coordinates of a picture in which optimisation goes straight: neighbouring pixels and the three colours are not alike.
+"""A Fourier parameterisation of a picture, with its colours decorrelated: optimisation takes far fewer steps there.
 
 In pixels a gradient says next to nothing about large soft shapes, since pictures have a thousand times the energy there.
 Here a picture is a start plus coloured noise: white numbers, shaped by a spectrum of one over the frequency and by the
@@ -12,7 +12,7 @@ from torch import Tensor
 SOFTEST = 0.02  # cycles a pixel, below which the spectrum is flat
 
 
-class Coordinates:
+class FourierParameterisation:
     """Between numbers ``z`` and pictures ``start + A z``, both ``(1, 3, H, W)``; ``A`` is linear."""
 
     def __init__(self, start: Tensor, colors: Tensor) -> None:

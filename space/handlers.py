@@ -11,35 +11,35 @@ from PIL import Image
 from hub.errors import Cancelled, ParameterError
 from hub.method import Style
 from hub.names import resolve
-from hub.parameters import Declared, declared
+from hub.parameters import FieldSpec, field_specs
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
 from hub.spatial import Map, SpatialParameters
-from space import paintings, previews, zero
+from space import paintings, previews, zero_gpu
 from space.controls import given
 from space.errors import one_sentence
 from space.models import Jobs, Models, Painted
 from space.photo import read, read_small
 from space.result import DISPLAY, filled, saved, shown
-from space.scratch import scratch
 from space.stream import reports
+from space.temporary import temporary_folder
 
 Handler = Callable[..., Any]
 _PACE = 1.0  # seconds between two previews of work that takes minutes
 
 
-class Studio:
+class Handlers:
     """The handlers that all tabs share. It knows sessions only while they have work going on."""
 
     def __init__(self, models: Models, learns: bool = False) -> None:
         self.models, self.learns = models, learns
         self.jobs = Jobs()
         # Another process runs these on ZeroGPU, so they take and return plain data and report nothing on the way.
-        self._paint_on_gpu = zero.on_gpu(
+        self._paint_on_gpu = zero_gpu.on_gpu(
             lambda name, content, parameters, photo: models.paint(name, content, parameters, _silent, photo)
         )
-        self._styles_on_gpu = zero.on_gpu(lambda name: previews.styles(models.get(name)))
+        self._styles_on_gpu = zero_gpu.on_gpu(lambda name: previews.styles(models.get(name)))
 
     def paint(self, entry: Entry, task: str, *, quiet: bool = False, remember: bool = True) -> Handler:
         """The handler that paints at full size and fills a result; of a method that works for minutes, with previews.
@@ -87,7 +87,7 @@ class Studio:
             except Cancelled:
                 return  # the last preview stays
 
-        chosen: Any = steps if entry.method.iterative and not zero.AVAILABLE else handler
+        chosen: Any = steps if entry.method.iterative and not zero_gpu.AVAILABLE else handler
         chosen.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents are shown this name
         chosen.__doc__ = _description(entry, self.parameters(entry))
         chosen.__signature__ = _with_names(chosen, self._api(entry, task))
@@ -142,7 +142,7 @@ class Studio:
                 return gr.update(value=None, interactive=False)
             _, parameters, _ = self._asked(entry, task, values)
             content, _ = read_small(values["photo"])  # a table is made from a thumbnail
-            path = scratch() / "look.cube"
+            path = temporary_folder() / "look.cube"
             self._run(entry.name, content, parameters | {"lut": path}, None, _silent)
             return gr.update(value=str(path), interactive=True)
 
@@ -155,7 +155,7 @@ class Studio:
         """The handler that fills a control of styles with pictures, painting them first if they are new."""
 
         def handler(progress: gr.Progress = gr.Progress()) -> Any:
-            if zero.AVAILABLE:
+            if zero_gpu.AVAILABLE:
                 return gr.update(styles=self._styles_on_gpu(entry.name))
             method = self.models.get(entry.name)
             return gr.update(styles=previews.styles(method, lambda done, of: progress((done, of), desc="Hanging")))
@@ -176,7 +176,7 @@ class Studio:
     def _api(self, entry: Entry, task: str) -> dict[str, bool]:
         """The parameters of an endpoint, and whether it asks for them; the photo comes before them."""
         names: dict[str, bool] = {}
-        for field in declared(self.parameters(entry)):
+        for field in field_specs(self.parameters(entry)):
             if field.kind == "pictures" and not by_name(entry, task, field):
                 names |= dict.fromkeys(paintings.api_names(entry, field), False)
                 # A name may stand for the first picture, where there are any.
@@ -197,7 +197,7 @@ class Studio:
     def _run(
         self, name: str, content: Any, parameters: Mapping[str, Any], photo: str | None, report: ProgressCallback
     ) -> Painted:
-        if zero.AVAILABLE:
+        if zero_gpu.AVAILABLE:
             painted: Painted = self._paint_on_gpu(name, content, dict(parameters), photo)
             return painted
         return self.models.paint(name, content, parameters, report, photo)
@@ -218,7 +218,7 @@ class Studio:
 
         A visitor's word is never taken for a path on the server.
         """
-        for field in declared(self.parameters(entry)):
+        for field in field_specs(self.parameters(entry)):
             if field.kind == "map" and field.name in parameters:
                 path = parameters[field.name]
                 parameters[field.name] = Map(read(path, field.title.lower()), _file_name(path))
@@ -250,7 +250,7 @@ class Studio:
         return parameters.get("where") == "mask" and "map" not in parameters
 
     def _missing(self, entry: Entry, task: str, parameters: Mapping[str, Any]) -> str | None:
-        for field in declared(self.parameters(entry)):
+        for field in field_specs(self.parameters(entry)):
             slots = field.kind == "pictures" and not by_name(entry, task, field)
             there = paintings.any_chosen(entry, field, parameters) if slots else field.name in parameters
             if field.required and not there:
@@ -258,7 +258,7 @@ class Studio:
         return None
 
 
-def by_name(entry: Entry, task: str, field: Declared) -> bool:
+def by_name(entry: Entry, task: str, field: FieldSpec) -> bool:
     """Whether the tab for ``task`` has styles chosen by name, even of a method that takes pictures too."""
     return field.name == "style" and task in ("single", "fusion") and "style-names" in entry.method.inputs
 
@@ -301,7 +301,7 @@ def _with_names(handler: Handler, names: Mapping[str, bool]) -> inspect.Signatur
 def _description(entry: Entry, parameters: Any) -> str:
     """The text of an endpoint, for people and for agents, from the declarations alone."""
     lines = [entry.model.summary, "", "Args:", "    photo: The picture to paint, of any size."]
-    lines += [f"    {field.name}: {field.description}" for field in declared(parameters)]
+    lines += [f"    {field.name}: {field.description}" for field in field_specs(parameters)]
     lines += ["", "Returns:", "    Before and after for the page; the picture as PNG at full size, with its recipe in"]
     lines += ["    its metadata; the shell command and the line of Python that make it again."]
     return "\n".join(lines)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from hub.parameters import Declared
+from hub.parameters import FieldSpec
 
 _HERE = Path(__file__).resolve().parent
 
 
-def style_wall(field: Declared, result_id: str) -> gr.HTML:
+def style_gallery(field: FieldSpec, result_id: str) -> gr.HTML:
     """The control for one style; its event ``pick`` fires when a visitor chooses. Filled through ``styles=[...]``."""
     return gr.HTML(
         value=None,
