@@ -11,7 +11,7 @@ from PIL import Image
 from hub.errors import Cancelled, ParameterError
 from hub.method import Style
 from hub.names import resolve
-from hub.parameters import FieldSpec, field_specs
+from hub.parameters import FieldSpec, field_of, field_specs
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
@@ -135,7 +135,7 @@ class Handlers:
         return one_sentence(handler)
 
     def table(self, entry: Entry, task: str) -> Handler:
-        """The handler that offers the colour table of a look, of a method that can write one: its parameter ``lut``."""
+        """The handler that offers the colour table of a look, of a method that can write one."""
 
         def handler(**values: Any) -> Any:
             if self._incomplete(entry, task, values):
@@ -143,7 +143,9 @@ class Handlers:
             _, parameters, _ = self._asked(entry, task, values)
             content, _ = read_small(values["photo"])  # a table is made from a thumbnail
             path = temporary_folder() / "look.cube"
-            self._run(entry.name, content, parameters | {"lut": path}, None, _silent)
+            self._run(
+                entry.name, content, parameters | {str(field_of(self.parameters(entry), "table")): path}, None, _silent
+            )
             return gr.update(value=str(path), interactive=True)
 
         handler.__name__ = f"{entry.slug}_table"
@@ -260,7 +262,7 @@ class Handlers:
 
 def by_name(entry: Entry, task: str, field: FieldSpec) -> bool:
     """Whether the tab for ``task`` has styles chosen by name, even of a method that takes pictures too."""
-    return field.name == "style" and task in ("single", "fusion") and "style-names" in entry.method.inputs
+    return field.role == "style" and task in ("single", "fusion") and "style-names" in entry.method.inputs
 
 
 def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:

@@ -19,7 +19,7 @@ from hub.registry import Entry
 from space.photo import photo_input, read
 
 SLOTS = 3
-STYLES = ("style", "other")  # the parameters whose values are styles
+STYLES = ("style", "second style")  # the roles of parameters whose values are styles
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def keys(field: FieldSpec, known: bool) -> Iterator[Keys]:
 
 def by_name_too(entry: Entry, field: FieldSpec) -> bool:
     """Whether ``field`` takes names of styles beside pictures."""
-    return field.name in STYLES and "style-names" in entry.method.inputs
+    return field.role in STYLES and "style-names" in entry.method.inputs
 
 
 def name_list(title: str, info: str) -> gr.Dropdown:

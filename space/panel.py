@@ -101,7 +101,7 @@ def build_panel(
                             continue
                         if field.kind == "pictures":
                             add_slots(field, paintings.first_painting(field))
-                        elif field.name in paintings.STYLES and paintings.by_name_too(entry, field):
+                        elif field.role in paintings.STYLES and paintings.by_name_too(entry, field):
                             inputs[field.name] = listed = paintings.name_list(field.title, field.description)
                             names.append(listed)
                             settled.append(listed.input)

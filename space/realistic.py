@@ -1,5 +1,6 @@
 """The tab for photos in the look of other photos: what is where in both, and masks with a brush in the same colours."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from PIL import Image
 
 from hub.errors import ImageError
 from hub.images import read_image
-from hub.parameters import field_specs
+from hub.parameters import field_of
 from hub.registry import Entry
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.masks import scene
@@ -19,16 +20,15 @@ from space.mask_editor import backdrop, build_mask_editor, read_for_editor
 from space.panel import ACCELERATOR, Panel, build_panel, finish
 from space.result import saved
 
-MASKS = ("photo_mask", "style_mask")  # the parameters of a method that takes masks in colours
-TABLE = "lut"  # the parameter of a method that writes its look as a colour table
-
 
 def build_realistic(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel: with a editor for each picture if it takes masks, a colour table to download if it makes one."""
+    """One model's panel: with a mask editor for each picture if it takes masks, a colour table to download if it makes one."""
     panel = build_panel(handlers, entry, "photo", None, api_name)
-    if all(name in panel.inputs for name in MASKS):
-        _masks(panel)
-    if any(field.name == TABLE for field in field_specs(handlers.parameters(entry))):
+    parameters = handlers.parameters(entry)
+    style, *masks = (field_of(parameters, role) for role in ("style", "photo mask", "style mask"))
+    if style and all(masks):
+        _masks(panel, [panel.inputs[name] for name in ("photo", style)], [panel.inputs[str(mask)] for mask in masks])
+    if field_of(parameters, "table"):
         with panel.beside:
             table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
         panel.result.picture.change(
@@ -44,8 +44,8 @@ def build_realistic(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
     return panel
 
 
-def _masks(panel: Panel) -> None:
-    pictures = [panel.inputs[name] for name in ("photo", "style")]
+def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
+    """``pictures``: the photo and the style photo; ``masks``: the parameters that take theirs."""
     with panel.below, gr.Accordion("See and paint the masks", open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
@@ -64,13 +64,13 @@ def _masks(panel: Panel) -> None:
     use.click(
         one_sentence(_painted_over),
         inputs=[*pictures, *boards],
-        outputs=[panel.inputs[name] for name in MASKS],
+        outputs=[*masks],
         concurrency_id=ACCELERATOR,
         concurrency_limit=1,
         api_visibility="private",
     )
-    for picture, name in zip(pictures, MASKS, strict=True):  # a mask is of the picture that was there
-        picture.change(lambda: None, outputs=[panel.inputs[name]], queue=False, api_visibility="private")
+    for picture, mask in zip(pictures, masks, strict=True):  # a mask is of the picture that was there
+        picture.change(lambda: None, outputs=[mask], queue=False, api_visibility="private")
 
 
 def _overlaid(path: str | None) -> Any:

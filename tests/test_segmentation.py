@@ -19,7 +19,7 @@ from hub.progress import Progress
 from hub.training import train
 from methods.parts.dense.depth.scenes import scene as rendered_scene
 from methods.parts.dense.segmentation.groups import ADE_GROUPS, GROUPS
-from methods.parts.dense.segmentation.masks import ColorMask, painted, regions, scene
+from methods.parts.dense.segmentation.masks import ColorMask, colorize, regions, scene
 from methods.parts.dense.segmentation.parse import parse
 from methods.parts.dense.segmentation.training import (
     UNKNOWN,
@@ -186,7 +186,7 @@ def test_a_painted_scene_is_a_mask_that_says_the_same(valley: Image.Image) -> No
     mask = scene(valley)
     assert mask.size == valley.size
     found = parse(to_tensor(valley))
-    assert np.array_equal(mask, painted(found[0]))
+    assert np.array_equal(mask, colorize(found[0]))
     there = {r.name for r in regions(to_tensor(valley), to_tensor(valley), ColorMask(mask))}
     assert "Sky" in there
 

@@ -90,14 +90,15 @@ def vector(
 ) -> None:
     """Keep what a method sees of a painting, or of a blend, as a file of some kilobytes: --style takes it from then on."""
     from hub.cli.flags import parse
-    from hub.parameters import field_specs
+    from hub.parameters import field_specs, value_of
 
-    if not any(field.name == "style" and field.kind == "pictures" for field in field_specs(method.Parameters)):
+    style = next((f for f in field_specs(method.Parameters) if f.role == "style" and f.kind == "pictures"), None)
+    if style is None:
         raise ParameterError(
             f"{method.entry.name} takes no paintings; `stylehub list --task arbitrary` lists who does."
         )
-    values, _ = parse(method.Parameters, [word for painting in paintings for word in ("--style", painting)])
-    chosen = method.checked(values).style
+    values, _ = parse(method.Parameters, [word for painting in paintings for word in (style.option, painting)])
+    chosen = value_of(method.checked(values), "style")
     target = output or Path(label(chosen)).with_suffix(".safetensors")
     if target.suffix != ".safetensors":
         raise ParameterError(f"A style vector is a .safetensors file; call it {target.with_suffix('.safetensors')}.")

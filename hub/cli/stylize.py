@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.errors import ImageError, ParameterError
+from hub.fields import field_of
 from hub.files import already_exists, free_name
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def stylize_command(blending: bool) -> Callable[..., None]:
                 f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
             )
         parameters, photos = split_words(method, words)
-        if blending and isinstance(parameters.get("style"), str):
-            parameters["style"] = {parameters["style"]: 1.0}
+        style = field_of(method.Parameters, "style") or ""
+        if blending and isinstance(parameters.get(style), str):
+            parameters[style] = {parameters[style]: 1.0}
         _stylize(method, photos, parameters, output, overwrite, quality, bits, strength_map, as_json)
 
     return command
@@ -71,7 +73,13 @@ def _stylize(
 
     deep = bits == 16
     to_stdout = output == "-" or (output is None and photos == ["-"])
-    jobs = _jobs(photos, output, to_stdout, label(parameters.get("style") or "stylised"), ".png" if deep else None)
+    jobs = _jobs(
+        photos,
+        output,
+        to_stdout,
+        label(parameters.get(field_of(method.Parameters, "style") or "") or "stylised"),
+        ".png" if deep else None,
+    )
     if not to_stdout:
         _check_targets(jobs, overwrite, deep)
     written = []

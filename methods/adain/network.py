@@ -91,6 +91,12 @@ def statistics(features: Tensor) -> Statistics:
 
 def adain(content: Tensor, own: Statistics, style: Statistics) -> Tensor:
     """``content`` ``(N, C, H, W)``, whose statistics are ``own``, with those of ``style``: equation 8 of the paper."""
+    if content.dtype == torch.float16:
+        # It ends at 65504, and where a photo lacks what the painting is full of the factor is larger. In units of the
+        # photo's own deviation nothing is large until it is the painting's.
+        mean, deviation, new_mean, new_deviation = (t[:, :, None, None].half() for t in (*own, *style))
+        largest = torch.finfo(torch.float16).max
+        return (content - mean).div_(deviation).mul_(new_deviation).add_(new_mean).clamp_(-largest, largest)
     factor = style.deviation / own.deviation
     offset = style.mean - own.mean * factor
     return torch.addcmul(

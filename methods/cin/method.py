@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hub.errors import ParameterError
 from hub.method import Method, Style
 from hub.names import resolve
-from hub.parameters import Parameters
+from hub.parameters import Parameters, with_role
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
@@ -25,7 +25,8 @@ from methods.parts.transformation.runner import TiledRunner
 class CinParameters(Parameters):
     """What the conditional network takes."""
 
-    style: str | dict[str, float] = Field(
+    style: str | dict[str, float] = with_role(
+        "style",
         title="Style",
         description="A style's name (the end of it is enough: starry-night), or several with their shares.",
     )

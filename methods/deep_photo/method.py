@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hub.images import at_short_side, read_image, resized, to_tensor
-from hub.parameters import Shares, inherited
+from hub.parameters import Shares, inherited, with_role
 from hub.pictures import Pictures
 from hub.progress import ProgressCallback
 from methods.deep_photo.affine import affine_maps, apply_maps
@@ -41,7 +41,9 @@ STYLE_LAYERS = {"conv1_1": 0.2, "conv2_1": 0.2, "conv3_1": 0.2, "conv4_1": 0.2, 
 class DeepPhotoParameters(MaskParameters, OptimisationParameters):
     """What the optimisation takes."""
 
-    style: Pictures = Field(title="Style photo", description="A photo whose colours to take, or several with shares.")
+    style: Pictures = with_role(
+        "style", title="Style photo", description="A photo whose colours to take, or several with shares."
+    )
     size: int | None = inherited(
         OptimisationParameters,
         "size",

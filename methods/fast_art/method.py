@@ -13,7 +13,7 @@ from torch import Tensor
 from hub.errors import UnknownName
 from hub.method import Method, Style
 from hub.names import resolve
-from hub.parameters import Parameters
+from hub.parameters import Parameters, with_role
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
@@ -24,7 +24,7 @@ from methods.parts.transformation.runner import TiledRunner
 class FastArtParameters(Parameters):
     """What the method takes."""
 
-    style: str = Field(title="Style", description="A style's name; the end of it is enough: starry-night.")
+    style: str = with_role("style", title="Style", description="A style's name; the end of it is enough: starry-night.")
     other: str | None = other_style()
 
 

@@ -17,7 +17,7 @@ from hub.errors import StylehubError
 from hub.files import free_name
 from hub.images import at_short_side, resized, to_tensor
 from hub.method import Method
-from hub.parameters import FilePath, Parameters, inherited
+from hub.parameters import FilePath, Parameters, inherited, with_role
 from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
@@ -49,7 +49,8 @@ PARSED = 512  # short side in pixels at which both photos are parsed: enough to 
 class FastPhotoParameters(MaskParameters, Parameters):
     """What the method takes."""
 
-    style: Pictures = Field(
+    style: Pictures = with_role(
+        "style",
         title="Photo of the style",
         description="A photo whose colours to take, a colour table (.cube), or several with their shares.",
     )
@@ -75,7 +76,8 @@ class FastPhotoParameters(MaskParameters, Parameters):
         description="What finds sky, trees, water ... in both photos, so that each takes the colours of its like: the bundled "
         "network, or SegFormer, downloaded when needed and for research only. none: the photos as wholes.",
     )
-    lut: FilePath | None = Field(
+    lut: FilePath | None = with_role(
+        "table",
         None,
         exclude=True,
         title="Colour table",

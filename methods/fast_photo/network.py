@@ -319,7 +319,7 @@ def table_of(colours: Tensor, match: Match, resistance: Tensor) -> Tensor:
 
 def flat_colours(ranks: Tensor, own: Moments) -> list[Tensor]:
     """Quantiles, means and covariances as inputs of a layer: ``(N, 6 Q)`` and ``(N, 9)``."""
-    rows, columns = torch.triu_indices(3, 3)
+    rows, columns = torch.triu_indices(3, 3, device=own.covariance.device)
     return [ranks.flatten(1) - 0.5, own.mean - 0.5, 10 * own.covariance[:, rows, columns]]
 
 

@@ -58,7 +58,7 @@ def quantiles(pixels: Tensor) -> Tensor:
     flat = pixels[:, :, ::2, ::2].flatten(2)
     ordered = (PROJECTIONS.to(flat) @ flat).sort(2).values
     places = torch.linspace(0.01, 0.99, QUANTILES) * (ordered.shape[2] - 1)
-    return ordered[:, :, places.round().long()]
+    return ordered[:, :, places.round().long().to(ordered.device)]
 
 
 def curves_between(own: Tensor, wanted: Tensor) -> Tensor:

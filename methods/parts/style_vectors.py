@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
-from pydantic import Field
 from torch import Tensor
 
 from hub.errors import ImageError, UnknownName, WeightsError
@@ -24,7 +23,7 @@ from hub.files import user_cache
 from hub.images import at_short_side, is_flat, read_image, to_tensor
 from hub.method import Method, Style
 from hub.names import resolve
-from hub.parameters import Parameters
+from hub.parameters import Parameters, with_role
 from hub.pictures import Pictures, named
 from hub.spatial import other_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
@@ -114,7 +113,8 @@ def blend(vectors: Sequence[tuple[StyleVector, float]]) -> StyleVector:
 class PaintingParameters(Parameters):
     """What every such method takes."""
 
-    style: Pictures = Field(
+    style: Pictures = with_role(
+        "style",
         title="Painting",
         description="A painting, a style vector (.safetensors) or the name of a preset; or several with their shares.",
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hub.parameters import FilePath, Parameters, Shares, advanced
+from hub.parameters import FilePath, Parameters, Shares, advanced, with_role
 from hub.pictures import Pictures
 from methods.parts.perceptual.backbone import Backbone
 
@@ -12,7 +12,7 @@ from methods.parts.perceptual.backbone import Backbone
 class OptimisationParameters(Parameters):
     """What any optimisation takes."""
 
-    style: Pictures = Field(title="Painting", description="A painting, or several with their shares.")
+    style: Pictures = with_role("style", title="Painting", description="A painting, or several with their shares.")
     iterations: int = Field(200, ge=1, le=20000, title="Iterations", description="Steps of the optimisation.")
     style_weight: float = Field(
         30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."

@@ -91,7 +91,7 @@ def regions(
 
 def paired(photo: Tensor, style: Tensor) -> list[Region]:
     """Of what ``parse`` gives for both, the groups that ``photo`` has: ``(1, 10, H, W)``."""
-    return _matched({group.title: (photo[:, [i]], style[:, [i]]) for i, group in enumerate(GROUPS)})
+    return _matched({group.title: (photo[:, i : i + 1], style[:, i : i + 1]) for i, group in enumerate(GROUPS)})
 
 
 def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
