@@ -14,9 +14,6 @@ from methods.parts.transformation.normalisation import ConditionalInstanceNorm
 from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
 from tests.conftest import STYLES, random_network
 
-GOLDEN = Path(__file__).parent / "data"
-GOLDEN_STYLES = ["van-gogh-starry-night", "dore-little-red-riding-hood", "mondrian-composition-no-vii"]
-
 
 def test_the_papers_architecture() -> None:
     """1.68 million numbers, and 3,206 more for every style: 2 x 1,603 feature maps."""
@@ -162,14 +159,6 @@ def test_bfloat16_is_close_to_float32(photo: Image.Image) -> None:
     for name in ("hokusai-great-wave", "klee-senecio"):
         a, b = (np.asarray(m(photo, style=name), np.float32) / 255 for m in (exact, short))
         assert np.abs(a - b).mean() < 0.01
-
-
-@pytest.mark.parametrize("name", GOLDEN_STYLES)
-def test_golden_outputs(photo: Image.Image, name: str) -> None:
-    """The bundled weights make the picture they made when they were released, within 2 of 255 on every pixel."""
-    style = hub.load("cin-25styles", device="cpu", dtype="float32")
-    golden = np.asarray(Image.open(GOLDEN / f"golden-{name}.png"), np.int16)
-    assert np.abs(np.asarray(style(photo, style=name), np.int16) - golden).max() <= 2
 
 
 def test_the_25_styles_are_told_apart(photo: Image.Image) -> None:
