@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     import hub
     from hub.images import write_image
-    from hub.training.sheets import contact_sheet
+    from methods.parts.sheets import contact_sheet
 
     sheet = options.output / "peer.png"
     if sheet.exists() and not options.overwrite:

@@ -14,10 +14,10 @@ from PIL import Image
 import hub
 from hub.files import example_photo
 from hub.images import read_image, to_image, to_tensor
-from hub.training.sheets import contact_sheet
 from methods.parts.dense.depth.estimate import estimate
 from methods.parts.dense.depth.scenes import scene as random_scene
 from methods.parts.dense.segmentation.masks import scene as parsed
+from methods.parts.sheets import contact_sheet
 from tools.sheets import ROOT, save
 
 ADAIN_STYLES = (

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import hub
 from hub.images import at_short_side, read_image
-from hub.training.sheets import contact_sheet
+from methods.parts.sheets import contact_sheet
 
 ROOT = Path(__file__).resolve().parent.parent
 HERO_STYLES = ("starry-night", "great-wave", "udnie", "the-scream", "metzinger")

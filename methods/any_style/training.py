@@ -23,14 +23,13 @@ from hub.method import Style
 from hub.parameters import inherited
 from hub.training import TrainingTask
 from hub.training.data import Rounds, open_photos
-from hub.training.paintings import read_painting, read_styles
-from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, network_sha256, read_config, read_safetensors, write_model
 from methods.adain.network import statistics
 from methods.any_style.network import LAYERS as DESCRIBED
 from methods.any_style.network import AnyStyleNetwork, describe
 from methods.any_style.targets import MOMENTS, VIEWS, PaintingTargets
 from methods.parts.color import LUMA, mixed
+from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
 from methods.parts.perceptual.losses import (
     STYLE_LAYERS,
@@ -40,6 +39,7 @@ from methods.parts.perceptual.losses import (
     relative_error,
     total_variation,
 )
+from methods.parts.sheets import contact_sheet
 from methods.parts.style_vectors import PRESET, SIDE, vector_of, without_presets
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.training import ArbitrarySettings, PerceptualSettings, PhotoCrops

@@ -17,10 +17,10 @@ from hub.errors import TrainingError
 from hub.images import to_image
 from hub.training import TrainingTask
 from hub.training.data import Rounds
-from hub.training.paintings import read_painting, read_styles
-from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
+from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.losses import STYLE_LAYERS, total_variation
+from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.training import PerceptualSettings, PerceptualTask
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from hub.images import to_image
 from hub.parameters import inherited
-from hub.training.sheets import contact_sheet
 from methods.parts.perceptual.losses import total_variation
+from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
 from methods.parts.transformation.training import PerceptualSettings, PerceptualTask

@@ -21,7 +21,6 @@ from hub.images import to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings, TrainingTask
 from hub.training.data import Rounds, open_photos
-from hub.training.sheets import contact_sheet
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.fast_photo.cube import identity_lut
 from methods.fast_photo.network import THUMBNAIL, FastPhotoNetwork, GlobalMap, affine, at_places, histogram, sliced
@@ -30,6 +29,7 @@ from methods.parts.color import LUMA, lab_difference, mixed, reinhard
 from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix, style_distances
 from methods.parts.perceptual.similarity import structural_similarity
+from methods.parts.sheets import contact_sheet
 
 SIDE = 192  # pixels a side of the photos that VGG looks at
 

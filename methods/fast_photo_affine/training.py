@@ -26,7 +26,6 @@ from hub.images import at_short_side, resized, to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings
 from hub.training.data import Rounds, Shards
-from hub.training.sheets import contact_sheet
 from methods.fast_art.training import FastArtTraining
 from methods.fast_photo_affine.stencil import affine_loss
 from methods.parts.color import reinhard
@@ -36,6 +35,7 @@ from methods.parts.dense.segmentation.parse import parse
 from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import relative_error, total_variation
 from methods.parts.perceptual.masked import mask_pyramid, masked_grams
+from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
 

@@ -25,10 +25,10 @@ from hub.images import to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings, TrainingTask
 from hub.training.data import Rounds, open_photos
-from hub.training.sheets import contact_sheet
 from hub.weights import write_model
 from methods.parts.perceptual.losses import gram_matrix, relative_error
 from methods.parts.perceptual.vgg import ARCHITECTURES, VGG, read_vgg
+from methods.parts.sheets import contact_sheet
 
 BLOCKS = tuple(tuple(width // 2 for width in block) for block in ARCHITECTURES["VGG-16"])
 LAST = "conv5_2"

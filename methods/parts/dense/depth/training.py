@@ -20,12 +20,12 @@ from torch.utils.data import Dataset
 from hub.images import to_image
 from hub.parameters import inherited
 from hub.training.data import open_photos
-from hub.training.sheets import contact_sheet
 from hub.weights import write_model
 from methods.parts.dense.depth.estimate import bounds
 from methods.parts.dense.depth.scenes import scene
 from methods.parts.dense.hourglass import Hourglass
 from methods.parts.dense.training import DenseSettings, DenseTraining, Pairs, cut, varied
+from methods.parts.sheets import contact_sheet
 
 SIZE = (192, 256)  # rows and columns of what it learns from
 PAIRS = 2048  # places compared in each picture

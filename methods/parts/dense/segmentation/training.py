@@ -17,12 +17,12 @@ from torch.utils.data import Dataset
 
 from hub.images import to_image
 from hub.parameters import inherited
-from hub.training.sheets import contact_sheet
 from hub.weights import write_model
 from methods.parts.dense.hourglass import Hourglass
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.masks import colorize
 from methods.parts.dense.training import DenseSettings, DenseTraining, Pairs, cut
+from methods.parts.sheets import contact_sheet
 
 SIZE = (224, 288)  # rows and columns of what it learns from
 UNKNOWN = 255  # a label that says nothing
