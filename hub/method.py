@@ -1,7 +1,7 @@
-"""The contract: what an author of a method writes. ``setup`` and ``stylize`` are needed; every other hook has a default.
+"""The contract of a method. An author must write ``setup`` and ``stylize``; every other hook has a default.
 
-What a user sees is the same for all methods and lies in ``hub.calling``: pictures of any kind in and the same kind out,
-checked parameters, working size, colours kept, strength and strength maps.
+``hub.calling`` does the rest, the same for all methods: reading pictures, checking parameters, working size, keeping
+colours, strength and strength maps.
 """
 
 from abc import ABC, abstractmethod
@@ -29,12 +29,15 @@ from hub.weights import find_weights, read_weights
 class Method(ABC):
     """A style transfer method with its weights, ready to be called.
 
-    A subclass sets ``Parameters`` and implements ``setup`` and ``stylize``. It never sees files, devices it did not
-    ask for, alpha channels or sizes out of range.
+    A subclass sets ``Parameters`` and implements ``setup`` and ``stylize``. It never sees files, alpha channels, other
+    devices than its own, or sizes out of range.
     """
 
     Parameters: ClassVar[type[Parameters]] = Parameters
-    enlarges: ClassVar[bool] = False  # whether `enlarged` looks at the photo's pixels, not at its size alone
+    enlarges: ClassVar[bool] = False  # whether `enlarged` uses the photo's pixels, not only its size
+    # Side in pixels of the tiles to paint in, for methods that paint in tiles; None: as large as is good. What comes out
+    # is the same when the entry says `tiling: exact`, which the tests of the contract compare.
+    tile: int | None = None
 
     def __init__(
         self,
@@ -45,12 +48,10 @@ class Method(ABC):
         compile: bool = False,
     ) -> None:
         self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
-        self.compile = compile  # whether the user asked for torch.compile; methods that cannot use it need not
-        self.fetching: dict[
-            str, Any
-        ] = {}  # how `hub.load` was told to use the hub: offline, cache_dir, endpoint, token
-        self.added: dict[str, str] = {}  # styles learnt later: their names and the sha256 of their files
-        self.remarks: dict[str, Any] = {}  # what the method found out about the last picture, for its record
+        self.compile = compile  # whether the user asked for torch.compile; a method may ignore it
+        self.fetching: dict[str, Any] = {}  # download options of `hub.load`: offline, cache_dir, endpoint, token
+        self.added: dict[str, str] = {}  # added styles: names, and the sha256 of their files
+        self.remarks: dict[str, Any] = {}  # diagnostics of the last picture, for its provenance metadata
 
     # --- What an author writes
 
@@ -60,18 +61,18 @@ class Method(ABC):
 
     @abstractmethod
     def stylize(self, content: Tensor, parameters: Any, progress: ProgressCallback) -> Tensor:
-        """The stylised ``content``: float32 ``(N, 3, H, W)`` in [0, 1] on ``self.device``, any H and W >= 1, both ways.
+        """The stylised ``content``. Both are float32 ``(N, 3, H, W)`` in [0, 1] on ``self.device``, any H and W >= 1.
 
-        ``parameters`` is a ``self.Parameters``; strength, size and colours are not this function's business.
+        ``parameters`` is a ``self.Parameters``; the hub applies strength, working size and colours.
         """
 
     def stylize_where(
         self, content: Tensor, where: Tensor, parameters: Any, other: Any | None, progress: ProgressCallback
     ) -> Tensor:
-        """``content`` with the style of ``parameters`` where ``where`` is 1, and that of ``other`` where it is 0.
+        """Blend two styles with the mask ``where`` ``(N, 1, H, W)`` in [0, 1]: 1 is ``parameters``, 0 is ``other``.
 
-        ``where`` is ``(N, 1, H, W)`` in [0, 1]. Without ``other`` the photo stays as it is where ``where`` is 0. Here
-        pixels are mixed; methods that can mix features override it.
+        Without ``other`` the photo is kept at 0. This default blends pixels; a method that can blend features
+        overrides it.
         """
         one = self.stylize(content, parameters, progress)
         two = content if other is None else self.stylize(content, other, progress)
@@ -79,45 +80,45 @@ class Method(ABC):
 
     @property
     def styles(self) -> Mapping[str, Style]:
-        """The styles that this model knows by name; empty when it takes any."""
+        """The styles that this model knows by name; empty if it takes style images only."""
         return {}
 
     def resolve(self, parameters: Any) -> Any:
-        """``parameters`` with every name in full, as they are recorded in a picture. Raises ``ParameterError``."""
+        """``parameters`` with every name in full, as the provenance metadata holds them. Raises ``ParameterError``."""
         return parameters
 
     def prepare(self, content: Tensor, parameters: Any) -> Tensor:
-        """The part of ``content`` (``(N, 3, H, W)``) to work on; methods that crop, as some papers do, override it."""
+        """The part of ``content`` ``(N, 3, H, W)`` to stylise; a method that crops, as some papers do, overrides it."""
         return content
 
     def enlarged(self, result: Tensor, content: Tensor, parameters: Any) -> Tensor:
-        """``result`` of the working size at the size of ``content``, the photo: ``(N, 3, H, W)``.
+        """``result``, computed at the working size, at the size of the photo ``content``: ``(N, 3, H, W)``.
 
-        Here it is merely resized; methods that can give it the photo's detail override it and set ``enlarges``: without
-        that ``content`` may have the photo's shape alone, no pixels.
+        This default resizes. A method that restores the photo's detail overrides it and sets ``enlarges``; otherwise
+        ``content`` may have the photo's shape but not its pixels.
         """
         return images.resized(result, (content.shape[2], content.shape[3]))
 
     def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
-        """Take one more ``style``, which ``stylehub add-style`` learnt on these very weights (``tensors``: untrusted)."""
-        raise StylehubError(f"{self.entry.name} cannot be taught further styles.")
+        """Add ``style``, which ``stylehub add-style`` learnt on these same weights (``tensors``: untrusted)."""
+        raise StylehubError(f"{self.entry.name} cannot learn further styles.")
 
     def save_vector(self, paintings: Pictures, path: Path) -> None:
-        """Write what this method sees of ``paintings`` as a small file that its ``style`` takes in their place.
+        """Write the style vector of ``paintings`` as a small file; the parameter ``style`` accepts this file.
 
-        Raises ``WeightsError`` when the file cannot be written, ``StylehubError`` by a method that has no such files.
+        Raises ``WeightsError`` if the file cannot be written, ``StylehubError`` if the method has no style vectors.
         """
-        raise StylehubError(f"{self.entry.name} keeps no style vectors.")
+        raise StylehubError(f"{self.entry.name} has no style vectors.")
 
     # --- What an author may call
 
     def place(self, network: nn.Module) -> nn.Module:
-        """``network`` frozen, on this method's device, in its dtype and the memory layout that convolutions like."""
+        """``network``, frozen, on this method's device, in its dtype and in channels-last memory."""
         network = network.eval().requires_grad_(False)
         return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)
 
     def variant(self, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Configuration and tensors of the style ``name``, for models with a file of weights for each style.
+        """Configuration and tensors of the style ``name``, for models with one weights file per style.
 
         Raises ``DownloadError`` or ``WeightsError``.
         """
@@ -138,17 +139,17 @@ class Method(ABC):
 
         Args:
             content: a path, bytes, an open file, a PIL image, or a float tensor ``(N, 3, H, W)`` in [0, 1].
-            strength_map: where the style applies: a grey picture or a tensor ``(H, W)`` in [0, 1]; it multiplies
-                ``strength`` and is resized to the content.
-            progress: called with a ``hub.Progress`` as the work goes on; raise ``hub.errors.Cancelled`` in it to stop.
+            strength_map: a grey picture or a tensor ``(H, W)`` in [0, 1]; it is resized to the content and multiplies
+                ``strength``.
+            progress: called with a ``hub.Progress`` after each step; raise ``hub.errors.Cancelled`` in it to stop.
             parameters: the fields of this method's ``Parameters``.
 
         Returns:
-            A tensor like ``content`` when that is a tensor, otherwise a PIL image of the same size, alpha kept, whose
-            ``info["stylehub"]`` says how it was made (``hub.save`` writes it into the file).
+            A tensor for a tensor; otherwise a PIL image of the same size with the alpha kept. Its ``info["stylehub"]``
+            holds the provenance metadata, which ``hub.save`` writes into the file.
 
         Raises:
-            ParameterError, UnknownName: a parameter or style that cannot be.
+            ParameterError, UnknownName: a wrong parameter or style.
             ImageError: a picture that cannot be read.
         """
         run = calling.stylize_tensor if isinstance(content, Tensor) else calling.stylize_picture
@@ -164,14 +165,14 @@ class Method(ABC):
         return values.model_copy(update={name: value_of(other, "style")})
 
     def maps(self, content: Picture | Tensor, **place: Any) -> dict[str, Image.Image]:
-        """What decides where the style applies, as grey pictures of the size of ``content``.
+        """The strength map and the depth map as grey pictures of the size of ``content``.
 
-        ``place`` is what ``hub.spatial.SpatialParameters`` has, the method's own defaults for the rest. ``strength`` is
-        white where the style applies fully. ``depth`` is white far away; there is none when a mask or a gradient decides,
-        and none when everything is as far. Raises what a call does.
+        ``place``: fields of ``hub.spatial.SpatialParameters``; for the rest the method's own defaults. ``strength`` is
+        white where the style applies fully. ``depth`` is white far away; it is missing for a mask or a gradient, and
+        for constant depth. Raises the same errors as a call.
         """
         return calling.maps(self, content, place)
 
     def describe(self, values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
-        """How a picture was made, as plain data: enough to make it again. Of files the name is told, not the folder."""
+        """The provenance metadata as plain data, enough to repeat the call; file names without folders."""
         return calling.describe(self, values, photo, strength_map)

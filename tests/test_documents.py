@@ -17,11 +17,12 @@ from hub.cli.flags import rows
 from hub.errors import RegistryError, StylehubError
 from hub.plugins import plugin_class
 from tests.contract import check_contract
+from tests.support.documents import blocks, code
+from tests.support.paths import ROOT
 from tools import card, documents
 from tools.drawn import MARK, fill
 from tools.reference import Command, commands
 
-ROOT = Path(__file__).resolve().parent.parent
 REDRAW = "run `python -m tools.documents`"
 # A row of dashes below the headings; in a row a bar that is not escaped begins another cell, between backticks too.
 BELOW_HEADINGS = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
@@ -42,14 +43,6 @@ def markdown() -> list[Path]:
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def blocks(document: str, language: str) -> list[str]:
-    return code(language, (ROOT / document).read_text())
-
-
-def code(language: str, text: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def prose(text: str) -> Iterator[tuple[int, str]]:
@@ -90,8 +83,8 @@ def test_the_method_that_contributing_shows(tmp_path: Path, photo: Image.Image) 
 def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     Image.open(ROOT / "examples" / "valley.jpg").resize((120, 80)).save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    for code in blocks("README.md", "python"):
-        exec(compile(code, "README.md", "exec"), {})
+    for example in blocks("README.md", "python"):
+        exec(compile(example, "README.md", "exec"), {})
     assert (tmp_path / "out.png").exists()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from space.app import serve
-from tests.test_space_browser import CHROMIUM, FLAGS, open_page, painted, visible
+from tools.browser import CHROMIUM, FLAGS, open_page, painted, visible
 
 
 def screenshot(out: Path) -> None:

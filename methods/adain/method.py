@@ -118,7 +118,8 @@ class AdaIN(PaintingMethod):
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content, STRIDE).to(self.dtype)
         rows, columns = padded.shape[2] // STRIDE, padded.shape[3] // STRIDE
-        tiles = 2 * len(padded) * sum(1 for _ in pieces(rows, columns))
+        tile = max(1, self.tile // STRIDE) if self.tile else TILE
+        tiles = 2 * len(padded) * sum(1 for _ in pieces(rows, columns, tile))
         done = 0
 
         def advance() -> None:
@@ -128,18 +129,18 @@ class AdaIN(PaintingMethod):
 
         results = []
         for picture, transform in zip(torch.split(padded, 1), transforms, strict=True):
-            features = tiled(self.network.encode, picture, STRIDE, 1, rows, columns, advance)
+            features = tiled(self.network.encode, picture, STRIDE, 1, rows, columns, tile, advance)
             transformed = transform(features, statistics(features))
             del features
-            results.append(tiled(self.network.decode, transformed, 1, STRIDE, rows, columns, advance))
+            results.append(tiled(self.network.decode, transformed, 1, STRIDE, rows, columns, tile, advance))
         return torch.cat(results)[..., :height, :width].float().clamp_(0, 1)
 
 
-def pieces(rows: int, columns: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Tiles that cover ``rows`` x ``columns`` features."""
-    for top in range(0, rows, TILE):
-        for left in range(0, columns, TILE):
-            yield (top, min(top + TILE, rows)), (left, min(left + TILE, columns))
+def pieces(rows: int, columns: int, tile: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Tiles of side ``tile`` that cover ``rows`` x ``columns`` features."""
+    for top in range(0, rows, tile):
+        for left in range(0, columns, tile):
+            yield (top, min(top + tile, rows)), (left, min(left + tile, columns))
 
 
 def tiled(
@@ -149,6 +150,7 @@ def tiled(
     after: int,
     rows: int,
     columns: int,
+    tile: int,
     advance: Callable[[], None],
 ) -> Tensor:
     """``network`` of ``x`` in tiles, as if at once; a feature is ``before`` numbers of ``x`` a side, ``after`` of the result.
@@ -156,7 +158,7 @@ def tiled(
     Every tile brings the ``HALO`` that its numbers depend on; statistics are not this function's business.
     """
     result: Tensor | None = None
-    for (top, bottom), (left, right) in pieces(rows, columns):
+    for (top, bottom), (left, right) in pieces(rows, columns, tile):
         a, b, c, d = max(0, top - HALO), min(rows, bottom + HALO), max(0, left - HALO), min(columns, right + HALO)
         out = network(x[:, :, a * before : b * before, c * before : d * before])
         if result is None:

@@ -72,7 +72,7 @@ class AnyStyle(PaintingMethod):
         code = self.code(parameters).expand(len(content), -1)
         pictures = [content]
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
-        return self.runner(pictures, code, progress)
+        return self.runner(pictures, code, progress, self.tile)
 
     def stylize_where(
         self,

@@ -100,7 +100,7 @@ class Cin(Method):
         mix = self.mix(parameters.style).expand(len(content), -1)
         pictures = [content]
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
-        return self.runner(pictures, mix, progress)
+        return self.runner(pictures, mix, progress, self.tile)
 
     def stylize_where(
         self,

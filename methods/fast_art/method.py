@@ -73,7 +73,7 @@ class FastArt(Method):
             self.runners[parameters.style] = self.runner(*self.variant(parameters.style))
         pictures, mix = [content], content.new_ones(len(content), 1)
         del content  # nobody else may hold it: 48 megapixels are 0.6 GB
-        return self.runners[parameters.style](pictures, mix, progress)
+        return self.runners[parameters.style](pictures, mix, progress, self.tile)
 
     def runner(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TiledRunner:
         """The network of one style, ready for pictures of any size."""

@@ -158,7 +158,7 @@ class FastPhoto(Method):
                 progress(Progress(before * height + rows, len(content) * height + 1))
 
             detail = detail_of(photo, layers, kept) if (kept := parameters.detail * share) else None
-            result.append(render(photo, layers, advance, detail))
+            result.append(render(photo, layers, advance, detail, self.tile))
         return torch.cat(result) if len(result) > 1 else result[0]
 
     def maps_of(

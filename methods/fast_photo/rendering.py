@@ -47,14 +47,15 @@ def render(
     layers: Sequence[ColorLayer],
     advance: Callable[[int], None] = lambda _: None,
     detail: Detail | None = None,
+    rows: int | None = None,
 ) -> Tensor:
     """``photo`` ``(1, 3, H, W)`` in [0, 1] through ``layers``, whose masks sum to 1: the same shape, clamped to [0, 1].
 
-    ``advance`` is told the rows done.
+    ``advance`` is told the rows done; ``rows`` of them are a band.
     """
     height, width = photo.shape[-2:]
     result = torch.empty_like(photo)
-    rows = max(1, (BAND_ON_GPU if photo.is_cuda else BAND) // width)
+    rows = rows or max(1, (BAND_ON_GPU if photo.is_cuda else BAND) // width)
     for top in range(0, height, rows):
         band = photo[0, :, top : top + rows].transpose(0, 1)[:, :, None]  # rows are a batch, which threads share out
         colours = None

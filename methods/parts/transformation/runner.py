@@ -44,9 +44,12 @@ class TiledRunner:
         # At the most, some maps of 2 x width channels are held at the picture's own size.
         self.whole_pixels = room // (12 * network.width * self.dtype.itemsize)
 
-    def __call__(self, pictures: list[Tensor], mix: Tensor, progress: ProgressCallback) -> Tensor:
+    def __call__(
+        self, pictures: list[Tensor], mix: Tensor, progress: ProgressCallback, only: int | None = None
+    ) -> Tensor:
         """``pictures`` is a list of one tensor ``(N, 3, H, W)`` in [0, 1], which is taken out of it, so that nobody
-        holds it while memory is short; the result has its shape. ``mix`` is ``(N, styles)``.
+        holds it while memory is short; the result has its shape. ``mix`` is ``(N, styles)``; ``only`` is the side of
+        tiles that nothing else is tried before or after.
 
         Raises ``StylehubError`` when the memory does not suffice even for small tiles.
         """
@@ -54,7 +57,8 @@ class TiledRunner:
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content := content.to(self.dtype))
         del content
-        for tile in [None, *self.tiles] if height * width <= self.whole_pixels else self.tiles:
+        tiles = self.tiles if height * width > self.whole_pixels else (None, *self.tiles)
+        for tile in (only,) if only else tiles:
             try:
                 return self.run(padded, mix, tile, progress)[..., :height, :width].float()
             except Exception as error:

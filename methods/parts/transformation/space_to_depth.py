@@ -3,7 +3,7 @@
 At a picture's own resolution the network has few channels, and vector units that take 16 or 32 numbers at once idle.
 So there every block of 2x2 pixels is one place with four times the channels (space to depth): a 9x9 kernel becomes a
 5x5 one over blocks, a stride of two disappears, and upsampling before a convolution goes into its kernel. All are exact
-rewritings of the weights; ``tests/test_cin.py`` compares the two.
+rewritings of the weights; ``tests/methods/test_cin.py`` compares the two.
 
 Channels of a block are ordered (row, column, channel), so that in channels-last memory the block's four pixels are
 neighbours, and a map is seen as one of four times the width by whatever works on each channel alone.

@@ -1,0 +1,159 @@
+"""The catalogue: data only, found by name, extended by packages and folders, and clear about what is wrong."""
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import hub
+from hub import registry
+from hub.errors import RegistryError, StylehubError, UnknownName
+from tests.support.plugins import MIRROR, MIRROR_ENTRY
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A stranger's method that needs no weights."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "registry.yaml").write_text(MIRROR_ENTRY)
+    (folder / "method.py").write_text(MIRROR)
+    (folder / "parts.py").write_text("def turn(x):\n    return x.flip(3)\n")
+    return folder
+
+
+def test_list_and_info() -> None:
+    names = [entry.name for entry in hub.list()]
+    assert "cin-25styles" in names
+    assert "cin-25styles" in [entry.name for entry in hub.list(task="fusion")]
+    assert hub.list(task="depth") == [] or all("depth" in e.tasks for e in hub.list(task="depth"))
+    entry = hub.info("cin-25styles")
+    assert entry.method_id == "cin"
+    assert entry.method.paper.year == 2017
+
+
+@pytest.mark.parametrize("name", ["cin-25style", "cin25styles", "CIN"])
+def test_unknown_models_name_the_nearest(name: str) -> None:
+    with pytest.raises(UnknownName, match="cin-25styles"):
+        hub.load(name)
+
+
+def test_unknown_task() -> None:
+    with pytest.raises(UnknownName, match="There is no task 'fussion'"):
+        hub.list(task="fussion")
+
+
+def test_importing_and_listing_need_no_torch() -> None:
+    code = dedent(
+        """
+        import sys, hub
+        assert not {"torch", "pydantic", "yaml", "numpy", "PIL"} & set(sys.modules), "import hub is not light"
+        assert hub.list() and hub.info("cin-25styles")
+        heavy = {"torch", "gradio", "numpy", "PIL", "huggingface_hub"} & set(sys.modules)
+        assert not heavy, heavy
+        """
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_methods_never_import_gradio() -> None:
+    code = (
+        "import sys, hub, hub.cli, hub.batch, hub.evaluation, hub.training; hub.load('cin-25styles');"
+        "assert 'gradio' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("plugin: method:Mirror", "plugin: method", "mirror.plugin"),
+        ("tasks: [single]", "tasks: [singel]", "mirror.tasks"),
+        ("    half: false\n", "", "mirror.half"),
+        ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra"),
+        ("      mirror: {", "      Mirror!: {", "mirror.models"),
+        ("methods:", "things:", "a mapping called 'methods'"),
+        ("methods:", "methods: [", "not readable YAML"),
+        ("tiling: none", "tiling: !!python/object/apply:os.system ['true']", "not readable YAML"),
+    ],
+)
+def test_malformed_entries_name_the_field(folder: Path, old: str, new: str, message: str) -> None:
+    (folder / "registry.yaml").write_text(MIRROR_ENTRY.replace(old, new))
+    with pytest.raises(RegistryError, match=message) as error:
+        hub.load(folder, trust=True)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_needs_consent_before_its_code_runs(folder: Path) -> None:
+    (folder / "method.py").write_text("raise SystemExit('this code ran')\n")
+    with pytest.raises(StylehubError, match="trust=True"):
+        hub.load(folder)
+
+
+def test_a_folder_with_a_method_loads(folder: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    image = Image.linear_gradient("L").rotate(90).convert("RGB")
+    turned = hub.load(folder, trust=True, device="cpu")(image)
+    assert np.array_equal(np.asarray(turned), np.asarray(image)[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("method.py", "class Other: ..."),
+        ("method.py", "import nothing_of_that_name"),
+        ("method.py", "def broken(:"),
+        ("method.py", "raise RuntimeError('on import')"),
+        ("parts.py", ""),
+    ],
+)
+def test_an_entry_that_points_nowhere(folder: Path, file: str, text: str) -> None:
+    (folder / file).write_text(text)
+    with pytest.raises(RegistryError, match="does not load"):
+        hub.load(folder, trust=True)
+
+
+def test_a_class_that_is_no_method(folder: Path) -> None:
+    (folder / "method.py").write_text("class Mirror: ...")
+    with pytest.raises(RegistryError, match=r"is not a hub\.Method"):
+        hub.load(folder, trust=True)
+
+
+def test_an_installed_package_adds_its_methods(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the entry-point group alone: its registry is read, its code only when it is loaded."""
+    (folder / "__init__.py").write_text("")
+    (folder / "registry.yaml").write_text(MIRROR_ENTRY.replace("method:Mirror", "mirror.method:Mirror"))
+    monkeypatch.syspath_prepend(str(folder.parent))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("mirror", "mirror", group)])
+    registry._catalogue.cache_clear()
+    try:
+        assert "mirror" in [entry.name for entry in hub.list()]
+        assert "mirror" not in sys.modules
+        assert hub.load("mirror").entry.source == "package mirror"
+        (folder / "registry.yaml").write_text(MIRROR_ENTRY.replace("mirror: {title", "cin-25styles: {title"))
+        registry._catalogue.cache_clear()
+        with pytest.raises(RegistryError, match="Both stylehub and package mirror"):
+            hub.list()
+        monkeypatch.setenv("STYLEHUB_PLUGINS", "0")
+        registry._catalogue.cache_clear()
+        assert "cin-25styles" in [entry.name for entry in hub.list()]
+    finally:
+        registry._catalogue.cache_clear()
+
+
+def test_paths_and_repositories_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownName, match="no folder"):
+        hub.load("./nowhere-at-all")
+    with pytest.raises(UnknownName, match="40 hexadecimal digits"):
+        hub.load("hf://owner/repo@main")
+    with pytest.raises(RegistryError, match=r"registry\.yaml"):
+        hub.load(tmp_path, trust=True)
+    (tmp_path / "cin-x").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownName, match=r"write \./cin-x"):
+        hub.load("cin-x")

@@ -1,0 +1,88 @@
+"""Tiled equals whole: at any size and tile, in any piece order, and within bounded memory."""
+
+import pytest
+import torch
+
+from hub.progress import Progress
+from methods.parts.transformation.runner import pad_to_multiple
+from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
+from methods.parts.transformation.space_to_depth_tiles import run_space_to_depth_tiles
+from methods.parts.transformation.tiling import run_tiled
+from tests.support.models import random_network
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 132), (200, 52), (20, 260)])
+@pytest.mark.parametrize("tile", [16, 37, 64, 1024])
+def test_tiled_equals_whole(height: int, width: int, tile: int) -> None:
+    torch.manual_seed(height * width)
+    network = random_network()
+    content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
+    whole = network(content, mix)
+    tiled = run_tiled(network.layers, content, mix, tile=tile)
+    assert (tiled - whole).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 132), (200, 52), (20, 260)])
+@pytest.mark.parametrize("tile", [16, 37, 64, 1024])
+def test_folded_tiles_equal_the_whole(height: int, width: int, tile: int) -> None:
+    torch.manual_seed(height * width)
+    network = random_network()
+    content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
+    with torch.inference_mode():
+        whole = network(content, mix)
+        tiled = run_space_to_depth_tiles(SpaceToDepthNetwork(network), content, mix, tile=tile)
+    assert (tiled - whole).abs().max() < 2e-5
+
+
+def test_statistics_survive_a_large_mean() -> None:
+    """A nearly flat, bright picture: sums of squares about zero would lose every digit that matters."""
+    network = random_network()
+    content = 0.9 + 1e-3 * torch.rand(1, 3, 128, 128)
+    mix = torch.tensor([[1.0, 0.0, 0.0]])
+    assert (run_tiled(network.layers, content, mix, tile=32) - network(content, mix)).abs().max() < 1e-3
+
+
+def test_tiles_taken_one_by_one_would_differ() -> None:
+    """The reason for all this: a tile's own statistics are not the picture's."""
+    network = random_network()
+    content = torch.cat([torch.rand(1, 3, 64, 64) * 0.2, 0.8 + torch.rand(1, 3, 64, 64) * 0.2], dim=3)
+    mix = torch.tensor([[1.0, 0.0, 0.0]])
+    naive = torch.cat([network(part, mix) for part in content.split(64, dim=3)], dim=3)
+    assert (naive - network(content, mix)).abs().max() > 0.1
+
+
+def test_only_small_maps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full-resolution feature maps never exist whole: no tensor is larger than the picture with a few channels."""
+    largest = 0
+    empty = torch.empty
+
+    def watched(*size: object, **options: object) -> torch.Tensor:
+        nonlocal largest
+        made = empty(*size, **options)  # type: ignore[call-overload]
+        largest = max(largest, made.numel())
+        return made
+
+    monkeypatch.setattr(torch, "empty", watched)
+    network = random_network(width=16)
+    content = torch.rand(1, 3, 256, 256)
+    run_tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), tile=64)
+    assert 0 < largest <= 4 * 256 * 256
+
+
+def test_progress_counts_the_tiles_of_all_layers() -> None:
+    seen: list[Progress] = []
+    network = random_network()
+    content = torch.rand(1, 3, 32, 64)
+    run_tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), tile=32, progress=seen.append)
+    # Two tiles in each of the three layers of the picture's own size, one in the 13 smaller ones.
+    assert [(p.step, p.of) for p in seen] == [(i + 1, 19) for i in range(19)]
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 500), (15, 17), (16, 20), (21, 22)])
+def test_padding_repeats_the_last_pixels(height: int, width: int) -> None:
+    content = torch.rand(1, 3, height, width)
+    padded = pad_to_multiple(content)
+    assert padded.shape[2] % 4 == padded.shape[3] % 4 == 0
+    assert min(padded.shape[2:]) >= 16
+    assert torch.equal(padded[..., :height, :width], content)
+    assert torch.equal(padded[..., -1, -1], content[..., -1, -1])

@@ -1,0 +1,281 @@
+"""The page in a real browser: what no client library sees. Skipped where playwright or chromium is missing."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hub.images import read_recipe
+from hub.registry import list_models
+from tools.browser import CHROMIUM, FLAGS, open_page, painted, sources, visible
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    from space.app import serve
+
+    demo, address = serve(block=False)
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: STYLEHUB_SCREENSHOTS keeps them."""
+    folder = Path(os.environ.get("STYLEHUB_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def photo_path(tmp_path: Path) -> Path:
+    from hub.files import example_photo
+
+    path = tmp_path / "holiday.jpg"
+    Image.open(example_photo()).resize((360, 240)).save(path)
+    return path
+
+
+def upload(page: Any, task: str, photo: Path, model: str | None = None) -> None:
+    page.locator(f"#photo-{model or list_models(task)[0].name}-{task} input[type=file]").first.set_input_files(photo)
+    visible(page, ".photo img").first.wait_for()
+
+
+def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, tmp_path: Path) -> None:
+    """Upload, click a painting, drag the slider, download; then the pad, by pointer and by keyboard."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 1000}, color_scheme="light")
+    assert visible(page, ".wall button").count() >= 25
+    page.screenshot(path=pictures / "1280-light-start.png")
+
+    # Single style
+    upload(page, "single", photo_path)
+    visible(page, ".wall button[data-name=hokusai-great-wave]").click()
+    first = painted(page, [])
+    assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") == "hokusai-great-wave"
+
+    # The wall by keyboard: an arrow moves, Enter chooses.
+    visible(page, ".wall button[aria-pressed=true]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    painted(page, first)
+    assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") != "hokusai-great-wave"
+
+    # Before and after: the handle follows the pointer.
+    box = visible(page, ".result .slider-wrap, .result .image-container").first.bounding_box()
+    clip = "() => [...document.querySelectorAll('.result img')].filter(i => i.offsetParent).map(i => i.style.cssText).join()"
+    still = page.evaluate(clip)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.wait_for_function(f"still => ({clip})() !== still", arg=still)
+    page.screenshot(path=pictures / "1280-light-single.png")
+
+    with page.expect_download() as download:
+        visible(page, ".download").click()
+    target = tmp_path / download.value.suggested_filename
+    download.value.save_as(target)
+    assert target.name == "holiday-painted.png"
+    assert Image.open(target).size == (360, 240)
+    recipe = read_recipe(target)
+    assert recipe is not None
+    assert recipe["photo"] == "holiday.jpg"
+
+    # Fusion
+    page.get_by_role("tab", name="Fusion").click()
+    visible(page, ".pad").wait_for()
+    visible(page, ".shares li").first.wait_for()
+    assert visible(page, ".shares li").count() == 4
+    upload(page, "fusion", photo_path)
+    middle = painted(page, [])
+    pad = visible(page, ".pad").bounding_box()
+    page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(pad["x"] + pad["width"] * 0.3, pad["y"] + pad["height"] * 0.3, steps=3)
+    moving = painted(page, middle)  # the picture follows before the button is let go
+    page.mouse.move(pad["x"] + 1, pad["y"] + 1, steps=3)
+    page.mouse.up()
+    painted(page, moving)
+    assert visible(page, ".shares output").first.inner_text() == "100 %"
+    page.keyboard.press("Home")  # back to the middle
+    assert [share.inner_text() for share in visible(page, ".shares output").all()] == ["25 %"] * 4
+    page.screenshot(path=pictures / "1280-light-fusion.png", full_page=True)
+
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Keep this blend").or_(page.get_by_role("link", name="Keep this blend")).click()
+    blend = tmp_path / "blend.json"
+    kept.value.save_as(blend)
+    shown = sources(page)
+    visible(page, ".shares button").first.click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 3"
+    )
+    shown = painted(page, shown)
+    page.locator(".presets input[type=file]").first.set_input_files(blend)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 4"
+    )
+    painted(page, shown)  # an opened blend is painted at once
+
+    # A style beside the corners keeps its share while the point moves.
+    visible(page, ".add").select_option("munch-the-scream")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.shares li')].filter(i => i.offsetParent).length === 5"
+    )
+    visible(page, ".pad").focus()
+    page.keyboard.press("ArrowRight")
+    assert visible(page, ".shares li[data-name=munch-the-scream] output").inner_text() == "25 %"
+
+    # What a stranger's file says is shown as text.
+    foreign_blend = tmp_path / "foreign.json"
+    foreign_blend.write_text('{"stylehub_preset": 1, "model": "<img src=x>", "style": {"udnie": 1}}')
+    page.locator(".presets input[type=file]").first.set_input_files(foreign_blend)
+    page.get_by_text("<img src=x>").wait_for()
+
+    assert not foreign, f"the page asked for {foreign}"
+
+
+def test_any_painting(
+    chromium: Any, address: str, photo_path: Path, pictures: Path, material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two uploads; previews come while it works; Stop keeps the last one; the next run gives a picture to download."""
+    monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page.get_by_role("tab", name="Any painting", exact=True).click()
+    page.get_by_role("tab", name="Optimisation").locator("visible=true").click()
+    page.set_viewport_size({"width": 400, "height": 900})  # where the tabs are in a menu
+    upload(page, "arbitrary", photo_path, "gatys")
+    visible(page, ".pictures").locator("input[type=file]").last.set_input_files(
+        material / "paintings" / "red-stripes.png"
+    )
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.photo img')].filter(i => i.offsetParent).length === 2"
+    )
+    visible(page, ".label-wrap:has-text('More')").first.click()
+    for label, value in (("Working size", "64"), ("Iterations", "20000"), ("Patience", "0")):
+        page.get_by_label(label).locator("visible=true").first.fill(value)
+    paint, stop = (page.get_by_role("button", name=n, exact=True).locator("visible=true") for n in ("Paint", "Stop"))
+    download = visible(page, ".download")
+    paint.click()
+    preview = painted(page, painted(page, []))
+    visible(page, ".progress-level-inner").wait_for()
+    page.screenshot(path=pictures / "400-light-arbitrary.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    stop.click()
+    visible(page, ".progress-level-inner").wait_for(state="hidden")
+    stopped = sources(page)
+    assert len(stopped) == len(preview) == 2
+    assert download.is_disabled()
+    page.get_by_label("Iterations").locator("visible=true").first.fill("1")
+    paint.click()
+    painted(page, stopped)
+    page.get_by_text("Download PNG").locator("visible=true").wait_for()
+    assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
+
+
+def test_near_and_far(chromium: Any, address: str, photo_path: Path, pictures: Path) -> None:
+    """The depth of a photo before it is painted, a layer by a click on it, a mask by hand."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page.get_by_role("tab", name="Depth-aware").click()
+    upload(page, "depth", photo_path)
+    visible(page, ".maps img").first.wait_for()
+    name = page.get_by_label("Painting by name").locator("visible=true").first
+    name.click()
+    page.get_by_role("option", name="Great Wave").locator("visible=true").click()
+    far = painted(page, [])
+    place = page.get_by_label("Where", exact=True).locator("visible=true").first
+    visible(page, ".maps img").first.click(position={"x": 20, "y": 20})
+    playwright.expect(place).to_have_value("layer")
+    layer = painted(page, far)
+    page.get_by_text("Paint a mask").locator("visible=true").click()
+    board = page.locator(".image-container canvas").locator("visible=true").first
+    board.wait_for()
+    page.wait_for_timeout(1000)
+    board.scroll_into_view_if_needed()
+    box = board.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Use this mask").locator("visible=true").click()
+    playwright.expect(place).to_have_value("mask")
+    painted(page, layer)
+    page.screenshot(path=pictures / "1280-light-depth.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
+
+
+def test_a_photo_by_paste_and_by_webcam(chromium: Any, address: str) -> None:
+    """The two other ways in, each with a picture that only the browser has."""
+    page = open_page(chromium, address, [], permissions=["camera", "clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async () => {
+            const canvas = Object.assign(document.createElement('canvas'), {width: 300, height: 200});
+            canvas.getContext('2d').fillRect(100, 50, 100, 100);
+            const blob = await new Promise(done => canvas.toBlob(done, 'image/png'));
+            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }"""
+    )
+    visible(page, ".photo").get_by_label("Paste from clipboard").click()
+    visible(page, ".photo img").first.wait_for()
+    visible(page, ".wall button[data-name=klee-senecio]").click()
+    pasted = painted(page, [])
+
+    visible(page, ".photo").get_by_label("Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    visible(page, ".photo video").wait_for()
+    page.wait_for_function("() => document.querySelector('.photo video').readyState >= 2")
+    visible(page, ".photo").get_by_role("button", name="capture photo").click()
+    painted(page, pasted)
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (400, "dark"), (1280, "dark")])
+def test_it_fits(chromium: Any, address: str, photo_path: Path, pictures: Path, width: int, scheme: str) -> None:
+    """Nothing sticks out at any width, light or dark."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    upload(page, "single", photo_path)
+    visible(page, ".wall button[data-name=klee-senecio]").click()
+    painted(page, [])
+    page.wait_for_timeout(300)
+    page.screenshot(path=pictures / f"{width}-{scheme}-single.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("tab", name="Fusion").click()
+    visible(page, ".shares li").first.wait_for()
+    page.wait_for_timeout(300)
+    page.screenshot(path=pictures / f"{width}-{scheme}-fusion.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_there_is_something_to_show() -> None:
+    assert list_models("single")
+    assert list_models("fusion")
+    assert list_models("arbitrary")
+    assert list_models("depth")

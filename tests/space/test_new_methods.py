@@ -1,0 +1,124 @@
+"""A method that is installed appears by itself: no file of the app knows it."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+
+from gradio_client import Client, handle_file
+
+from hub import registry
+from hub.parameters import Parameters
+from hub.registry import list_models
+from space import app
+from tests.support.app import SINGLE
+from tests.support.documents import blocks
+from tests.support.paths import ROOT
+
+PASTE = """
+from PIL import Image
+from pydantic import Field
+
+from hub.images import to_tensor
+from hub.method import Method
+from hub.parameters import Parameters
+from hub.pictures import Pictures
+
+
+class PasteParameters(Parameters):
+    style: Pictures = Field(title="Picture")
+
+
+class Posterize(Method):
+    Parameters = PasteParameters
+
+    def setup(self, config, tensors):
+        pass
+
+    def stylize(self, content, parameters, progress):
+        [(picture, _)] = parameters.style.read()
+        return to_tensor(picture.resize((content.shape[3], content.shape[2])))
+"""
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a package with the entry that CONTRIBUTING shows, for ``task``; its module ``method`` holds ``code``."""
+    names = []
+
+    def one(name: str, code: str, task: str = "single") -> None:
+        names.append(name)
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+        if code:
+            (folder / "method.py").write_text(code)
+        catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", f"{name}.method:Posterize", 1)
+        (folder / "registry.yaml").write_text(catalogue.replace("[single]", f"[{task}]"))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint(name, name, group)])
+        registry._catalogue.cache_clear()
+
+    yield one
+    registry._catalogue.cache_clear()
+    for name in names:
+        sys.modules.pop(f"{name}.method", None)
+
+
+def test_a_fast_method_for_any_painting_appears_by_itself(
+    install: Install, tmp_path: Path, photo_at: Any, material: Path
+) -> None:
+    install("painter", PASTE, "arbitrary")
+    demo, address = app.serve(block=False)
+    try:
+        own = Client(address, verbose=False, download_files=str(tmp_path))
+        job = own.submit(
+            photo=photo_at,
+            style=handle_file(str(material / "paintings/blue-dots.png")),
+            api_name="/posterize_arbitrary",
+        )
+        assert job.result()[2] == "stylehub stylize posterize photo.png --style blue-dots.png"
+        assert len(job.outputs()) == 1
+    finally:
+        demo.close()
+
+
+def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_file: Path) -> None:
+    """The method that CONTRIBUTING shows, in a package with an entry point: no file of the app knows it."""
+    install("stranger", blocks("CONTRIBUTING.md", "python")[0])
+    demo, address = app.serve(block=False)
+    try:
+        endpoints = demo.get_api_info()["named_endpoints"]
+        names = {p["parameter_name"] for p in endpoints["/posterize_single"]["parameters"]}
+        assert names == {"photo", *Parameters.model_fields, "levels"}
+        assert SINGLE in endpoints
+        assert "/posterize_fusion" not in endpoints
+        own = Client(address, verbose=False, download_files=str(tmp_path))
+        _, picture, command, _ = own.predict(photo=handle_file(str(photo_file)), levels=2, api_name="/posterize_single")
+        assert set(Image.open(picture).tobytes()) == {0, 255}
+        assert command == "stylehub stylize posterize photo.png --levels 2"
+    finally:
+        demo.close()
+
+
+def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install) -> None:
+    install("broken", "")
+    demo = app.build()
+    assert SINGLE in demo.get_api_info()["named_endpoints"]
+    assert "broken.method:Posterize, which does not load" in json.dumps(demo.get_config_file(), default=str)
+
+
+def test_no_file_of_the_app_names_a_model() -> None:
+    names = {entry.name for entry in list_models()} | {entry.method_id for entry in list_models()}
+    word = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+    for path in [*(ROOT / "space").glob("*.py"), *(ROOT / "space").glob("*.js"), *(ROOT / "space").glob("*.css")]:
+        assert not word.search(path.read_text()), path

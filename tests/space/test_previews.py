@@ -1,0 +1,27 @@
+"""The wall of styles: each is painted once for a set of weights."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+
+
+import hub
+from space import previews
+
+
+def test_previews_are_painted_once_a_set_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    method = hub.load("cin-25styles", device="cpu")
+    first = previews.styles(method)
+    assert len({style["picture"] for style in first}) == len(first) == len(method.styles)
+    files = sorted(tmp_path.rglob("*.jpg"))
+    assert len(files) == len(first)
+    files[0].write_bytes(b"damaged")
+    with pytest.MonkeyPatch.context() as patch:
+        calls = []
+        whole = type(method).__call__
+        patch.setattr(type(method), "__call__", lambda self, *a, **k: calls.append(k["style"]) or whole(self, *a, **k))
+        assert previews.styles(method) == first
+    assert calls == [files[0].stem], "only the damaged one is painted again"

@@ -1,0 +1,24 @@
+"""The result as a file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+
+from gradio_client import Client
+
+from hub.images import read_recipe
+from tests.support.app import SINGLE
+
+
+def test_the_other_formats_keep_the_recipe(client: Client, photo_at: Any) -> None:
+    from space.result import as_format
+
+    _, picture, _, _ = client.predict(photo=photo_at, style="starry-night", api_name=SINGLE)
+    for format, suffix in (("PNG", ".png"), ("JPEG", ".jpg"), ("WebP", ".webp")):
+        path = Path(as_format(picture, format)["value"])
+        assert path.suffix == suffix
+        assert read_recipe(path) == read_recipe(Path(picture))
+    assert as_format(None, "PNG")["interactive"] is False
