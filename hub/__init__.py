@@ -4,7 +4,7 @@
     style = hub.load("cin-25styles")
     style("photo.jpg", style="starry-night").save("out.png")
 
-Importing ``hub`` imports neither torch nor anything else that is slow; the names below load on first use.
+``import hub`` is fast and does not import torch; the names below load at first use.
 """
 
 from collections.abc import Sequence

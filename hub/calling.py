@@ -1,4 +1,4 @@
-"""How a call runs, the same for every method: pictures in and out, working size, places, strength, colours, record."""
+"""How a call runs, for every method: pictures, working size, strength maps, strength, colours, provenance metadata."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Picture = Path | str | bytes | BinaryIO | Image.Image
 
-LONGEST_SIDE = 32768  # of the working size: a panorama keeps its shape, but not at any price
+LONGEST_SIDE = 32768  # of the working size, so that a long panorama does not become huge
 
 
 def stylize_tensor(
@@ -31,7 +31,7 @@ def stylize_tensor(
     strength_map: Picture | Tensor | None = None,
     report: ProgressCallback = lambda _: None,
 ) -> Tensor:
-    """``content`` ``(N, 3, H, W)`` in [0, 1] stylised: a tensor of its device and dtype, of its size unless cropped."""
+    """``content`` ``(N, 3, H, W)`` in [0, 1] stylised, with its device, its dtype and, unless cropped, its size."""
     _check_tensor(content)
     result = _run(method, [content.to(method.device, torch.float32)], values, strength_map, report)
     return result.to(content.device, content.dtype)
@@ -44,7 +44,7 @@ def stylize_picture(
     strength_map: Picture | Tensor | None = None,
     report: ProgressCallback = lambda _: None,
 ) -> Image.Image:
-    """``content`` stylised: 8 bits a channel, alpha kept, ``info["stylehub"]`` is its record."""
+    """``content`` stylised at 8 bits per channel, with its alpha; ``info["stylehub"]`` is the provenance metadata."""
     photo = images.read_image(content)
     alpha, pixels = photo.alpha, [images.to_tensor(photo.rgb).to(method.device)]
     del photo
@@ -65,9 +65,9 @@ def stylize_deep(
     progress: ProgressCallback | None = None,
     **parameters: Any,
 ) -> DeepPhoto:
-    """What ``method(source, ...)`` does, at 16 bits a channel: the strength map too is read at its depth.
+    """``method(source, ...)`` at 16 bits per channel; the strength map is read at 16 bits too.
 
-    A method whose dtype is not float32 rounds to less than 16 bits on its way. Raises what the call and ``read_deep`` do.
+    A method in another dtype than float32 rounds to fewer bits. Raises the errors of the call and of ``read_deep``.
     """
     values = method.checked(parameters)
     photo = read_deep(source)
@@ -80,7 +80,7 @@ def stylize_deep(
 
 
 def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
-    """How a picture is made, as plain data: enough to make it again. Of a file the name is told, not the folder."""
+    """The provenance metadata as plain data, enough to repeat the call; file names without folders."""
 
     def name(source: Any) -> str | None:
         return Path(source).name if isinstance(source, str | Path) else None
@@ -101,12 +101,12 @@ def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any
 
 
 def record(method: "Method", values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
-    """``describe`` with what the method found out about its last picture, which is no part of how to make it again."""
+    """``describe`` plus the method's ``remarks`` on its last picture, which are not needed to repeat the call."""
     return describe(method, values, photo, strength_map) | ({"remarks": method.remarks} if method.remarks else {})
 
 
 def second_style(method: "Method", values: Any) -> Any | None:
-    """The parameters of the style that meets the first one; None when there is no second style."""
+    """The parameters with the second style as the style; None without a second style."""
     if (other := value_of(values, "second style")) is None:
         return None
     first, second = (field_of(type(values), role) for role in ("style", "second style"))
@@ -114,7 +114,7 @@ def second_style(method: "Method", values: Any) -> Any | None:
 
 
 def maps(method: "Method", content: Picture | Tensor, place: Mapping[str, Any]) -> dict[str, Image.Image]:
-    """What ``Method.maps`` returns."""
+    """The maps of ``Method.maps``."""
     defaults = {"where": method.Parameters.model_fields["where"].default}
     values = validate(SpatialParameters, {**defaults, **place})
     with torch.inference_mode():
@@ -134,21 +134,17 @@ def maps(method: "Method", content: Picture | Tensor, place: Mapping[str, Any]) 
 def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
     """The lightness of ``painting`` with the colours of ``photo``, both ``(N, 3, H, W)`` in [0, 1].
 
-    Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"): in a space of
-    luma and two colour differences, adding the same amount to R, G and B changes the luma alone.
+    Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"): adding the same
+    amount to R, G and B changes only the luma, not the two colour differences.
     """
     difference = ((painting - photo) * photo.new_tensor(images.LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     return (photo + difference).clamp_(0, 1)
 
 
 def _run(
-    method: "Method",
-    photo: list[Tensor],
-    values: Any,
-    strength_map: Picture | Tensor | None,
-    report: ProgressCallback,
+    method: "Method", photo: list[Tensor], values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback
 ) -> Tensor:
-    """The one tensor of ``photo`` stylised. It is taken out of the list, so that nobody holds it once it is not needed."""
+    """The one tensor in the list ``photo``, stylised. It is popped from the list, so that its memory can be freed early."""
     method.remarks = {}
     with torch.inference_mode():
         content = method.prepare(photo.pop(), values)
@@ -157,12 +153,12 @@ def _run(
         if isinstance(strength, float) and strength == 0:
             return content
         where = placing.strength_map(values, content, method.fetching)
-        # For one that enlarges the working size is a limit: more pixels than the photo has would tell it nothing.
+        # A method that enlarges gains nothing from a working size above the photo's own.
         size = min(values.size, height, width) if method.enlarges and values.size else values.size
         working = [images.resized(content, _working_size(height, width, size))]
         blends = isinstance(strength, Tensor) or strength < 1
         if not (blends or values.keep_color or method.enlarges):
-            # 12 bytes a pixel: nobody holds the photo any more once the method lets go of it.
+            # Keep the shape only: the photo's 12 bytes per pixel can then be freed inside the method.
             content = content.new_empty(1).expand(content.shape)
         if where is None or method.enlarges:
             result = method.stylize(working.pop(), values, report)
@@ -172,7 +168,7 @@ def _run(
         if result.shape[-2:] != (height, width):
             result = method.enlarged(result, content, values)
         if where is not None and method.enlarges:
-            result = torch.lerp(content, result, where)  # at the photo's size, where a mask's edge is sharp
+            result = torch.lerp(content, result, where)  # at the photo's size, to keep the mask's edge sharp
         result = result.clamp_(0, 1)
         if values.keep_color:
             result = with_colors_of(content, result)
@@ -185,11 +181,11 @@ def _run(
 def _check_tensor(content: Tensor) -> None:
     if content.ndim != 4 or content.shape[1] != 3 or 0 in content.shape or not content.is_floating_point():
         raise ParameterError(
-            f"A picture as a tensor is float (N, 3, H, W) in [0, 1]; this one is {content.dtype} {tuple(content.shape)}."
+            f"A tensor must be float (N, 3, H, W) in [0, 1]; this one is {content.dtype} {tuple(content.shape)}."
         )
     low, high = content.aminmax()
     if not (low >= 0 and high <= 1):
-        raise ParameterError(f"A picture as a tensor lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+        raise ParameterError(f"A tensor must lie in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
 
 
 def _strength(
@@ -200,7 +196,7 @@ def _strength(
     plane = Map(source).read().to(device)
     low, high = plane.aminmax()
     if low < 0 or high > 1:
-        raise ParameterError(f"A strength map lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+        raise ParameterError(f"A strength map must lie in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
     return strength * images.resized(plane, (height, width))
 
 

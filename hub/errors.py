@@ -1,8 +1,8 @@
-"""Everything that can go wrong for a user, each as one sentence that says what to do next."""
+"""The errors that a user can meet. Each message is one sentence with the cause and what to do next."""
 
 
 class StylehubError(Exception):
-    """The base of every error this project raises on purpose. Its text is meant to be shown as it stands."""
+    """The base of every error that this project raises on purpose. Show its text to the user unchanged."""
 
 
 class UnknownName(StylehubError):
@@ -10,15 +10,15 @@ class UnknownName(StylehubError):
 
 
 class RegistryError(StylehubError):
-    """A registry entry that is malformed or points nowhere."""
+    """A registry entry that is malformed, or whose code does not exist."""
 
 
 class WeightsError(StylehubError):
-    """Weights that are missing, damaged, of another architecture, or not what the registry promises."""
+    """Weights that are missing, damaged, made for another architecture, or different from the registry's hash."""
 
 
 class DownloadError(WeightsError):
-    """The model hub did not deliver: no network, no such repository, no permission, no space."""
+    """A download that failed: no network, no such repository, no permission, or no disk space."""
 
 
 class ImageError(StylehubError):
@@ -26,11 +26,11 @@ class ImageError(StylehubError):
 
 
 class ParameterError(StylehubError):
-    """A parameter outside its range or of the wrong kind."""
+    """A parameter outside its range or of the wrong type."""
 
 
 class TrainingError(StylehubError):
-    """Training that cannot start or go on."""
+    """Training that cannot start or continue."""
 
 
 class Cancelled(StylehubError):

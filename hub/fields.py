@@ -1,4 +1,4 @@
-"""The fields of a pydantic model as the faces need them: flags, controls, rows of a table, and what each is for."""
+"""The fields of a pydantic model, described for flags, controls and tables, with the role of each."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -10,37 +10,36 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 from pydantic.fields import FieldInfo
 
-# What a parameter is for, where others must know: the style or styles of the result, a file that is written beside it,
-# masks that the user paints.
+# Roles tell the hub and the app which parameter holds the style, the colour table or a painted mask.
 Role = Literal["style", "second style", "table", "photo mask", "style mask"]
-_BY_NAME: dict[str, Role] = {"style": "style", "other": "second style"}  # for methods that do not declare them
+_BY_NAME: dict[str, Role] = {"style": "style", "other": "second style"}  # for methods that declare no roles
 
 
 def with_role(role: Role, default: Any = ..., *, group: str = "", **constraints: Any) -> Any:
-    """A ``Field`` that says what it is for, so that nobody has to know its name; ``...`` is no default."""
+    """A ``Field`` with a role, so that other code need not know its name; ``...`` means required."""
     return Field(default, json_schema_extra={"role": role, "group": group}, **constraints)
 
 
 def field_of(model: type[BaseModel], role: Role) -> str | None:
-    """The name of the field of ``model`` that has ``role``, if there is one."""
+    """The name of the field of ``model`` with ``role``; None without such a field."""
     declared_roles = {_extra(field).get("role"): name for name, field in model.model_fields.items()}
     by_name = next((name for name, known in _BY_NAME.items() if known == role and name in model.model_fields), None)
     return declared_roles.get(role, by_name)
 
 
 def value_of(values: BaseModel, role: Role) -> Any:
-    """The value of the field that has ``role``; None without such a field."""
+    """The value of the field with ``role``; None without such a field."""
     name = field_of(type(values), role)
     return None if name is None else getattr(values, name)
 
 
 def advanced(default: Any, **constraints: Any) -> Any:
-    """A ``Field`` that few change: the app keeps it out of sight until asked for more."""
+    """A ``Field`` that few users change; the app hides it under "More"."""
     return Field(default, json_schema_extra={"advanced": True}, **constraints)
 
 
 def inherited(model: type[BaseModel], name: str, default: Any, **texts: str) -> Any:
-    """The field ``name`` of ``model`` for a subclass that begins with another ``default``, or says it in other ``texts``."""
+    """The field ``name`` of ``model`` with another ``default``, and with other ``texts`` if given, for a subclass."""
     field = copy(model.model_fields[name])
     field.default = default
     for attribute, text in texts.items():
@@ -50,7 +49,7 @@ def inherited(model: type[BaseModel], name: str, default: Any, **texts: str) -> 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One field of a pydantic model as the faces need it: a command-line flag, a slider, a row of a table."""
+    """One field of a pydantic model, for a command-line flag, a control of the app or a row of a table."""
 
     name: str
     kind: Literal["flag", "integer", "number", "text", "choice", "path", "list", "shares", "pictures", "map"]
@@ -71,7 +70,7 @@ class FieldSpec:
 
 
 def field_specs(model: type[BaseModel]) -> Iterator[FieldSpec]:
-    """The fields of ``model`` in their order, those of a group behind the others."""
+    """The fields of ``model`` in their order, fields in a group last."""
     for name, field in sorted(model.model_fields.items(), key=lambda item: bool(_extra(item[1]).get("group"))):
         kind, choices = _kind(field.annotation)
         yield FieldSpec(
@@ -105,11 +104,11 @@ def _parse_shares(value: Any) -> Any:
         raise ValueError("should be names with shares, such as a=0.6, b=0.4") from None
 
 
-# A file beside the picture; a record tells its name, not its folder.
+# A path of which the provenance metadata hold only the file name.
 FilePath = Annotated[Path, PlainSerializer(lambda path: path.name)]
 
 
-# Names with their shares or weights; a field of this type takes them as text too.
+# Names with their shares or weights, as a mapping or as text.
 Shares = Annotated[dict[str, float], BeforeValidator(_parse_shares)]
 
 
@@ -122,7 +121,7 @@ def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
     if any(get_origin(option) is dict for option in options):
         return "shares", ()
     for option in options:
-        if kind := getattr(option, "declared_kind", None):  # a type that has a control of its own says so
+        if kind := getattr(option, "declared_kind", None):  # a type of ours names its own control
             return kind, ()
     if get_origin(plain) is list:
         return "list", ()

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, and the user's own folders."""
+"""Atomic writing of files, and the user's own folders."""
 
 import os
 import secrets
@@ -11,30 +11,30 @@ _TEMPORARY = ".stylehub-*.tmp"
 
 
 def write_whole(path: Path, data: bytes, *, overwrite: bool = True) -> None:
-    """Write to a hidden file beside ``path``, then give it its name: ``path`` is the old file or the whole new one.
+    """Write a hidden file beside ``path`` and rename it: ``path`` is always the old file or the whole new one.
 
-    Raises ``FileExistsError`` rather than clobber when ``overwrite`` is off, and ``OSError`` for what the disk
-    refuses; nothing is left behind either way.
+    Raises ``FileExistsError`` for an existing file without ``overwrite``, and ``OSError`` from the disk; no partly
+    written file is left.
     """
     temporary = path.parent / _TEMPORARY.replace("*", secrets.token_hex(8))
     try:
-        with temporary.open("xb") as stream:  # open, unlike mkstemp, gives the permissions the umask asks for
+        with temporary.open("xb") as stream:  # unlike mkstemp, open sets the permissions of the umask
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         if not overwrite:
             try:
-                os.link(temporary, path)  # unlike a rename, it fails when another writer was first
+                os.link(temporary, path)  # unlike a rename, this fails if another writer was first
                 return
             except FileExistsError:
                 raise
-            except OSError:  # no hard links here (FAT, some network folders): take the name, then replace it
+            except OSError:  # no hard links (FAT, some network folders): create an empty file, then replace it
                 path.open("xb").close()
         try:
-            os.replace(temporary, path)  # noqa: PTH105 - one name for the call, beside os.link
+            os.replace(temporary, path)  # noqa: PTH105
         except BaseException:
             if not overwrite:
-                path.unlink()  # our empty placeholder
+                path.unlink()  # the empty file from above
             raise
     finally:
         with suppress(OSError):
@@ -42,9 +42,9 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool = True) -> None:
 
 
 def remove_leftovers(folder: Path, *, older: float = 0) -> None:
-    """Delete what a writer that was killed left in ``folder``, if it is ``older`` than so many seconds.
+    """Delete the temporary files of a killed writer in ``folder`` that are ``older`` than so many seconds.
 
-    Nobody else may have been writing there since.
+    No other process may have been writing there since.
     """
     for leftover in folder.glob(_TEMPORARY):
         with suppress(FileNotFoundError):
@@ -53,29 +53,29 @@ def remove_leftovers(folder: Path, *, older: float = 0) -> None:
 
 
 def already_exists(path: Path) -> str:
-    """The sentence for a file that is not to be overwritten."""
+    """The error message for a file that exists."""
     return f"{path} exists; choose another name, or overwrite it with --overwrite (overwrite=True in Python)."
 
 
 def free_name(path: Path) -> Path:
-    """``path``, or the first of ``name2``, ``name3``, ... beside it that does not exist yet."""
+    """``path``, or the first free name of ``name2``, ``name3``, ... beside it."""
     numbered = (path.with_name(f"{path.stem}{number}{path.suffix}") for number in count(2))
     return next(p for p in chain([path], numbered) if not os.path.lexists(p))
 
 
 def example_photo() -> Path:
-    """The landscape that ships: in ``space/`` of an installed package, in ``examples/`` of the repository."""
+    """The example photo: in ``space/`` of an installed package, in ``examples/`` of the repository."""
     root = Path(__file__).resolve().parent.parent
     installed = root / "space" / "valley.jpg"
     return installed if installed.is_file() else root / "examples" / "valley.jpg"
 
 
 def user_styles(model: str) -> Path:
-    """The folder of the styles that the user has added to ``model``; ``XDG_DATA_HOME`` moves it."""
+    """The folder for the user's own styles of ``model``; ``XDG_DATA_HOME`` moves it."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
     return data / "stylehub" / "styles" / model
 
 
 def user_cache() -> Path:
-    """The folder for what can be made again; ``XDG_CACHE_HOME`` moves it."""
+    """The folder for files that can be made again; ``XDG_CACHE_HOME`` moves it."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "stylehub"

@@ -1,4 +1,4 @@
-"""``hub.load``: from a name, a hub repository or a folder to a method that can be called."""
+"""``hub.load``: load a method by name, from a hub repository or from a folder."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ FILE_NAME = "model.safetensors"
 
 
 class _How(NamedTuple):
-    """What the user asked for, not yet checked."""
+    """The user's options, not yet checked."""
 
     device: "str | torch.device | None"
     dtype: "str | torch.dtype | None"
@@ -42,34 +42,26 @@ def load(
     styles: Sequence[str | Path] | None = None,
     compile: bool = False,
 ) -> "Method":
-    """A method, ready to be called.
+    """Load a method.
 
     Args:
         name: a model of ``hub.list()``; ``hf://owner/repo@<40 hex>``; ``./folder`` with trained weights
             (``model.safetensors``) or with a method (``registry.yaml`` and its code); or ``./file.safetensors``.
         device: None or "auto": CUDA, then MPS, then the CPU.
-        dtype: None: the fastest that is right on the device; or "float32", "bfloat16", "float16".
+        dtype: "float32", "bfloat16" or "float16"; None: the fastest one that the method supports on the device.
         revision: another commit (40 hex) of the model's repository than the pinned one.
         cache_dir, token, endpoint: passed to the hub client; ``endpoint`` is a mirror.
-        offline: True never touches the network.
-        trust: run the code in a folder that is not installed. Code is never taken from a hub repository.
-        compile: compile the network at its first use: worth it for many pictures of one size, and on GPUs.
+        offline: True: never use the network.
+        trust: allow code from a folder that is not installed. Code from a hub repository never runs.
+        compile: compile the network at its first use; useful for many pictures of one size, and on GPUs.
         styles: added styles (see ``stylehub add-style``) by name or file; None: all that this user has added.
 
     Raises:
         UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.
     """
-    method = _load(
-        name,
-        _How(device, dtype, compile),
-        trust,
-        revision=revision,
-        cache_dir=cache_dir,
-        token=token,
-        offline=offline,
-        endpoint=endpoint,
-    )
-    method.fetching = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
+    fetching = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
+    method = _load(name, _How(device, dtype, compile), trust, revision=revision, **fetching)
+    method.fetching = fetching
     adopt_styles(method, styles)
     return method
 
@@ -80,7 +72,7 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
         match = REPOSITORY.fullmatch(text)
         if match is None:
             raise UnknownName(
-                f"{text!r} is no pinned repository; write hf://owner/repo@ and the 40 hexadecimal digits of a commit."
+                f"{text!r} does not name a commit; write hf://owner/repo@ and the commit's 40 hexadecimal digits."
             )
         folder = fetch_repository(match["repo"], match["revision"], [FILE_NAME], **options)
         return _from_weights(folder / FILE_NAME, how, source=text)
@@ -89,14 +81,12 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
     try:
         entry = info(text)
     except UnknownName as error:
-        raise (
-            UnknownName(f"{error} For the folder of that name write ./{text}.") if Path(text).is_dir() else error
-        ) from None
+        raise (UnknownName(f"{error} To load the folder, write ./{text}.") if Path(text).is_dir() else error) from None
     return _from_entry(entry, how, revision=revision, **options)
 
 
 def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
-    if entry.model.weights is None:  # needs none, or has a file for each style: see Method.variant
+    if entry.model.weights is None:  # no weights needed, or one file per style: see Method.variant
         return _build(entry, None, how)
     path = find_weights(entry.model.weights, root=entry.root, **options)
     return _build(entry, path, how)
@@ -107,23 +97,23 @@ def _from_path(path: Path, how: _How, trust: bool) -> "Method":
     if path.suffix == ".safetensors":
         return _from_weights(path, how, source=source)
     if path.is_file():
-        raise UnknownName(f"{path} is not .safetensors; weights are read in no other format.")
+        raise UnknownName(f"{path} is not a .safetensors file; weights must have this format.")
     if not path.is_dir():
         raise UnknownName(
-            f"There is no folder {path}; give a name of `stylehub list`, a folder, or hf://owner/repo@commit."
+            f"The folder {path} does not exist; give a name of `stylehub list`, a folder, or hf://owner/repo@commit."
         )
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
         return _from_weights(path / FILE_NAME, how, source=source)
     entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
     if not trust:
         raise StylehubError(
-            f"{path} holds a method whose code would run on this machine; read it, then load it with trust=True (--trust)."
+            f"{path} holds code that would run on this machine; read it, then load it with trust=True (--trust)."
         )
     return _from_entry(entries[0], how)
 
 
 def _from_weights(path: Path, how: _How, source: str) -> "Method":
-    """Weights without a registry entry: their own metadata names the method, which must be installed."""
+    """Load weights without a registry entry; their metadata name the method, which must be installed."""
     entry = method_entry(str(read_config(path).get("method")))
     model = Model(title=path.stem, summary=f"weights from {source}")
     return _build(entry.model_copy(update={"name": source, "model": model, "source": source}), path, how)
@@ -138,12 +128,7 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
         raise RegistryError(f"{entry.method.plugin} of {entry.source} is not a hub.Method; derive the class from it.")
-    method: Method = plugin(
-        entry,
-        place,
-        choose_dtype(how.dtype, place, entry.method.half),
-        sha256_of(path) if path else entry.model.sha256,
-        how.compile,
-    )
+    dtype = choose_dtype(how.dtype, place, entry.method.half)
+    method: Method = plugin(entry, place, dtype, sha256_of(path) if path else entry.model.sha256, how.compile)
     method.setup(config, tensors)
     return method

@@ -35,8 +35,8 @@ class Method(ABC):
 
     Parameters: ClassVar[type[Parameters]] = Parameters
     enlarges: ClassVar[bool] = False  # whether `enlarged` uses the photo's pixels, not only its size
-    # Side in pixels of the tiles to paint in, for methods that paint in tiles; None: as large as is good. What comes out
-    # is the same when the entry says `tiling: exact`, which the tests of the contract compare.
+    # Side of the tiles in pixels, for methods that work in tiles; None: the method chooses. With `tiling: exact` in the
+    # registry the result is the same for every side, which the contract tests check.
     tile: int | None = None
 
     def __init__(
@@ -141,7 +141,7 @@ class Method(ABC):
             content: a path, bytes, an open file, a PIL image, or a float tensor ``(N, 3, H, W)`` in [0, 1].
             strength_map: a grey picture or a tensor ``(H, W)`` in [0, 1]; it is resized to the content and multiplies
                 ``strength``.
-            progress: called with a ``hub.Progress`` after each step; raise ``hub.errors.Cancelled`` in it to stop.
+            progress: called with a ``hub.Progress`` during the work; raise ``hub.errors.Cancelled`` in it to stop.
             parameters: the fields of this method's ``Parameters``.
 
         Returns:

@@ -1,17 +1,17 @@
-"""Finding what a user meant by a name."""
+"""Find the full name for a name that a user typed."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
 
 from hub.errors import UnknownName
 
-MOST = 30  # names in one sentence
+MOST = 30  # names in one error message
 
 
 def resolve(name: str, known: Collection[str], kind: str) -> str:
-    """The one of ``known`` that ``name`` means: itself, or the only one that ends in ``-name``.
+    """The name in ``known`` that equals ``name``, or the only one that ends in ``-name``.
 
-    So ``starry-night`` means ``van-gogh-starry-night``. Raises ``UnknownName`` with the nearest names otherwise.
+    So ``starry-night`` finds ``van-gogh-starry-night``. Otherwise raises ``UnknownName`` with the nearest names.
     """
     plain = str(name).strip().lower().replace("_", "-").replace(" ", "-")
     if plain in known:

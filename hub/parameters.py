@@ -1,7 +1,7 @@
-"""The parameters that every method shares, declared once for Python, the command line, the app and the cards.
+"""The parameters of every method, declared once for Python, the command line, the app and the cards.
 
-A method subclasses ``Parameters`` and adds its own fields. Every face is drawn from the fields: their titles, ranges,
-defaults and descriptions.
+A method subclasses ``Parameters`` and adds its own fields. Flags, controls and tables are generated from the fields:
+titles, ranges, defaults and descriptions.
 """
 
 from difflib import get_close_matches
@@ -10,40 +10,19 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from hub.errors import ParameterError
-from hub.fields import (
-    FieldSpec as FieldSpec,
-)
-from hub.fields import (
-    FilePath as FilePath,
-)
-from hub.fields import (
-    Shares as Shares,
-)
-from hub.fields import (
-    advanced as advanced,
-)
-from hub.fields import (
-    field_of as field_of,
-)
-from hub.fields import (
-    field_specs as field_specs,
-)
-from hub.fields import (
-    inherited as inherited,
-)
-from hub.fields import (
-    value_of as value_of,
-)
-from hub.fields import (
-    with_role as with_role,
-)
+from hub.fields import FieldSpec, FilePath, Shares, advanced, field_of, field_specs, inherited, value_of, with_role
 from hub.spatial import SpatialParameters
+
+__all__ = (
+    "FieldSpec", "FilePath", "Parameters", "Shares", "advanced", "field_of", "field_specs", "inherited", "validate",
+    "value_of", "with_role",
+)  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class Parameters(SpatialParameters):
-    """What any method takes beside the pictures."""
+    """The parameters that every method takes besides the pictures."""
 
     strength: float = Field(
         1.0, ge=0, le=1, title="Strength", description="How much of the style: 0 is the photo itself, 1 the full style."
@@ -62,19 +41,19 @@ class Parameters(SpatialParameters):
 
 
 def validate(model: type[Model], values: dict[str, Any]) -> Model:
-    """``model(**values)``; raises ``ParameterError`` with one sentence instead of pydantic's report."""
+    """``model(**values)``. Raises ``ParameterError`` with one sentence instead of pydantic's report."""
     try:
         return model(**values)
     except ValidationError as error:
-        # A value that fits no branch of a union is reported once a branch: the deepest is the one that nearly fitted.
+        # pydantic reports every branch of a union; the deepest report belongs to the branch that almost matched.
         first = max(error.errors(include_url=False), key=lambda e: len(e["loc"]))
         name = str(first["loc"][0]) if first["loc"] else "the parameters"
         if first["type"] == "extra_forbidden":
             near = get_close_matches(name, model.model_fields, n=1)
-            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(model.model_fields)}."
+            known = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(model.model_fields)}."
             raise ParameterError(f"There is no parameter {name!r}; {known}") from None
         if first["type"] == "missing":
-            raise ParameterError(f"The parameter {name!r} is needed: {model.model_fields[name].description}") from None
+            raise ParameterError(f"Give the parameter {name!r}: {model.model_fields[name].description}") from None
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
         given = "so" if isinstance(first["input"], list | tuple | dict) else " ".join(repr(first["input"]).split())[:80]
         raise ParameterError(f"The parameter {name!r} cannot be {given}: it {reason}.") from None

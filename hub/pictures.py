@@ -1,4 +1,4 @@
-"""Pictures as a parameter: one painting, or several with their shares."""
+"""Pictures as a parameter: one style image, or several with their shares."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def named(picture: Any) -> Iterator[None]:
-    """Errors about ``picture``, one of several, begin with its name if it has one."""
+    """Put the name of ``picture`` in front of an ``ImageError`` about it."""
     try:
         yield
     except ImageError as error:
@@ -27,10 +27,10 @@ def named(picture: Any) -> Iterator[None]:
 
 
 class Pictures:
-    """What a method takes as style images: ``pictures`` with their ``shares``, which sum to 1.
+    """Style images with their shares, which sum to 1.
 
-    It is made of a path, bytes, an open file or a PIL image; of a list of them; of a mapping of paths to shares; or of a
-    list of (picture, share). Nothing is opened before ``read``.
+    Made from a path, bytes, an open file or a PIL image; from a list of them; from a mapping of paths to shares; or from
+    a list of (picture, share). Files are opened in ``read`` only.
     """
 
     declared_kind: ClassVar = "pictures"
@@ -41,23 +41,23 @@ class Pictures:
         shares: Sequence[float] | None = None,
         names: Sequence[str] | None = None,
     ) -> None:
-        """``names``: what to call each in a record; a file's name without its folder, or ``PICTURE``, by default."""
+        """``names``: their names in the provenance metadata; by default the file name, or ``PICTURE``."""
         self.pictures = tuple(pictures)
         self.names = tuple(names or (Path(p).name if isinstance(p, str | Path) else "PICTURE" for p in self.pictures))
         weights = tuple(float(share) for share in shares or [1.0] * len(self.pictures))
         if not self.pictures:
-            raise ValueError("should name at least one picture")
+            raise ValueError("should have at least one picture")
         if len(weights) != len(self.pictures):
-            raise ValueError(f"has {len(self.pictures)} pictures and {len(weights)} shares; give one share a picture")
+            raise ValueError(f"has {len(self.pictures)} pictures and {len(weights)} shares; give one per picture")
         if len(self.names) != len(self.pictures):
-            raise ValueError(f"has {len(self.pictures)} pictures and {len(self.names)} names; give one name a picture")
+            raise ValueError(f"has {len(self.pictures)} pictures and {len(self.names)} names; give one per picture")
         if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights) > 0:
             raise ValueError("should have shares of zero or more that do not sum to zero")
         self.shares = tuple(weight / sum(weights) for weight in weights)
 
     @classmethod
     def of(cls, value: Any) -> "Pictures":
-        """Anything that the class describes. Raises ``ValueError``."""
+        """``Pictures`` from any form that the class accepts. Raises ``ValueError``."""
         if isinstance(value, Pictures):
             return value
         if isinstance(value, Mapping):
@@ -72,7 +72,7 @@ class Pictures:
         raise ValueError("should be a picture: a path, bytes, an open file or a PIL image")
 
     def read(self) -> list[tuple[Image.Image, float]]:
-        """The pictures as RGB with their shares, those of share 0 left out. Raises ``ImageError``."""
+        """The pictures as RGB with their shares, without those of share 0. Raises ``ImageError``."""
         found = []
         for picture, share in zip(self.pictures, self.shares, strict=True):
             if share:
@@ -81,7 +81,7 @@ class Pictures:
         return found
 
     def record(self) -> str | dict[str, float]:
-        """The names as plain data, which ``of`` reads back when the files lie in the current folder."""
+        """The names (with shares) as plain data; ``of`` reads them back if the files are in the current folder."""
         if len(self.pictures) == 1:
             return self.names[0]
         shares: dict[str, float] = {}

@@ -1,8 +1,7 @@
-"""How strongly a style applies at each place: maps from depth, masks and gradients, as tensors.
+"""Strength maps: how strongly a style applies at each pixel, from depth, a mask or a gradient.
 
-The strength by depth with contrast and offset is after Kitov, Kozlovtsev & Mishustina 2019, "Depth-Aware Arbitrary Style
-Transfer Using Instance Normalization" (arXiv 1906.01123); depth itself as strength after "Image style transfer by
-improved AdaIN", 2020.
+Strength from depth with contrast and offset: Kitov, Kozlovtsev & Mishustina 2019, "Depth-Aware Arbitrary Style Transfer
+Using Instance Normalization" (arXiv 1906.01123). Depth itself as strength: "Image style transfer by improved AdaIN", 2020.
 """
 
 import logging
@@ -19,7 +18,7 @@ from hub.images import resized
 from hub.plugins import provided
 from hub.spatial import SpatialParameters
 
-FLAT = 0.02  # a map that varies less says nothing
+FLAT = 0.02  # a map that varies less is treated as constant
 
 logger = logging.getLogger(__name__)
 
@@ -27,24 +26,26 @@ logger = logging.getLogger(__name__)
 def strength_map(
     values: SpatialParameters, content: Tensor, fetching: Mapping[str, Any] | None = None
 ) -> Tensor | None:
-    """How strongly the style of ``values`` applies where: ``(N, 1, H, W)`` in [0, 1] for ``content`` ``(N, 3, H, W)``.
+    """The strength map ``(N, 1, H, W)`` in [0, 1] for ``content`` ``(N, 3, H, W)``; None: the style applies everywhere.
 
-    None when it applies everywhere. ``fetching`` is how ``hub.load`` was told to use the hub, for a depth network from
-    there. Raises ``ImageError``, ``ParameterError``, ``WeightsError``.
+    ``fetching``: the download options of ``hub.load``, for a depth network from the model hub. Raises ``ImageError``,
+    ``ParameterError``, ``WeightsError``.
     """
     if values.where == "everywhere":
         if values.map is not None:
-            raise ParameterError("A map is given, but not what it is: --where mask (where='mask'), far, near or layer.")
+            raise ParameterError("A map needs --where mask, far, near or layer (where='mask' in Python).")
         if value_of(values, "second style") is not None:
-            raise ParameterError("A second style needs a place of its own: --where far (where='far'), near or mask.")
+            raise ParameterError(
+                "A second style needs --where far, near, layer, across or mask (where='far' in Python)."
+            )
         return None
     if values.where == "mask":
         if values.map is None:
-            raise ParameterError("A mask is needed: --map FILE (map=...), white where the style applies.")
+            raise ParameterError("Give a mask with --map FILE (map=...): white where the style applies.")
         place = _contrasted(mask(values, content), values)
     elif values.where == "across":
         if values.map is not None:
-            raise ParameterError("A gradient across the picture takes no map; --where mask (where='mask') does.")
+            raise ParameterError("A gradient takes no map; leave the map out, or use --where mask (where='mask').")
         place = _contrasted(across(content, values.angle), values)
     else:
         far = depth_map(values, content, fetching)
@@ -53,7 +54,7 @@ def strength_map(
 
 
 def by_depth(values: SpatialParameters, far: Tensor) -> Tensor:
-    """The strength where depth decides; ``far`` is what ``depth_map`` gives."""
+    """The strength map ``(N, 1, H, W)`` from the depth map ``far`` of ``depth_map``."""
     if values.where == "layer":
         away = (far - values.layer).abs()
         place = ((0.25 - values.offset / 4 - away) * 4 * (1 + values.contrast)).clamp(0, 1)
@@ -63,32 +64,32 @@ def by_depth(values: SpatialParameters, far: Tensor) -> Tensor:
 
 
 def depth_map(values: SpatialParameters, content: Tensor, fetching: Mapping[str, Any] | None = None) -> Tensor | None:
-    """How far everything is, 0 the nearest, 1 the farthest: ``(N, 1, H, W)``. None, with a warning, if all is as far."""
+    """The depth map ``(N, 1, H, W)``: 0 is the nearest, 1 the farthest. None, with a warning, if depth is constant."""
     if values.map is None:
         if values.inverted:
-            raise ParameterError("There is no map to invert: give --map FILE (map=...), or choose near instead of far.")
+            raise ParameterError("No map to invert: give one with --map FILE (map=...), or choose near instead of far.")
         far: Tensor | None = provided("depth")(content, values.depth, fetching)
         return far
     given = values.map.read()
     low, high = given.aminmax()
     if not high - low > FLAT * given.abs().amax():
-        logger.warning("The depth map is the same everywhere; the style applies everywhere alike.")
+        logger.warning("The depth map is constant, so the style applies everywhere.")
         return None
     far = _fitted((given - low) / (high - low), content)
     return 1 - far if values.inverted else far
 
 
 def mask(values: SpatialParameters, content: Tensor) -> Tensor:
-    """The given mask, fitted: ``(N, 1, H, W)``."""
+    """The given mask at the size of ``content``: ``(N, 1, H, W)``."""
     assert values.map is not None
     given = values.map.read()
     low, high = (float(bound) for bound in given.aminmax())
     if low < 0 or high > 1:
-        raise ParameterError(f"A mask as an array lies in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
+        raise ParameterError(f"A mask must lie in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
     if values.inverted:
         given, low, high = 1 - given, 1 - high, 1 - low
     if high < FLAT:
-        logger.warning("The mask is empty: the picture stays as it is.")
+        logger.warning("The mask is empty, so the photo stays unchanged.")
     elif low > 1 - FLAT:
         logger.warning("The mask covers the whole picture.")
     return _fitted(given, content)

@@ -1,4 +1,4 @@
-"""From a dotted path in the registry to the class that it names: installed code, or code in a folder."""
+"""Import the class that a dotted path in the registry names, from installed code or from a folder."""
 
 import hashlib
 import sys
@@ -12,27 +12,27 @@ from hub.registry import Entry, parts
 
 
 def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
-    """The class that ``entry`` (or another ``dotted_path`` of it) names. Raises ``RegistryError`` when it does not exist."""
+    """The class that ``entry`` (or another ``dotted_path`` of it) names. Raises ``RegistryError`` if it does not load."""
     dotted_path = dotted_path or entry.method.plugin
     try:
         if entry.external and entry.root:
             module_name, _, class_name = dotted_path.partition(":")
             return getattr(_folder_module(entry.root, module_name), class_name)
         return named_class(dotted_path)
-    except Exception as error:  # a stranger's module may raise anything while it is imported
+    except Exception as error:  # a foreign module may raise anything during import
         raise RegistryError(
             f"The method {entry.method_id!r} of {entry.source} points to {dotted_path}, which does not load: {error}."
         ) from error
 
 
 def named_class(dotted_path: str) -> Any:
-    """The class or function of an installed module that ``module:name`` names."""
+    """The class or function at ``module:name`` of installed code."""
     module_name, _, class_name = dotted_path.partition(":")
     return getattr(import_module(module_name), class_name)
 
 
 def provided(part: str) -> Any:
-    """What the ``part`` of the registry provides to all methods: depth of a photo, say. Raises ``RegistryError``."""
+    """The function that a ``part`` of the registry provides, such as depth estimation. Raises ``RegistryError``."""
     path = parts()[part].provides if part in parts() else None
     if path is None:
         raise RegistryError(f"No part of registry.yaml provides {part!r}; reinstall stylehub.")
@@ -40,7 +40,7 @@ def provided(part: str) -> Any:
 
 
 def _folder_module(root: Path, name: str) -> Any:
-    """Module ``name`` of the folder ``root``, imported as a package of its own so that two folders never mix."""
+    """Module ``name`` of the folder ``root``, imported under a package name unique to the folder."""
     package = "stylehub_folder_" + hashlib.sha256(str(root).encode()).hexdigest()[:12]
     if package not in sys.modules:
         module = ModuleType(package)

@@ -1,4 +1,4 @@
-"""How long work reports: one callback, drawn as a bar in a shell and as a live preview in the app."""
+"""Progress reports: one callback, shown as a bar in a shell and as a live preview in the app."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """``step`` of ``of`` is done. ``losses`` are the latest numbers, ``preview`` a picture when there is a new one."""
+    """``step`` of ``of`` steps are done, with the latest ``losses`` and sometimes a new ``preview``."""
 
     step: int
     of: int
@@ -20,12 +20,12 @@ class Progress:
     preview: "Image.Image | None" = None
 
 
-# A callback that raises ``hub.errors.Cancelled`` stops the work; nothing half-written stays behind.
+# A callback that raises ``hub.errors.Cancelled`` stops the work; no partly written file is left.
 ProgressCallback = Callable[[Progress], None]
 
 
 class Pace:
-    """How fast many pictures go: their rate since the first ``update``, which counts what was done before."""
+    """Rate and remaining time of many pictures. The first ``update`` counts as done before the measurement."""
 
     def __init__(self) -> None:
         self.rate = 0.0  # pictures a second
@@ -34,7 +34,7 @@ class Pace:
         self._told = 0.0
 
     def update(self, done: int, of: int) -> None:
-        """``done`` of ``of`` pictures are done by now."""
+        """Note that ``done`` of ``of`` pictures are done."""
         now = time.monotonic()
         if self._first is None:
             self._first, self._told = (now, done), now
@@ -44,7 +44,7 @@ class Pace:
             self._left = timedelta(seconds=round((of - done) / self.rate))
 
     def due(self, seconds: float) -> bool:
-        """Whether so many seconds have gone by since this was last true."""
+        """Whether ``seconds`` have passed since this was last true."""
         due = time.monotonic() - self._told >= seconds
         if due:
             self._told = time.monotonic()
@@ -52,7 +52,7 @@ class Pace:
 
     @property
     def left(self) -> str:
-        """``, 0:12:30 left``, or nothing before the rate is known."""
+        """``, 0:12:30 left``; empty before the rate is known."""
         return "" if self._left is None else f", {self._left} left"
 
     def __str__(self) -> str:

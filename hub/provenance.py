@@ -1,4 +1,4 @@
-"""From how a picture was made, as its file says, back to the command that makes it again."""
+"""From the provenance metadata of a picture back to the command that makes it again."""
 
 import shlex
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def command(recipe: Mapping[str, Any]) -> str:
 
 
 def python_line(recipe: Mapping[str, Any]) -> str:
-    """The same in one line of Python, which can be pasted as it is."""
+    """The same as one line of Python."""
     arguments = {"strength_map": _file(recipe["strength_map"], "MAP")} if "strength_map" in recipe else {}
     arguments |= recipe.get("parameters") or {}
     photo, model = repr(_file(recipe.get("photo"), "PHOTO")), repr(recipe.get("model", "?"))
@@ -31,7 +31,7 @@ def python_line(recipe: Mapping[str, Any]) -> str:
 
 
 def _file(name: str | None, unknown: str) -> str:
-    """A file name that no command takes for a flag; ``unknown`` stands for a picture that had no name."""
+    """A file name that cannot be read as a flag; ``unknown`` if the picture had no name."""
     return f"./{name}" if name and name.startswith("-") else name or unknown
 
 

@@ -1,12 +1,12 @@
-"""The catalogue: which methods there are, and which trained models of each. Pure data, read without importing torch.
+"""The registry of methods and their trained models: pure data, read without importing torch.
 
-Three sources, in this order: the built-in ``registry.yaml``; a ``registry.yaml`` in every installed package that
-names itself in the entry-point group ``stylehub.methods``; a folder given to ``hub.load("./folder")``.
+It has three sources: the built-in ``registry.yaml``; the ``registry.yaml`` of every installed package in the entry-point
+group ``stylehub.methods``; and a folder given to ``hub.load("./folder")``.
 """
 
 import hashlib
 import os
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +34,7 @@ Described = TypeVar("Described", bound=_Data)
 
 
 class Paper(_Data):
-    """What a method implements."""
+    """The paper that a method implements."""
 
     title: str
     authors: str
@@ -43,7 +43,7 @@ class Paper(_Data):
 
 
 class Variant(FileHash):
-    """One style of a model that has a file of weights for each, called after it."""
+    """One style of a model that has one weights file per style; the file is named after the style."""
 
     title: str
     artist: str = ""
@@ -51,11 +51,11 @@ class Variant(FileHash):
 
 
 class Model(_Data):
-    """Trained weights of a method: one file, or one for each style; or the method as it is when it needs none."""
+    """A trained model of a method: one weights file, one file per style, or no file if the method needs no weights."""
 
     title: str
     summary: str
-    offered: bool = True  # whether the app has it; not what is kept for comparison alone
+    offered: bool = True  # whether the app shows it; false for models kept only for comparison
     weights: WeightsSpec | None = None
     repository: Repository | None = None  # where the files of the variants are
     variants: dict[Name, Variant] = Field(default_factory=dict, description="styles with files of their own")
@@ -67,7 +67,7 @@ class Model(_Data):
         return self
 
     def file(self, variant: str) -> WeightsSpec:
-        """The file of one variant."""
+        """The weights file of one style."""
         assert self.repository
         known = self.variants[variant]
         return WeightsSpec(
@@ -76,17 +76,17 @@ class Model(_Data):
 
     @property
     def files(self) -> list[WeightsSpec]:
-        """Every file of weights."""
+        """All weights files."""
         return [self.weights] if self.weights else [self.file(name) for name in self.variants]
 
     @property
     def licenses(self) -> list[str]:
-        """Under which licences the weights are, each once."""
+        """The licences of the weights, each once."""
         return list(dict.fromkeys(file.license for file in self.files))
 
     @property
     def sha256(self) -> str | None:
-        """What all the weights hash to: of several files, the hash of their names and hashes."""
+        """The hash of the weights file; for several files, the hash of their names and hashes."""
         if not self.variants:
             return self.weights.sha256 if self.weights else None
         lines = "".join(f"{name} {variant.sha256}\n" for name, variant in self.variants.items())
@@ -111,7 +111,7 @@ class MethodEntry(_Data):
 
 
 class Part(_Data):
-    """What methods share and nobody calls by itself, such as the perceptual network."""
+    """A network or function that methods share, such as the perceptual network."""
 
     title: str
     provides: DottedPath | None = Field(None, description="module:function that the hub itself calls")
@@ -120,7 +120,7 @@ class Part(_Data):
 
 
 class Entry(_Data):
-    """One loadable model with the method it belongs to: what ``hub.list`` and ``hub.info`` return."""
+    """One model with its method, as ``hub.list`` and ``hub.info`` return it."""
 
     name: str
     method_id: str
@@ -128,7 +128,7 @@ class Entry(_Data):
     method: MethodEntry
     root: Path | None = Field(description="the folder that bundled weights are relative to")
     source: str = Field(description="where the entry comes from")
-    external: bool = Field(False, description="its code is not installed: it lies in a folder and needs consent")
+    external: bool = Field(False, description="its code is in a folder, not installed, and needs the user's consent")
 
     @property
     def slug(self) -> str:
@@ -141,7 +141,7 @@ class Entry(_Data):
 
     @property
     def method_ids(self) -> tuple[str, ...]:
-        """The methods whose weights it takes: its own, or those of the one that it shares them with."""
+        """The methods whose weights it accepts: its own, and the one that it shares weights with."""
         return (self.method_id, self.method.weights_of) if self.method.weights_of else (self.method_id,)
 
 
@@ -149,7 +149,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
 def list_models(task: str | None = None) -> list[Entry]:
-    """Every model that ``hub.load`` knows by name, or those for one ``task`` (single, fusion, ...)."""
+    """All models that ``hub.load`` knows by name, or those for one ``task`` (single, fusion, ...)."""
     entries = _catalogue()
     if task is not None:
         resolve(task, get_args(Task), "task")
@@ -157,23 +157,23 @@ def list_models(task: str | None = None) -> list[Entry]:
 
 
 def info(name: str) -> Entry:
-    """What is known of the model ``name``. Raises ``UnknownName`` with the nearest names."""
+    """The entry of the model ``name``. Raises ``UnknownName`` with the nearest names."""
     entries = _catalogue()
     return entries[resolve(name, entries, "model")]
 
 
 def method_entry(method_id: str) -> Entry:
-    """Any entry of the method ``method_id``: what a ``config.json`` or ``stylehub train`` names."""
+    """An entry of the method ``method_id``, which a ``config.json`` or ``stylehub train`` names."""
     by_method = {entry.method_id: entry for entry in _catalogue().values()}
     try:
         return by_method[resolve(method_id, by_method, "method")]
     except UnknownName as error:
-        raise UnknownName(f"{error} A method from another package must be installed first.") from None
+        raise UnknownName(f"{error} If the method is in another package, install that first.") from None
 
 
 @cache
 def parts() -> dict[str, Part]:
-    """The networks of the built-in registry that methods share, by name."""
+    """The shared parts of the built-in registry, by name."""
     return {
         name: _checked(Part, fields, _built_in(), f"parts.{name}")
         for name, fields in _read(_built_in()).get("parts", {}).items()
@@ -183,20 +183,11 @@ def parts() -> dict[str, Part]:
 def read_registry(path: Path, root: Path, source: str, external: bool = False) -> list[Entry]:
     """The entries of one ``registry.yaml``. Raises ``RegistryError`` that names the field at fault."""
     entries = []
+    entry_of = partial(Entry, root=root, source=source, external=external)
     for method_id, fields in _read(path)["methods"].items():
         method = _checked(MethodEntry, fields, path, str(method_id))
         for name, model in method.models.items():
-            entries.append(
-                Entry(
-                    name=name,
-                    method_id=str(method_id),
-                    model=model,
-                    method=method,
-                    root=root,
-                    source=source,
-                    external=external,
-                )
-            )
+            entries.append(entry_of(name=name, method_id=str(method_id), model=model, method=method))
     return entries
 
 
@@ -214,7 +205,7 @@ def _read(path: Path) -> dict[str, Any]:
         or not set(data) <= {"methods", "parts"}
         or not all(isinstance(section, dict) for section in sections)
     ):
-        raise RegistryError(f"{path} must hold a mapping called 'methods', and perhaps one called 'parts'.")
+        raise RegistryError(f"{path} must hold a mapping 'methods' and may hold a mapping 'parts', nothing else.")
     return data
 
 
@@ -239,8 +230,8 @@ def _catalogue() -> dict[str, Entry]:
             spec = find_spec(point.value.partition(":")[0].partition(".")[0])
             if spec is None or not spec.submodule_search_locations:
                 raise RegistryError(
-                    f"The installed plugin {point.name!r} points to {point.value!r}, which is no package; "
-                    "uninstall it, or set STYLEHUB_PLUGINS=0 to do without plugins."
+                    f"The installed plugin {point.name!r} points to {point.value!r}, which is not a package; "
+                    "uninstall it, or set STYLEHUB_PLUGINS=0 to switch plugins off."
                 )
             folder = Path(next(iter(spec.submodule_search_locations)))
             entries += read_registry(folder / "registry.yaml", folder, f"package {point.name}")

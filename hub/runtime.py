@@ -1,4 +1,4 @@
-"""Where to compute, in which precision, in how much memory, and whether compiled."""
+"""The device, the precision, the memory and torch.compile."""
 
 import ctypes
 import json
@@ -21,15 +21,15 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 _HALF = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float16}
 _ROUNDS = 5
 _HOPELESS = 4
-_GAIN = 1.15  # half the bits must be this much faster to be worth the rounding
+_GAIN = 1.15  # half precision must be this much faster to be worth the rounding
 
 logger = logging.getLogger(__name__)
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """``device`` itself, or for None and ``"auto"`` the best there is: CUDA, then Apple's MPS, then the CPU.
+    """``device`` itself; for None and ``"auto"`` the first available of CUDA, Apple's MPS and the CPU.
 
-    Raises ``ParameterError`` for a device that does not exist here.
+    Raises ``ParameterError`` if this machine lacks the device.
     """
     if device is None or device == "auto":
         if torch.cuda.is_available():
@@ -40,32 +40,32 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
         torch.ones(1, device=chosen).item()
     except (RuntimeError, AssertionError, NotImplementedError):
         there = ["auto", "cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
-        raise ParameterError(f"There is no device {str(device)!r} here; use {' or '.join(there)}.") from None
+        raise ParameterError(f"This machine has no device {str(device)!r}; use {' or '.join(there)}.") from None
     return chosen
 
 
 def choose_dtype(dtype: str | torch.dtype | None, device: torch.device, half: bool) -> torch.dtype:
-    """``dtype`` itself, or for None the faster of float32 and half the bits, measured once and remembered.
+    """``dtype`` itself; for None the faster of float32 and half precision, measured once and remembered.
 
-    Half the bits are bfloat16 on CPUs and float16 on CUDA and MPS; float32 for methods that cannot do with ``half``.
+    Half precision is bfloat16 on CPUs and float16 on CUDA and MPS. Without ``half`` the method needs float32.
     """
     if dtype is None:
         return fastest_dtype(device) if half else torch.float32
     chosen = DTYPES.get(str(dtype).removeprefix("torch."))
     if chosen is None:
-        raise ParameterError(f"There is no dtype {str(dtype)!r} to compute in; use {', '.join(DTYPES)}.")
+        raise ParameterError(f"The dtype {str(dtype)!r} is not supported; use {', '.join(DTYPES)}.")
     if chosen is not torch.float32 and not half:
         raise ParameterError("This method computes in float32 only; leave dtype out.")
     return chosen
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
-    """float32, or half the bits where a convolution is faster in them; one measurement a machine and torch version."""
+    """The faster of float32 and half precision for a convolution; measured once per machine and torch version."""
     return _faster(device, _HALF.get(device.type, torch.float32), "", seconds)
 
 
 def training_dtype(device: torch.device) -> torch.dtype:
-    """float32, or bfloat16 where a convolution with its gradient is faster in it; measured and remembered likewise."""
+    """The faster of float32 and bfloat16 for a convolution with its gradient; measured once likewise."""
     return _faster(device, torch.bfloat16, ", training", training_seconds)
 
 
@@ -81,30 +81,30 @@ def _faster(
         known = loaded if isinstance(loaded, dict) else {}
     if (remembered := DTYPES.get(str(known.get(key)))) in (torch.float32, half):
         return remembered or torch.float32
-    # In turns and the best of each, since what else runs on the machine is remembered too otherwise.
+    # Alternate and take the best of each, so that other work on the machine does not decide.
     full = halved = float("inf")
     for number in range(_ROUNDS):
         full, halved = min(full, measure(torch.float32, device)), min(halved, measure(half, device))
-        if number and halved > _HOPELESS * full:  # emulated: no noise makes so much, and more of it takes seconds
+        if number and halved > _HOPELESS * full:  # emulated, not noise; more rounds would take seconds
             break
     chosen = half if full > _GAIN * halved else torch.float32
-    with suppress(OSError):  # a read-only disk costs a measurement at the next start
+    with suppress(OSError):  # on a read-only disk the next start measures again
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(known | {key: str(chosen).removeprefix("torch.")}, indent=2).encode())
     return chosen
 
 
 def seconds(dtype: torch.dtype, device: torch.device) -> float:
-    """The least of some timings of a convolution like those of our networks; infinite when it cannot be computed."""
+    """The fastest of some runs of a typical convolution, in seconds; infinity if the device cannot compute it."""
     with torch.inference_mode():
         return _seconds(dtype, device, 128, gradient=False)
 
 
 def training_seconds(dtype: torch.dtype, device: torch.device) -> float:
-    """The same of a convolution and its gradient; of fewer pixels, since emulated it takes many times as long.
+    """The same for a convolution and its gradient; with fewer pixels, since emulation is many times slower.
 
-    On one thread: the threads of a bfloat16 gradient wait for each other by spinning, whatever OpenMP is told, and a
-    busy machine makes that 40 times slower.
+    On one thread: the threads of a bfloat16 gradient spin while they wait, whatever OpenMP's setting, which is 40 times
+    slower on a busy machine.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -123,7 +123,7 @@ def _seconds(dtype: torch.dtype, device: torch.device, side: int, *, gradient: b
             for shape in ((1, 64, side, side), (64, 64, 3, 3))
         )
         timings = []
-        for _ in range(6):  # the first ones include setting up
+        for _ in range(6):  # the first ones include set-up
             _wait(device)
             start = time.perf_counter()
             y = F.conv2d(x, kernel)
@@ -131,30 +131,30 @@ def _seconds(dtype: torch.dtype, device: torch.device, side: int, *, gradient: b
                 torch.autograd.grad(y, (x, kernel), torch.zeros_like(y))
             _wait(device)
             timings.append(time.perf_counter() - start)
-    except (RuntimeError, TypeError):  # MPS says with a TypeError that it has no such numbers
+    except (RuntimeError, TypeError):  # MPS raises TypeError for a dtype that it lacks
         return float("inf")
     return min(timings)
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that can still be had on ``device``; 2 GiB where nobody says."""
+    """Free memory on ``device`` in bytes; 2 GiB where the system does not report it."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123 - a file of the kernel's
+        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return 2 << 30
 
 
 def keep_freed_memory(keep: bool = True) -> None:
-    """Let the C library keep what is freed for the next layer, instead of handing it back to the system at once.
+    """Let the C library keep freed memory for the next layer instead of returning it to the system at once.
 
-    A network on the CPU asks for the same large blocks again and again, and fresh ones from the system come page by
-    page: the conditional network of width 16 takes 1.3 times as long with them. The kept blocks stay with the process,
-    and they do not always fit what comes next; ``keep=False`` is the usual manner again and returns what is free.
-    Linux with glibc only; whoever has set a ``MALLOC_`` variable or GLIBC_TUNABLES keeps that.
+    A network on the CPU allocates the same large blocks again and again, and new blocks arrive page by page: the
+    conditional network of width 16 then takes 1.3 times as long. The process keeps the blocks, which do not always fit
+    the next request; ``keep=False`` restores the usual behaviour and returns free memory. Linux with glibc only; a
+    user's ``MALLOC_`` variable or GLIBC_TUNABLES takes precedence.
     """
     if platform.libc_ver()[0] != "glibc" or any(k.startswith(("MALLOC_", "GLIBC_TUNABLES")) for k in os.environ):
         return
@@ -168,14 +168,14 @@ def keep_freed_memory(keep: bool = True) -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` is torch's way of saying that the memory did not suffice, on whatever device."""
+    """Whether ``error`` means that a device ran out of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and any(w in str(error) for w in ("can't allocate memory", "out of memory"))
     )
 
 
 def compiled(network: nn.Module, device: torch.device) -> Callable[..., Tensor]:
-    """``network`` compiled at its first call; as it is, with a warning, when that fails (no compiler, say).
+    """``network``, compiled at its first call; if that fails, uncompiled with a warning.
 
     On CUDA it is compiled for each size and replayed as a CUDA graph; elsewhere once for all sizes.
     """

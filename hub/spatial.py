@@ -1,7 +1,4 @@
-"""Where a style applies: far away, nearby, across the picture, at one depth, or inside a mask. The same for every method.
-
-``hub.placing`` makes tensors of it.
-"""
+"""The parameters for where a style applies: by depth, along a gradient or inside a mask; ``hub.placing`` computes them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,7 +17,7 @@ from hub.images import read_image, to_tensor
 if TYPE_CHECKING:
     from hub.images import Source
 
-GROUP = "Where"  # what the app calls these controls
+GROUP = "Where"  # the heading of these controls in the app
 BY_DEPTH = ("far", "near", "layer")
 
 
@@ -30,13 +27,13 @@ class Map:
     declared_kind: ClassVar = "map"
 
     def __init__(self, source: "Source | Tensor | np.ndarray[Any, Any]", name: str | None = None) -> None:
-        """``name``: what to call it in a record; a file's name without its folder, or ``MAP``, by default."""
+        """``name``: its name in the provenance metadata; by default the file name, or ``MAP``."""
         self.source = source
         self.name = name or (Path(source).name if isinstance(source, str | Path) else "MAP")
 
     @classmethod
     def of(cls, value: Any) -> "Map":
-        """Anything that the class describes. Raises ``ValueError``."""
+        """A ``Map`` from any form that the class accepts. Raises ``ValueError``."""
         if isinstance(value, Map):
             return value if isinstance(value, cls) else cls(value.source, value.name)
         if isinstance(value, str | Path | bytes | Image.Image | np.ndarray | Tensor) or hasattr(value, "read"):
@@ -44,20 +41,20 @@ class Map:
         raise ValueError("should be a picture, or an array (H, W)")
 
     def read(self) -> Tensor:
-        """``(1, 1, H, W)``, float32: a picture in [0, 1], an array as it is (of 8 and 16 bits in [0, 1] too).
+        """The map as float32 ``(1, 1, H, W)``: pictures and 8- and 16-bit arrays in [0, 1], other arrays unscaled.
 
-        Raises ``ImageError`` for what cannot be read, is not flat, or holds NaN or infinity.
+        Raises ``ImageError`` if it cannot be read, is not ``(H, W)``, or holds NaN or infinity.
         """
         if not isinstance(self.source, Tensor | np.ndarray):
             return to_tensor(read_image(self.source).rgb).mean(1, keepdim=True)
         source = self.source.detach().cpu().numpy() if isinstance(self.source, Tensor) else self.source
         if source.dtype.kind not in "biuf":
-            raise ImageError(f"A map as an array holds real numbers; this one is of type {source.dtype}.")
-        # 8 and 16 bits are pictures: their largest number is white.
+            raise ImageError(f"A map must hold real numbers; this one is of type {source.dtype}.")
+        # Arrays of 8 and 16 bits are pictures: their largest value is white.
         white = np.iinfo(source.dtype).max if source.dtype in (np.uint8, np.uint16) else 1
         plane = torch.from_numpy(source.astype(np.float32) / np.float32(white))
         if plane.ndim != 2 or 0 in plane.shape:
-            raise ImageError(f"A map as an array has shape (H, W); this one has {tuple(plane.shape)}.")
+            raise ImageError(f"A map must have shape (H, W); this one has {tuple(plane.shape)}.")
         if not plane.isfinite().all():
             raise ImageError("The map holds NaN or infinity; replace these values first.")
         return plane[None, None]
@@ -85,25 +82,25 @@ Where = Literal["everywhere", "far", "near", "layer", "across", "mask"]
 
 
 class SpatialParameters(BaseModel):
-    """The controls of a place, which every method has."""
+    """The parameters for where the style applies, the same for every method."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     where: Where = _place(
         "everywhere",
         title="Where",
-        description="Where the style applies: everywhere, to what is far, near or at one depth, in a gradient across the "
-        "picture, or in the white of a mask.",
+        description="Where the style applies: everywhere, to what is far or near, at one depth (layer), along a gradient "
+        "(across), or in the white of a mask.",
     )
     contrast: float = _place(
-        1.0, ge=0, le=20, title="Contrast", description="How abruptly strength changes; 20 is a hard edge."
+        1.0, ge=0, le=20, title="Contrast", description="How abruptly the strength changes; 20 is a hard edge."
     )
     offset: float = _place(
-        0.0, ge=-1, le=1, title="Offset", description="Where it changes: lower for more of the style."
+        0.0, ge=-1, le=1, title="Offset", description="Where the strength changes; lower gives more of the style."
     )
-    floor: float = _place(0.0, ge=0, le=1, title="Floor", description="Strength that is left where it would be zero.")
+    floor: float = _place(0.0, ge=0, le=1, title="Floor", description="Smallest strength, even outside the mask.")
     layer: float = _place(
-        0.5, ge=0, le=1, title="Layer", description="Which depth is meant by `layer`: 0 is the nearest, 1 the farthest."
+        0.5, ge=0, le=1, title="Layer", description="The depth for `--where layer`: 0 is the nearest, 1 the farthest."
     )
     angle: float = _place(
         0.0,
@@ -115,24 +112,24 @@ class SpatialParameters(BaseModel):
     map: Map | None = _place(
         None,
         title="Map",
-        description="A mask, or a depth map of your own, bright far away. Empty: depth is estimated from the photo.",
+        description="Your own mask, or a depth map that is bright far away. Empty: depth is estimated from the photo.",
     )
     depth: Literal["bundled", "depth-anything"] = _place(
         "bundled",
         title="Depth network",
-        description="What estimates depth: the bundled network, or Depth Anything V2, better and downloaded when needed.",
+        description="The bundled depth network, or Depth Anything V2, which is better and downloaded at first use.",
     )
     inverted: bool = _place(
-        False, title="Inverted map", description="Take the map the other way round: bright is near, or outside."
+        False, title="Inverted map", description="Invert the map: bright means near, or outside the mask."
     )
 
 
 def other_style() -> Any:
-    """The field ``other`` of a method that takes a style: of the same type as ``style``, or None."""
+    """The field ``other``, for a method with a field ``style``: of the same type, or None."""
     return with_role(
         "second style",
         None,
         group=GROUP,
         title="Second style",
-        description="The style for the rest of the picture, so that two meet; empty: the rest keeps the photo's look.",
+        description="A second style for the rest of the picture. Empty: the rest stays as in the photo.",
     )

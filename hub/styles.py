@@ -1,7 +1,7 @@
-"""A style that a model has learnt, and the styles that a user has added to it: small files, found again by ``hub.load``.
+"""The styles of a model, and the style files that a user adds to it; ``hub.load`` finds these files.
 
-Such a file holds what a method's ``adopt`` takes. Its metadata name the style and the sha256 of the weights that it was
-learnt on, since it means nothing to any other weights.
+A style file holds the tensors for a method's ``adopt``. Its metadata name the style and the sha256 of the weights that
+it was learnt on, because it works with these weights only.
 """
 
 import json
@@ -36,10 +36,10 @@ class Style(BaseModel):
 
 
 def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
-    """Give ``method`` the added ``styles``: names in the user's folder or files; None: all in that folder.
+    """Add ``styles`` to ``method``: names in the user's folder, or files; None: all styles in that folder.
 
-    Raises ``UnknownName``, ``WeightsError`` or ``StylehubError`` for a style that was asked for; one of the folder
-    that does not fit is left out with a warning.
+    Raises ``UnknownName``, ``WeightsError`` or ``StylehubError`` for a style named in ``styles``. With None, a style
+    that does not fit is skipped with a warning.
     """
     if isinstance(styles, str | Path):
         styles = [styles]
@@ -48,45 +48,45 @@ def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
             try:
                 adopt_file(method, path)
             except StylehubError as error:
-                logger.warning("%s is left out: %s", path.stem, error)
+                logger.warning("The style %s is skipped: %s", path.stem, error)
         return
     for style in styles:
         adopt_file(method, _find(method, style))
 
 
 def adopt_file(method: "Method", path: Path) -> Style:
-    """Give ``method`` the style in ``path``, and return it. Raises ``WeightsError`` when it belongs to other weights."""
+    """Add the style in ``path`` to ``method`` and return it. Raises ``WeightsError`` if it belongs to other weights."""
     try:
         config = json.loads(read_metadata(path)["config"])
         style, base, model = Style.model_validate(config["style"]), config["adds_to"], str(config["model"])
     except (KeyError, TypeError, ValueError, ValidationError, RecursionError):
-        raise WeightsError(f"{path} is no style of `stylehub add-style`; check the path.") from None
+        raise WeightsError(f"{path} was not written by `stylehub add-style`; check the path.") from None
     if base != method.weights_sha256:
         what = f"other weights of {model}" if model == method.entry.name else model
         again = (
             f"learn it again with `stylehub add-style --model {method.entry.name}`"
             if method.entry.method.adding
-            else f"{method.entry.name} cannot be taught styles"
+            else f"{method.entry.name} cannot learn styles"
         )
         raise WeightsError(f"{path} was learnt on {what}; {again}.")
     if style.name in method.styles:
-        raise WeightsError(f"{path} is called {style.name!r}, as a style that {method.entry.name} has already.")
+        raise WeightsError(f"{method.entry.name} already has a style {style.name!r}; learn {path} under another name.")
     method.adopt(style, read_safetensors(path))
     method.added[style.name] = sha256_of(path)
     return style
 
 
 def home(method: "Method") -> Path:
-    # A folder or a repository is no name for a folder; its styles are kept where the user says.
+    # The name of an entry may be a path or a repository, which cannot name a folder.
     return user_styles("".join(c if c.isalnum() or c in "-_." else "_" for c in method.entry.name))
 
 
 def _find(method: "Method", style: str | Path) -> Path:
     if isinstance(style, Path) or style.endswith(".safetensors") or os.sep in style:
         if not (path := Path(style).expanduser()).is_file():
-            raise UnknownName(f"There is no style file {path}; check the path.")
+            raise UnknownName(f"The style file {path} does not exist; check the path.")
         return path
     there = {path.stem: path for path in home(method).glob("*.safetensors")}
     if not there:
-        raise UnknownName(f"No style was added to {method.entry.name} yet; `stylehub add-style` learns one.")
+        raise UnknownName(f"{method.entry.name} has no added styles; learn one with `stylehub add-style`.")
     return there[resolve(style, there, "added style")]

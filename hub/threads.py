@@ -1,18 +1,18 @@
-"""How torch's threads wait for work. OpenMP reads that once, when torch is loaded, so a process of ours says it first."""
+"""How torch's threads wait for work. OpenMP reads this setting once, when torch is loaded, so we set it before."""
 
 import os
 import sys
 
 WAIT = ("OMP_WAIT_POLICY", "passive")
-# Whoever has set one of these has decided how threads wait: by the standard, for GNU's OpenMP, for LLVM's and Intel's.
+# A user who has set one of these has decided already: the standard's, GNU's, LLVM's and Intel's variables.
 KNOWN = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 
 
 def give_way() -> None:
-    """Let threads that wait for work sleep, instead of spinning on cores that other processes need.
+    """Let waiting threads sleep instead of spinning on cores that other processes need.
 
-    For processes that are ours alone, not for a program that imports ``hub``. The user's own setting stays, and where
-    torch is loaded already nothing changes.
+    Call it only in stylehub's own processes, not in a program that imports ``hub``. It keeps the user's own setting
+    and changes nothing once torch is loaded.
     """
     if "torch" not in sys.modules and not any(name in os.environ for name in KNOWN):
         os.environ[WAIT[0]] = WAIT[1]

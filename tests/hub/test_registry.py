@@ -75,7 +75,7 @@ def test_methods_never_import_gradio() -> None:
         ("    half: false\n", "", "mirror.half"),
         ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra"),
         ("      mirror: {", "      Mirror!: {", "mirror.models"),
-        ("methods:", "things:", "a mapping called 'methods'"),
+        ("methods:", "things:", "a mapping 'methods'"),
         ("methods:", "methods: [", "not readable YAML"),
         ("tiling: none", "tiling: !!python/object/apply:os.system ['true']", "not readable YAML"),
     ],
@@ -147,7 +147,7 @@ def test_an_installed_package_adds_its_methods(folder: Path, monkeypatch: pytest
 
 
 def test_paths_and_repositories_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnknownName, match="no folder"):
+    with pytest.raises(UnknownName, match="does not exist"):
         hub.load("./nowhere-at-all")
     with pytest.raises(UnknownName, match="40 hexadecimal digits"):
         hub.load("hf://owner/repo@main")
