@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 FeatureTransform = Callable[[Tensor, Statistics], Tensor]  # features and their statistics to other features
 
-PHOTO = 0.25  # strength below which the photo's own pixels come through
-TILE = 96  # features a side, 768 pixels
-HALO = 4  # features around a tile that its borders depend on: 26 pixels either way
+PHOTO = 0.25  # below this strength the result is mixed with the content image's own pixels
+TILE = 96  # side of a tile in features: 768 pixels
+HALO = 4  # features around a tile that its border depends on: 26 pixels on each side
 
 
 class AdaINParameters(PaintingParameters):
@@ -36,8 +36,8 @@ class AdaINParameters(PaintingParameters):
         ge=0,
         le=1,
         title="Alpha",
-        description="How much of the painting's statistics the features get; 0 is the decoder's own view of the photo, not "
-        "the photo, which is strength 0.",
+        description="Share of the painting's statistics in the features. 0 only encodes and decodes the photo; strength 0 "
+        "gives the photo itself.",
     )
     stroke_size: float = Field(
         1.0,
@@ -49,7 +49,7 @@ class AdaINParameters(PaintingParameters):
 
 
 class AdaINConfig(BaseModel):
-    """What the weights say of themselves."""
+    """The metadata in a file of weights."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -91,7 +91,8 @@ class AdaIN(PaintingMethod):
     ) -> Tensor:
         """Features are mixed, then decoded: ``D(w AdaIN(E(c), s) + (1 - w) E(c))``.
 
-        Where ``w`` is nearly 0 and there is no other style the photo's own pixels take over, which no decoder equals.
+        Without another style, the result is mixed with the photo's own pixels where ``w`` is below ``PHOTO``: the decoder
+        cannot reproduce them exactly.
         """
         target, elsewhere = self.target_statistics(parameters), None if other is None else self.target_statistics(other)
 
@@ -108,13 +109,13 @@ class AdaIN(PaintingMethod):
         return result if other is not None else torch.lerp(content, result, (where / PHOTO).clamp(max=1))
 
     def target_statistics(self, parameters: AdaINParameters) -> Callable[[Statistics], Statistics]:
-        """What replaces a photo's own statistics: the painting's, or as much of them as alpha says."""
+        """A function from a photo's statistics to the target: the painting's, mixed with the photo's own by alpha."""
         mean, deviation = self.blend(parameters.style).rows(parameters.stroke_size).to(self.device)
         style = Statistics(mean[None], deviation[None])
         return lambda own: Statistics(*(o.lerp(s, parameters.alpha) for o, s in zip(own, style, strict=True)))
 
     def paint(self, content: Tensor, transforms: Sequence[FeatureTransform], progress: ProgressCallback) -> Tensor:
-        """Encode, let each picture's transform change the features, decode."""
+        """Encode each picture, apply its transform to the features, decode."""
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content, STRIDE).to(self.dtype)
         rows, columns = padded.shape[2] // STRIDE, padded.shape[3] // STRIDE
@@ -153,9 +154,10 @@ def tiled(
     tile: int,
     advance: Callable[[], None],
 ) -> Tensor:
-    """``network`` of ``x`` in tiles, as if at once; a feature is ``before`` numbers of ``x`` a side, ``after`` of the result.
+    """``network(x)`` computed in tiles of ``rows`` x ``columns`` features: the same result, less memory.
 
-    Every tile brings the ``HALO`` that its numbers depend on; statistics are not this function's business.
+    ``before`` and ``after`` are the pixels per feature, in each direction, of ``x`` and of the result. Each tile is computed
+    with ``HALO`` more features on every side. The network must not use statistics of the whole picture.
     """
     result: Tensor | None = None
     for (top, bottom), (left, right) in pieces(rows, columns, tile):

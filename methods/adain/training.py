@@ -1,9 +1,13 @@
-"""How the decoder learns to paint from features whose statistics were exchanged.
+"""Training of the AdaIN decoder.
 
-Huang & Belongie 2017 (arXiv 1703.06868), equations 11 to 13, by a perceptual network: the result's relu4_1 is to be the
-photo's with the painting's statistics, its means and deviations at relu1_1 to relu4_1 are to be the painting's. Beyond
-the paper: Gram matrices and the moments of the colours too, each error over the energy of both sides so that every painting weighs the same (Cheng et
-al. 2021, arXiv 2104.10064), a beginning as an autoencoder, pairs of a picture with itself, mixtures of two paintings.
+Huang & Belongie 2017 (arXiv 1703.06868), equations 11 to 13. A perceptual network compares:
+
+1. content: the result's relu4_1 with the photo's relu4_1 after AdaIN;
+2. style: the result's means and standard deviations at relu1_1 to relu4_1 with the painting's.
+
+Additions to the paper: losses of Gram matrices and of colour moments; each error is divided by the energy of both sides,
+so that all paintings weigh the same (Cheng et al. 2021, arXiv 2104.10064); a start as an autoencoder; pairs of a picture
+with itself; mixtures of two paintings.
 """
 
 from pathlib import Path
@@ -40,16 +44,16 @@ class AdaINSettings(ArbitrarySettings):
     """Settings of ``stylehub train adain``."""
 
     encoder: Path | None = Field(
-        None, description="Encoder: VGG-16 or VGG-19 as safetensors; the bundled vgg-slim when left out."
+        None, description="Encoder: VGG-16 or VGG-19 as safetensors. Default: the bundled vgg-slim."
     )
     muon_rate: float = inherited(
         PerceptualSettings,
         "muon_rate",
         0.005,
-        description="Muon's peak learning rate; without normalisation in the decoder a larger one does not settle.",
+        description="Muon's peak learning rate. The decoder has no normalisation; with a larger rate it does not converge.",
     )
     reconstruction: float = Field(
-        0.1, ge=0, le=1, description="Share of the steps that only reconstruct, at the start."
+        0.1, ge=0, le=1, description="Share of the steps, at the start, that only learn to reconstruct."
     )
     style_weight: float = inherited(
         PerceptualSettings,
@@ -58,18 +62,18 @@ class AdaINSettings(ArbitrarySettings):
         description="Weight of the balanced errors of moments and Gram matrices.",
     )
     colour_weight: float = Field(
-        6.0, ge=0, description="Weight of the difference in colours: their first and second moments."
+        6.0, ge=0, description="Weight of the difference in the colours' first and second moments."
     )
     identity_weight: float = Field(
-        4.0, ge=0, description="Weight of the difference to a picture that is its own style."
+        4.0, ge=0, description="Weight of the reconstruction error of a picture that is its own style."
     )
     content_weight: float = inherited(
-        PerceptualSettings, "content_weight", 1.0, description="Weight of the relative error to the exchanged relu4_1."
+        PerceptualSettings, "content_weight", 1.0, description="Weight of the balanced error at relu4_1 after AdaIN."
     )
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
-    """Step -> as many photo crops as crops of paintings; paintings at any scale, mirrored, their colours shifted."""
+    """For each step as many crops of photos as of paintings. Paintings are scaled, mirrored and recoloured at random."""
 
     def __init__(self, settings: AdaINSettings) -> None:
         self.photos = PhotoCrops(settings)
@@ -92,13 +96,13 @@ class Pairs(Dataset[dict[str, Tensor]]):
             crop = self.photos.draw(painting, side, rng, (side, 2 * side), grey=0.02)
             if crop.std() > 0.03:
                 break
-        if rng.random() < 0.5:  # other colours: the channels in another order, darker or brighter
+        if rng.random() < 0.5:  # other colours: permute the channels, make them darker or brighter
             crop = crop[rng.permutation(3)] ** float(rng.uniform(0.7, 1.4))
         return crop
 
 
 class AdaINTraining(TrainingTask):
-    """A frozen encoder, a decoder that learns."""
+    """The encoder is frozen; the decoder learns."""
 
     Settings = AdaINSettings
     settings: AdaINSettings
@@ -142,7 +146,7 @@ class AdaINTraining(TrainingTask):
             moments = {layer: statistics(wanted[layer]) for layer in MOMENTS}
             grams = {layer: gram_matrix(wanted[layer]) for layer in GRAMS}
             colours = colour_moments(paintings)
-            # Each painting mixed with the next one, most of them hardly: what fusion will ask for.
+            # Prepare for fusion: mix 30 % of the paintings with the next one, with a share of 0.35 to 0.5.
             share = torch.rand(len(photos), 1, generator=torch.Generator().manual_seed(s.seed * 1_000_003 + step))
             share = (0.5 * share.to(self.device)) * (share.to(self.device) > 0.7)
             target = _mixed(statistics(style), share)
@@ -179,7 +183,7 @@ class AdaINTraining(TrainingTask):
 
     @torch.no_grad()
     def sheet(self, network: AdaINNetwork) -> Image.Image:
-        """Three photos by five paintings; the paintings above, and each photo as it is reconstructed at the left."""
+        """Three photos in the styles of five paintings: paintings in the top row, reconstructions in the left column."""
         photos = torch.stack([self.pairs.photos.crop(index, 256) for index in range(3)]).to(self.device)
         paintings = torch.stack([self.pairs.crop(index, 224) for index in range(5)]).to(self.device)
         style, blank = statistics(network.encode(paintings)), torch.ones_like(photos[:1])
