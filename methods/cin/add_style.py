@@ -1,7 +1,7 @@
-"""One more painting for a trained network: the filters stay as they are, a new row of scales and shifts is learnt.
+"""Add a painting to a trained network: the filters are frozen, only a new row of scales and shifts is trained.
 
-Dumoulin et al. 2017 (arXiv 1610.07629) do the same to show that the filters are shared by all styles. A row is
-``2 x 803`` numbers at width 16, so a few hundred steps are enough, and the styles that were there keep every bit.
+Dumoulin et al. 2017 (arXiv 1610.07629) show in the same way that all styles can share the filters. At width 16 a row has
+``2 x 803`` numbers, so a few hundred steps are enough. The other styles do not change.
 """
 
 from typing import cast
@@ -23,12 +23,12 @@ class AddStyleSettings(PerceptualSettings):
     """Settings of ``stylehub add-style`` for the conditional network."""
 
     steps: int = inherited(PerceptualSettings, "steps", 200)
-    # Alone a row comes as near to its painting as rows that learn together with the filters, at the same content.
+    # With this weight, a row trained alone comes as near to its painting, and to the photo, as rows trained with the filters.
     style_weight: float = inherited(PerceptualSettings, "style_weight", 2.0)
     learning_rate: float = inherited(PerceptualSettings, "learning_rate", 0.03)
     warmup: int = inherited(PerceptualSettings, "warmup", 10)
     average: float = inherited(
-        PerceptualSettings, "average", 0.95, description="Decay of the moving average of the row, which is what ships."
+        PerceptualSettings, "average", 0.95, description="Decay of the row's moving average, which is saved."
     )
     workers: int = inherited(PerceptualSettings, "workers", 0)
     crops: list[int] = inherited(PerceptualSettings, "crops", [128, 192])
@@ -36,7 +36,7 @@ class AddStyleSettings(PerceptualSettings):
 
 
 class AddStyleTraining(PerceptualTask):
-    """The row that comes nearest to the painting, and from there downhill."""
+    """Start from the trained row that is nearest to the painting, then train a copy of it."""
 
     Settings = AddStyleSettings
     settings: AddStyleSettings
@@ -47,7 +47,7 @@ class AddStyleTraining(PerceptualTask):
 
     @torch.no_grad()
     def nearest(self, network: ImageTransformationNetwork) -> int:
-        """The trained style with the least loss on a few crops: half of the way is behind it."""
+        """The trained style with the smallest loss on two crops."""
         photos = torch.stack([self.crops.crop(index, 128) for index in range(2)]).to(self.device)
         losses = []
         for mix in torch.eye(network.styles, device=self.device):
@@ -71,17 +71,17 @@ class AddStyleTraining(PerceptualTask):
 
     @torch.no_grad()
     def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
-        """One crop in the style as far as it is learnt."""
+        """One crop in the style at this step."""
         photo = self.crops.crop(0, 256)[None].to(self.device)
         return to_image(network(photo, photo.new_ones(1, 1)).float())
 
     def row(self, network: ImageTransformationNetwork) -> dict[str, Tensor]:
-        """What ``Cin.adopt`` takes: scale and shift of every layer, ``(1, channels)``."""
+        """Scale and shift of every layer, ``(1, channels)`` each, for ``Cin.adopt``."""
         return {name: tensor for name, tensor in network.state_dict().items() if ".norm." in name}
 
 
 def with_one_row(network: ImageTransformationNetwork, style: int) -> ImageTransformationNetwork:
-    """A network with the filters of ``network``, frozen, and a single row to learn that starts as a copy of ``style``'s."""
+    """A network with the frozen filters of ``network`` and one trainable row, a copy of row ``style``."""
     one = ImageTransformationNetwork(1, network.width)
     for name, tensor in network.state_dict().items():
         one.state_dict()[name].copy_(tensor[style : style + 1] if ".norm." in name else tensor)

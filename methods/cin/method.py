@@ -1,6 +1,6 @@
-"""Conditional instance normalisation, ready to use: any of its paintings, or a blend of them, in one pass.
+"""Conditional instance normalisation: one network paints any of its styles, or a blend of them, in one pass.
 
-Dumoulin, Shlens & Kudlur 2017 (arXiv 1610.07629), and "image style fusion and fast transfer" after it.
+Dumoulin, Shlens & Kudlur 2017, "A Learned Representation For Artistic Style" (arXiv 1610.07629).
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class CinParameters(Parameters):
 
 
 class CinConfig(BaseModel):
-    """What the weights say of themselves."""
+    """The metadata in a file of weights."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -46,7 +46,7 @@ class CinConfig(BaseModel):
 
 
 class Cin(Method):
-    """One network for many paintings; a style is one row of scales and shifts, a blend is their weighted mean."""
+    """One network for many paintings. A style is one row of scales and shifts; a blend is a weighted mean of rows."""
 
     Parameters = CinParameters
     network: ImageTransformationNetwork
@@ -99,7 +99,7 @@ class Cin(Method):
     def stylize(self, content: Tensor, parameters: CinParameters, progress: ProgressCallback) -> Tensor:
         mix = self.mix(parameters.style).expand(len(content), -1)
         pictures = [content]
-        del content  # nobody else may hold it: 48 megapixels are 0.6 GB
+        del content  # so that the runner can free it: 48 megapixels are 0.6 GB
         return self.runner(pictures, mix, progress, self.tile)
 
     def stylize_where(
@@ -110,7 +110,7 @@ class Cin(Method):
         other: CinParameters | None,
         progress: ProgressCallback,
     ) -> Tensor:
-        """Two styles meet in the scales and shifts of every layer, as long as the picture is computed whole."""
+        """Two styles are mixed in the scales and shifts of every layer; for a picture too large for that, in pixels."""
         if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
             return super().stylize_where(content, where, parameters, other, progress)
         one, two = (self.mix(p.style).expand(len(content), -1) for p in (parameters, other))
@@ -120,5 +120,5 @@ class Cin(Method):
         """The share of every style, summing to 1: ``(1, styles)``."""
         shares = {style: 1.0} if isinstance(style, str) else style
         mix = torch.tensor([[shares.get(name, 0.0) for name in self._styles]], dtype=torch.float64)
-        mix = mix / mix.max()  # shares near the largest number would sum to infinity
+        mix = mix / mix.max()  # the sum of very large shares would be infinity
         return (mix / mix.sum()).to(self.device, torch.float32)

@@ -1,8 +1,8 @@
-"""How the conditional style network learns its paintings.
+"""Training of the conditional network.
 
-Every step shows a few photo crops, each with another painting, and asks for the photo's content and the painting's
-Gram matrices at once (Johnson et al. 2016; Dumoulin et al. 2017). Both losses are relative, so one painting weighs as
-much as another; flat paintings that would swallow the photo can be given less (``style_weights``).
+Each step takes a few photo crops, each with another painting. The loss compares the result with the photo's content and
+with the painting's Gram matrices (Johnson et al. 2016; Dumoulin et al. 2017). Both losses are relative, so all paintings
+weigh the same. ``style_weights`` lowers the weight of flat paintings that would hide the photo.
 """
 
 import json
@@ -29,20 +29,22 @@ class CinSettings(PerceptualSettings):
     """Settings of ``stylehub train cin``."""
 
     styles: Path = Field(description="A folder of paintings; the file names become the styles' names.")
-    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; 32 is the paper's.")
+    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; the paper has 32.")
     rows_factor: float = Field(
         8.0,
         gt=0,
-        description="Learning rate of scale and shift rows, as a multiple: a row sees one update in `styles`.",
+        description="Factor on the learning rate of scales and shifts: with N styles, each row gets every Nth update.",
     )
     initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
-    style_weights: Path | None = Field(None, description="JSON file of factors on single styles' weight, by name.")
-    teacher: Path | None = Field(None, description="Weights of a larger model of the same styles, to be imitated.")
-    imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
+    style_weights: Path | None = Field(
+        None, description="JSON file: a factor on the style weight for each style's name."
+    )
+    teacher: Path | None = Field(None, description="Weights of a larger model with the same styles, to imitate.")
+    imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's results.")
 
 
 class CinTraining(PerceptualTask, TrainingTask):
-    """Shuffled rounds of all styles, each with its rows; the filters learn from every one of them."""
+    """Shuffled rounds of all styles: each style trains its own row, all of them train the filters."""
 
     Settings = CinSettings
     settings: CinSettings
@@ -91,7 +93,7 @@ class CinTraining(PerceptualTask, TrainingTask):
 
     @torch.no_grad()
     def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
-        """Every style on one photo of the first shard, five a row, the photo first."""
+        """One photo, then the same photo in every style."""
         photo = self.crops.crop(0, 256)[None].to(self.device)
         cells = [photo]
         for mix in torch.eye(len(self.names), device=self.device):
@@ -106,7 +108,7 @@ class CinTraining(PerceptualTask, TrainingTask):
 
 
 def read_network(path: Path, names: list[str]) -> ImageTransformationNetwork:
-    """The network that ``export`` wrote to ``path``, for inference; raises ``TrainingError`` on other styles."""
+    """The network that ``export`` wrote to ``path``, frozen. Raises ``TrainingError`` if its styles are not ``names``."""
     config = json.loads(read_metadata(path).get("config", "{}"))
     if [style["name"] for style in config.get("styles", [])] != names:
         raise TrainingError(f"The teacher {path} has other styles than --styles; train it on the same paintings.")
