@@ -1,8 +1,8 @@
 """Encoder, adaptive instance normalisation, decoder.
 
 Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization" (arXiv 1703.06868),
-section 5: the encoder is VGG up to relu4_1, the decoder mirrors it with nearest upsampling and reflected borders and
-has no normalisation of its own.
+section 5. The encoder is VGG up to relu4_1. The decoder mirrors it, with nearest upsampling and reflection padding; it
+has no normalisation layers.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from methods.parts.perceptual.vgg import VGG, Blocks
 from methods.parts.transformation.normalisation import EPSILON
 
 LAYER = "relu4_1"
-STRIDE = 8  # pixels a feature stands for
+STRIDE = 8  # pixels per feature, in each direction
 
 
 class Statistics(NamedTuple):
@@ -27,7 +27,7 @@ class Statistics(NamedTuple):
 
 
 class AdaINNetwork(nn.Module):
-    """``blocks`` are the encoder's channels, as VGG's; ``encoder`` is frozen, ``decoder`` is what a training learns."""
+    """``blocks`` are the channels of the VGG encoder. The encoder is frozen; training changes the decoder only."""
 
     def __init__(self, blocks: Blocks) -> None:
         super().__init__()
@@ -40,32 +40,32 @@ class AdaINNetwork(nn.Module):
         return features
 
     def decode(self, features: Tensor) -> Tensor:
-        """The picture ``(N, 3, 8 h, 8 w)`` of ``(N, C, h, w)``: about [0, 1], not clamped."""
+        """Pictures ``(N, 3, 8 h, 8 w)`` from features ``(N, C, h, w)``: about [0, 1], not clamped."""
         pictures: Tensor = self.decoder(features)
         return pictures
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape of what ``describe`` gives."""
+        """The shape of the result of ``describe``."""
         return 2, self.encoder.channels(LAYER)
 
     def encoder_hash(self) -> str:
-        """What vectors of this encoder are marked with: the sha256 of its numbers."""
+        """The sha256 of the encoder's weights; every style vector names the encoder that made it."""
         return network_sha256(self.encoder)
 
     def describe(self, pixels: Tensor) -> Tensor:
-        """Means and deviations ``(2, C)`` of the features of a painting ``(1, 3, H, W)``, as ``encode`` takes it."""
+        """Means and standard deviations ``(2, C)`` of the features of a painting ``(1, 3, H, W)``: see ``encode``."""
         parameter = next(self.parameters())
         return torch.cat(statistics(self.encode(pixels.to(parameter.device, parameter.dtype))))
 
 
 class Decoder(nn.Module):
-    """VGG up to conv4_1 the other way round, every pooling a nearest upsampling."""
+    """VGG up to conv4_1 in reverse order; a nearest upsampling replaces each pooling."""
 
     def __init__(self, blocks: Blocks) -> None:
         super().__init__()
         widths = [*blocks[0], *blocks[1], *blocks[2], blocks[3][0]]
-        ups = [len(blocks[0]), len(blocks[0]) + len(blocks[1]), len(widths) - 1]  # convolutions that followed a pooling
+        ups = [len(blocks[0]), len(blocks[0]) + len(blocks[1]), len(widths) - 1]  # convolutions after a pooling
         self.layers = nn.ModuleList(
             nn.Conv2d(wide, narrow, 3, padding=1, padding_mode="reflect")
             for wide, narrow in zip(widths[::-1], [*widths[-2::-1], 3], strict=True)
@@ -84,19 +84,19 @@ class Decoder(nn.Module):
 
 
 def statistics(features: Tensor) -> Statistics:
-    """Of ``(N, C, H, W)``, in float32."""
+    """Statistics of ``(N, C, H, W)`` over H and W, in float32."""
     variance, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
     return Statistics(mean, (variance + EPSILON).sqrt())
 
 
 def adain(content: Tensor, own: Statistics, style: Statistics) -> Tensor:
-    """``content`` ``(N, C, H, W)``, whose statistics are ``own``, with those of ``style``: equation 8 of the paper."""
+    """Replace the statistics ``own`` of ``content`` ``(N, C, H, W)`` by those of ``style``: equation 8 of the paper."""
     if content.dtype == torch.float16:
-        # It ends at 65504, and where a photo lacks what the painting is full of the factor is larger. In units of the
-        # photo's own deviation nothing is large until it is the painting's.
+        # It ends at 65504, and the factor is larger where a photo lacks what the painting is full of. In units of the
+        # photo's own deviation nothing is large until it becomes the painting's.
         mean, deviation, new_mean, new_deviation = (t[:, :, None, None].half() for t in (*own, *style))
         largest = torch.finfo(torch.float16).max
-        return (content - mean).div_(deviation).mul_(new_deviation).add_(new_mean).clamp_(-largest, largest)
+        return torch.addcmul(new_mean, (content - mean).div_(deviation), new_deviation).clamp_(-largest, largest)
     factor = style.deviation / own.deviation
     offset = style.mean - own.mean * factor
     return torch.addcmul(

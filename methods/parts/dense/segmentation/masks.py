@@ -168,7 +168,7 @@ def _soft(labels: NDArray[np.int64], count: int, pixels: Tensor) -> Tensor:
             logger.warning("A mask of another shape than its picture is stretched over it.")
         image = Image.fromarray(labels.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
         labels = np.asarray(image).astype(np.int64)
-    planes = torch.nn.functional.one_hot(torch.from_numpy(labels), count).permute(2, 0, 1)[:, None].to(pixels)
+    planes = torch.nn.functional.one_hot(torch.from_numpy(labels).to(pixels.device), count).permute(2, 0, 1)[:, None].to(pixels)
     radius = max(1, min(height, width) // 128)
     soft = torch.cat([guided(pixels, pixels, plane[None], radius) for plane in planes], 1).clamp_(0, 1)
     return soft / soft.sum(1, keepdim=True).clamp_min(1e-3)
