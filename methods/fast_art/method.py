@@ -1,7 +1,7 @@
-"""Fast style transfer: a network that has learnt a single painting.
+"""Fast style transfer: one network per painting.
 
 Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution"
-(arXiv 1603.08155). Every style has weights of its own, which are opened when it is first asked for.
+(arXiv 1603.08155). The weights of a style are read when it is used for the first time.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class FastArtParameters(Parameters):
 
 
 class FastArtConfig(BaseModel):
-    """What the weights of one style say of themselves."""
+    """The metadata in one style's file of weights."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -39,7 +39,7 @@ class FastArtConfig(BaseModel):
 
 
 class FastArt(Method):
-    """One image transformation network a painting."""
+    """One image transformation network per painting."""
 
     Parameters = FastArtParameters
 
@@ -49,7 +49,7 @@ class FastArt(Method):
             name: Style(name=name, title=variant.title, artist=variant.artist, year=variant.year)
             for name, variant in self.entry.model.variants.items()
         }
-        if tensors:  # a single style that somebody trained
+        if tensors:  # a single style that a user trained
             style = checked_config(FastArtConfig, config, self.entry.name).style
             self._styles[style.name] = style
             self.runners[style.name] = self.runner(config, tensors)
@@ -72,7 +72,7 @@ class FastArt(Method):
         if parameters.style not in self.runners:
             self.runners[parameters.style] = self.runner(*self.variant(parameters.style))
         pictures, mix = [content], content.new_ones(len(content), 1)
-        del content  # nobody else may hold it: 48 megapixels are 0.6 GB
+        del content  # so that the runner can free it: 48 megapixels are 0.6 GB
         return self.runners[parameters.style](pictures, mix, progress, self.tile)
 
     def runner(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TiledRunner:

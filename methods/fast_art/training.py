@@ -1,9 +1,8 @@
-"""How one network learns one painting.
+"""Training of one network for one painting.
 
-Johnson et al. 2016 (arXiv 1603.08155) as "fast style transfer" rebuilt it: content at relu4_2, Gram matrices at relu1_1
-to relu5_1, total variation. The papers begin with random weights and take two epochs of 80,000 photos, four a step. A
-conditional network is a better beginning: with one row of its scales and shifts it is the very network, and a few hundred
-steps are enough.
+Johnson et al. 2016 (arXiv 1603.08155), with the layers of later "fast style transfer": content at relu4_2, Gram matrices
+at relu1_1 to relu5_1, total variation. The papers start from random weights and see 80,000 photos twice, four per step.
+Here a network starts from one row of a conditional network, which has the same layers; a few hundred steps are enough.
 """
 
 import torch
@@ -12,10 +11,10 @@ from torch import Tensor
 
 from hub.images import to_image
 from hub.parameters import inherited
+from methods.fast_art.one_style import OneStyleSettings, OneStyleTraining, read_style
 from methods.parts.perceptual.losses import total_variation
 from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
 from methods.parts.transformation.training import PerceptualSettings, PerceptualTask
 
 
@@ -39,7 +38,7 @@ class FastArtSettings(OneStyleSettings, PerceptualSettings):
 
 
 class FastArtTraining(PerceptualTask, OneStyleTraining):
-    """One painting for every photo."""
+    """Every photo is painted in the same style."""
 
     Settings = FastArtSettings
     method = "fast-art"
@@ -54,7 +53,7 @@ class FastArtTraining(PerceptualTask, OneStyleTraining):
 
     @torch.no_grad()
     def trial(self, network: ImageTransformationNetwork) -> Tensor:
-        """Its loss for this painting on a photo crop."""
+        """The loss of ``network`` for this painting on one crop."""
         photos = self.crops.crop(0, 128)[None].to(self.device)
         return self.loss(photos, network(photos, photos.new_ones(1, 1)).float())["loss"]
 
@@ -72,7 +71,7 @@ class FastArtTraining(PerceptualTask, OneStyleTraining):
 
     @torch.no_grad()
     def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
-        """Four crops above, the same in the style below."""
+        """Four crops in the top row, their results below."""
         photos = torch.stack([self.crops.crop(index, 256) for index in range(4)]).to(self.device)
         results = network(photos, photos.new_ones(len(photos), 1)).float()
         return contact_sheet([to_image(cell[None]) for cell in (*photos, *results)], columns=4)

@@ -26,6 +26,7 @@ from hub.images import at_short_side, resized, to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings
 from hub.training.data import Rounds, Shards
+from methods.fast_art.one_style import OneStyleSettings, OneStyleTraining, read_style
 from methods.fast_art.training import FastArtTraining
 from methods.fast_photo_affine.stencil import affine_loss
 from methods.parts.color import reinhard
@@ -37,7 +38,6 @@ from methods.parts.perceptual.losses import relative_error, total_variation
 from methods.parts.perceptual.masked import mask_pyramid, masked_grams
 from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.one_style import OneStyleSettings, OneStyleTraining, read_style
 
 CONTENT_LAYER, STYLE_LAYERS = FastArtTraining.content_layer, FastArtTraining.style_layers
 LAYERS = {CONTENT_LAYER, *STYLE_LAYERS}

@@ -16,9 +16,9 @@ from hub.registry import Model
 from hub.training import train
 from hub.weights import read_safetensors, sha256_of, write_safetensors
 from methods.fast_art.method import FastArt
+from methods.fast_art.one_style import fold_row, widen
 from methods.fast_art.training import FastArtSettings, FastArtTraining
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.one_style import fold_row, widen
 from methods.parts.transformation.runner import TiledRunner
 from tests.support.models import STYLES, random_network, tiny_training
 
@@ -35,7 +35,7 @@ def settings(material: Path, **changes: object) -> FastArtSettings:
 
 @pytest.fixture(autouse=True)
 def _small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.parts.transformation.one_style.SMALLEST", 64)
+    monkeypatch.setattr("methods.fast_art.one_style.SMALLEST", 64)
 
 
 @pytest.mark.parametrize("upsampling", ["resize", "transposed"])

@@ -38,7 +38,7 @@ SIDE = 32
 
 @pytest.fixture(autouse=True)
 def _small_styles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.parts.transformation.one_style.SMALLEST", 64)
+    monkeypatch.setattr("methods.fast_art.one_style.SMALLEST", 64)
 
 
 @pytest.fixture(scope="module")
