@@ -1,4 +1,4 @@
-"""Pictures in and out: whatever a user has becomes upright 8-bit sRGB, and results are written whole or not at all."""
+"""Read pictures as upright 8-bit sRGB, and write results atomically."""
 
 from hub.images.finding import FORMATS, READ_EXTENSIONS, find_images, find_named
 from hub.images.metadata import read_recipe
@@ -7,26 +7,7 @@ from hub.images.tensors import LUMA, at_short_side, is_flat, resized, to_image, 
 from hub.images.writing import encode_image, save, write_encoded, write_image
 
 __all__ = (
-    "FORMATS",
-    "LUMA",
-    "MAX_BYTES",
-    "MAX_PIXELS",
-    "READ_EXTENSIONS",
-    "Photo",
-    "Source",
-    "at_short_side",
-    "encode_image",
-    "find_images",
-    "find_named",
-    "is_flat",
-    "read_image",
-    "read_recipe",
-    "read_size",
-    "resized",
-    "save",
-    "to_image",
-    "to_levels",
-    "to_tensor",
-    "write_encoded",
-    "write_image",
+    "FORMATS", "LUMA", "MAX_BYTES", "MAX_PIXELS", "READ_EXTENSIONS", "Photo", "Source", "at_short_side",
+    "encode_image", "find_images", "find_named", "is_flat", "read_image", "read_recipe", "read_size", "resized",
+    "save", "to_image", "to_levels", "to_tensor", "write_encoded", "write_image",
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Pictures of 16 bits a channel, in and out, with nothing rounded to 8 on the way.
+"""Read and write pictures of 16 bits per channel without rounding to 8 bits.
 
-``hub.images`` reads with Pillow, which keeps 8 bits of a colour. Here Pillow only looks at the header, so that limits and
-refusals are the same; pixels and colour profiles go through imagecodecs (the extra ``deep``).
+Pillow keeps only 8 bits of a colour. Here it reads the header only, so that limits and errors are the same as in
+``hub.images``; imagecodecs (the extra ``deep``) handles pixels and colour profiles.
 """
 
 import logging
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     PathOrStream = Path | str | bytes | BinaryIO
 
 WHITE = 65535
-RECORD = {"bits": 16}  # what the recipe of a deep picture says besides
+RECORD = {"bits": 16}  # added to the provenance metadata of a 16-bit picture
 
-_PNG_SAMPLES = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # as Pillow calls what the header announces
+_PNG_SAMPLES = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's raw modes
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2  # photometric interpretations of a TIFF
-_UNSPECIFIED, _PREMULTIPLIED = 0, 1  # what the fourth sample of a TIFF can be, other than an alpha
+_UNSPECIFIED, _PREMULTIPLIED = 0, 1  # kinds of a TIFF's fourth sample besides a plain alpha
 _TURNS: dict[Image.Transpose, Callable[["Levels"], "Levels"]] = {
     Image.Transpose.FLIP_LEFT_RIGHT: lambda rows: rows[:, ::-1],
     Image.Transpose.FLIP_TOP_BOTTOM: lambda rows: rows[::-1],
@@ -45,15 +45,15 @@ _TURNS: dict[Image.Transpose, Callable[["Levels"], "Levels"]] = {
     Image.Transpose.TRANSVERSE: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
 }
 
-logging.getLogger("imagecodecs").addHandler(logging.NullHandler())  # or its warnings about odd files reach the terminal
+logging.getLogger("imagecodecs").addHandler(logging.NullHandler())  # keeps its warnings off the terminal
 
 
 @dataclass(frozen=True)
 class DeepPhoto:
     """An upright sRGB picture: ``pixels`` are float32 ``(1, 3, H, W)`` in [0, 1].
 
-    ``alpha`` is float32 ``(1, 1, H, W)`` in [0, 1], or None when the picture is opaque. ``recipe`` says how a method made
-    it; a photo has none.
+    ``alpha`` is float32 ``(1, 1, H, W)`` in [0, 1], or None for an opaque picture. ``recipe`` is the provenance metadata
+    of a result, None for a photo.
     """
 
     pixels: Tensor
@@ -62,11 +62,11 @@ class DeepPhoto:
 
 
 def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPhoto:
-    """Read a picture from a path, bytes or a binary file object, at 16 bits a channel if it is a PNG or TIFF that has them.
+    """Read a picture from a path, bytes or a binary file object: a 16-bit PNG or TIFF at 16 bits, any other at 8 bits.
 
-    Grey, RGB, and alpha beside them; the colour profile is converted to sRGB at 16 bits and the EXIF orientation applied. Any
-    other picture is what ``hub.images.read_image`` makes of it, at 8 bits. Raises ``ImageError`` as that does, also
-    for a file of 16 bits beyond 1 GiB, and ``StylehubError`` when imagecodecs is missing.
+    Grey or RGB, with or without alpha. The colour profile is converted to sRGB and the EXIF orientation applied. Raises
+    ``ImageError`` as ``hub.images.read_image`` does, also for a 16-bit file above 1 GiB, and ``StylehubError`` if
+    imagecodecs is missing.
     """
     codecs = _codecs()
     with opened(source, max_pixels=max_pixels) as (image, name):
@@ -92,10 +92,10 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
 
 
 def encode_deep(pixels: Tensor, *, alpha: Tensor | None = None, recipe: Mapping[str, Any] | None = None) -> bytes:
-    """Encode ``pixels`` ``(1, 3, H, W)`` in [0, 1] as a PNG of 16 bits a channel, with ``alpha`` ``(1, 1, H, W)`` if given.
+    """Encode ``pixels`` ``(1, 3, H, W)`` in [0, 1] as a 16-bit PNG, with ``alpha`` ``(1, 1, H, W)`` if given.
 
-    ``recipe`` is stored as JSON in the EXIF. Raises ``ImageError`` for NaN, other shapes, an alpha of another size and a
-    recipe that is not JSON, and ``StylehubError`` when imagecodecs is missing.
+    ``recipe`` is stored as JSON in the EXIF. Raises ``ImageError`` for NaN, other shapes, an alpha of another size or a
+    recipe that is not JSON, and ``StylehubError`` if imagecodecs is missing.
     """
     codecs = _codecs()
     exif = b"" if recipe is None else recipe_exif({**recipe, **RECORD}, "png").removeprefix(b"Exif\0\0")
@@ -104,13 +104,13 @@ def encode_deep(pixels: Tensor, *, alpha: Tensor | None = None, recipe: Mapping[
         opacity = to_levels(alpha, bits=16, channels=1)
         if opacity.shape[:2] != levels.shape[:2]:
             raise ImageError(
-                f"The alpha channel is {opacity.shape[1]} x {opacity.shape[0]}, the result {levels.shape[1]} x "
+                f"The alpha channel is {opacity.shape[1]} x {opacity.shape[0]}, but the result is {levels.shape[1]} x "
                 f"{levels.shape[0]}; resize the alpha first."
             )
         levels = np.concatenate([levels, opacity], axis=2)
-    # The low bytes of a photo are noise: to search them for repetitions takes four times as long and saves 2 %.
+    # The low bytes of a photo are noise: searching them for repetitions takes four times as long and saves 2 %.
     data: bytes = codecs.png_encode(levels, strategy=codecs.PNG.STRATEGY.RLE, filter=codecs.PNG.FILTER.SUB)
-    end_of_header = 33  # the signature and the chunk IHDR, whose length is fixed
+    end_of_header = 33  # the signature and the chunk IHDR, both of fixed length
     chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
     return b"".join([data[:end_of_header], chunk if exif else b"", data[end_of_header:]])
 
@@ -123,10 +123,10 @@ def save_deep(
     recipe: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a PNG of 16 bits a channel, completely or not at all; see ``encode_deep``.
+    """Write a 16-bit PNG atomically; see ``encode_deep``.
 
-    ``recipe`` is what ``stylehub show`` tells: ``style.describe(style.checked({"style": ...}), "photo.tif")``. Raises
-    ``ImageError`` when ``path`` is no ``.png``, exists (unless ``overwrite``) or cannot be written.
+    ``recipe``: the provenance metadata, such as ``style.describe(style.checked({"style": ...}), "photo.tif")``. Raises
+    ``ImageError`` if ``path`` is not a ``.png``, exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
     check_png(path)
@@ -135,21 +135,21 @@ def save_deep(
 
 
 def check_png(path: Path) -> None:
-    """Raise ``ImageError`` unless ``path`` names a PNG, the only format that is written at 16 bits."""
+    """Raise ``ImageError`` unless ``path`` names a PNG, the only format for writing 16 bits."""
     if path.suffix.lower() != ".png":
-        raise ImageError(f"A picture of 16 bits a channel is written as PNG, and {path} is none; name it .png.")
+        raise ImageError(f"16 bits per channel need a PNG file; give {path} the extension .png.")
 
 
 def _codecs() -> Any:
     try:
         import imagecodecs
     except ImportError:
-        raise StylehubError("16 bits a channel need another package: pip install 'stylehub[deep]'.") from None
+        raise StylehubError("16 bits per channel need another package: pip install 'stylehub[deep]'.") from None
     return imagecodecs
 
 
 def _is_deep(image: Image.Image) -> TypeGuard[ImageFile.ImageFile]:
-    """Whether the header of a file speaks of grey or RGB with 16 bits a channel."""
+    """Whether the header announces grey or RGB with 16 bits per channel."""
     if isinstance(image, PngImagePlugin.PngImageFile):
         return bool(image.tile) and image.tile[0].args in _PNG_SAMPLES
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -159,12 +159,12 @@ def _is_deep(image: Image.Image) -> TypeGuard[ImageFile.ImageFile]:
     return False
 
 
-# The decoders find the shape in the file once more. They are handed an array of the shape whose size was checked, and
-# refuse to fill it when theirs is another.
+# The decoders read the shape from the file again. They get an array of the checked shape and refuse to fill it if the
+# shapes differ.
 
 
 def _from_png(image: ImageFile.ImageFile, data: memoryview, codecs: Any) -> "tuple[Levels, Levels | None]":
-    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)`` as they are stored."""
+    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)`` as stored."""
     samples = _PNG_SAMPLES[str(image.tile[0].args)] + ("transparency" in image.info)  # a colour key becomes an alpha
     shape = (image.height, image.width, samples)
     stored = codecs.png_decode(data, out=np.empty(shape if samples > 1 else shape[:2], np.uint16)).reshape(shape)
@@ -172,7 +172,7 @@ def _from_png(image: ImageFile.ImageFile, data: memoryview, codecs: Any) -> "tup
 
 
 def _from_tiff(image: TiffImagePlugin.TiffImageFile, data: memoryview, codecs: Any) -> "tuple[Levels, Levels | None]":
-    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)`` as they are stored, but black is 0 and nothing is premultiplied."""
+    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)``, with black at 0 and colours not premultiplied."""
     tags = image.tag_v2
     height, width = tags[TiffImagePlugin.IMAGELENGTH], tags[TiffImagePlugin.IMAGEWIDTH]  # `image.size` is upright
     samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
@@ -181,7 +181,7 @@ def _from_tiff(image: TiffImagePlugin.TiffImageFile, data: memoryview, codecs: A
     stored = codecs.tiff_decode(data, out=np.empty(shape if samples > 1 else shape[:2], np.uint16)).reshape(shape)
     stored = np.moveaxis(stored, 0, -1) if planar else stored
     if _photometric(image) != _RGB:
-        return WHITE - stored if _photometric(image) == _WHITE_IS_ZERO else stored, None  # Pillow opens no alpha here
+        return WHITE - stored if _photometric(image) == _WHITE_IS_ZERO else stored, None  # grey: Pillow reads no alpha
     colour, fourth = stored[..., :3], (*tags.get(TiffImagePlugin.EXTRASAMPLES, ()), None)[0]
     if samples == 3 or fourth == _UNSPECIFIED:
         return colour, None
@@ -197,11 +197,11 @@ def _photometric(image: TiffImagePlugin.TiffImageFile) -> int:
 
 
 def _srgb(colour: "Levels", icc: bytes | None, codecs: Any) -> "Levels":
-    """``colour`` ``(H, W, 1 or 3)`` as sRGB ``(H, W, 3)``; a profile that is broken or of another kind of image is ignored."""
+    """``colour`` ``(H, W, 1 or 3)`` as sRGB ``(H, W, 3)``. A broken or unsuitable profile is ignored."""
     plain = colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
     if not icc:
         return plain
-    by_grey = colour.shape[2] == 1 and icc[16:20] == b"GRAY"  # grey pictures often carry an RGB profile instead
+    by_grey = colour.shape[2] == 1 and icc[16:20] == b"GRAY"  # grey pictures often have an RGB profile instead
     flags = codecs.CMS.FLAGS
     try:
         srgb: Levels = codecs.cms_transform(
@@ -211,7 +211,7 @@ def _srgb(colour: "Levels", icc: bytes | None, codecs: Any) -> "Levels":
             colorspace="gray" if by_grey else "rgb",
             outcolorspace="rgb",
             intent=codecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
-            # Optimised, the conversion becomes a coarse table and is wrong by thousands of the 65536 levels.
+            # Optimisation would use a coarse table, with errors of thousands of the 65536 levels.
             flags=flags.BLACKPOINTCOMPENSATION | flags.NOOPTIMIZE,
         )
     except (codecs.CmsError, ValueError):
@@ -221,5 +221,5 @@ def _srgb(colour: "Levels", icc: bytes | None, codecs: Any) -> "Levels":
 
 def _tensor(levels: "Levels") -> Tensor:
     """Levels ``(H, W, C)`` as ``(1, C, H, W)``, float32 in [0, 1]."""
-    planes = np.ascontiguousarray(levels.transpose(2, 0, 1))  # before the conversion, at two bytes a value
+    planes = np.ascontiguousarray(levels.transpose(2, 0, 1))  # copied before the conversion, at two bytes per value
     return torch.from_numpy(planes)[None].float().div_(WHITE)

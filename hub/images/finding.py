@@ -1,4 +1,4 @@
-"""Which pictures files, folders and patterns name, and which formats there are."""
+"""Find pictures by files, folders and patterns; the supported formats."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ READ_EXTENSIONS = {*FORMATS, ".jfif", ".mpo", ".gif", ".bmp", ".ppm", ".pgm", ".
 
 
 def find_named(folder: Path, name: str) -> Path:
-    """The picture ``name`` of ``folder``, whatever its format. Raises ``ImageError`` when there is none."""
+    """The picture ``name`` in ``folder``, in any format. Raises ``ImageError`` if it does not exist."""
     for suffix in FORMATS:
         if (path := folder / f"{name}{suffix}").is_file():
             return path
-    raise ImageError(f"There is no picture {name} ({', '.join(FORMATS)}) in {folder}; put it there or name its folder.")
+    raise ImageError(f"{folder} has no picture {name} ({', '.join(FORMATS)}); add it, or name another folder.")
 
 
 def find_images(patterns: Sequence[str | Path]) -> list[Path]:
-    """List the pictures that files, folders (not their subfolders) and globs (`**` too) name, in order, each once.
+    """List the pictures of files, folders (without subfolders) and globs (also `**`), in order, each once.
 
-    A file named outright is taken whatever its extension; folders and globs yield visible files with an extension of
+    A single file may have any extension; folders and globs give their visible files with an extension of
     READ_EXTENSIONS, sorted. Raises ImageError for a pattern that matches nothing.
     """
     found: dict[Path, Path] = {}  # resolved path -> path as given
@@ -32,14 +32,14 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
         try:
             path = Path(pattern)
             if str(pattern) and path.is_file():
-                matches = [path]  # first, since a name such as "a[1].jpg" is also a glob
+                matches = [path]  # before globs: a name such as "a[1].jpg" is also a glob
             elif str(pattern) and path.is_dir():
                 matches = _pictures(path.iterdir())
             else:
-                # Path.glob takes neither absolute patterns nor leaves hidden files out.
+                # Path.glob refuses absolute patterns and includes hidden files.
                 matches = _pictures(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207
         except (OSError, ValueError) as error:
-            raise ImageError(f"{pattern} cannot be looked up ({reason(error)}); check the path.") from error
+            raise ImageError(f"{pattern} cannot be read ({reason(error)}); check the path.") from error
         if not matches:
             raise ImageError(f"{str(pattern)!r} matches no picture; check the path and the extension.")
         for match in matches:
@@ -48,5 +48,5 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
 
 
 def _pictures(paths: Iterator[Path]) -> list[Path]:
-    # macOS leaves "._photo.jpg" files that are no pictures, hence the leading dot.
+    # The leading dot: macOS writes "._photo.jpg" files, which are not pictures.
     return sorted(p for p in paths if p.suffix.lower() in READ_EXTENSIONS and p.name[0] != "." and p.is_file())

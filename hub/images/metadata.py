@@ -1,4 +1,4 @@
-"""How a picture was made, as JSON in the EXIF of its file."""
+"""Provenance metadata (the recipe) as JSON in the EXIF of a picture."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _COMMENT_PREFIX = b"ASCII\0\0\0"  # how EXIF marks the character set of a UserCo
 
 
 def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
-    """Return the recipe that write_image or encode_image stored, or None when the picture has none of ours.
+    """Return the recipe that write_image or encode_image stored; None for a picture without one.
 
-    Raises ImageError when the source is no readable picture; foreign or garbled metadata is only "none of ours".
+    Foreign or damaged metadata count as no recipe. Raises ImageError if the picture cannot be read.
     """
     with opened(source) as (image, _), contextlib.suppress(Exception):
         exif = image.getexif()
@@ -33,11 +33,11 @@ def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
 
 
 def recipe_exif(recipe: Mapping[str, Any], format: str) -> bytes:
-    """The EXIF that carries `recipe` in a file of `format`; raises ImageError when it is no JSON or too long."""
+    """The EXIF with `recipe` for a file of `format`. Raises ImageError if it is too long or not JSON."""
     try:
         text = json.dumps(dict(recipe), allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
-        raise ImageError(f"The recipe cannot be stored as JSON ({error}); give it plain values only.") from error
+        raise ImageError(f"The recipe cannot be stored as JSON ({error}); use plain values only.") from error
     exif = Image.Exif()
     exif[ExifTags.Base.Software] = "stylehub"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _COMMENT_PREFIX + text

@@ -1,4 +1,4 @@
-"""Pictures in: whatever a user has becomes upright 8-bit sRGB, within limits on size."""
+"""Read pictures as upright 8-bit sRGB, within limits on size."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from hub.errors import ImageError
 Source = Path | str | bytes | BinaryIO | Image.Image
 
 
-MAX_PIXELS = 256_000_000  # refused beyond this, before decoding
-MAX_BYTES = 1 << 30  # read from a pipe or another file object at most
-_DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # MPO is opened by the JPEG decoder
+MAX_PIXELS = 256_000_000  # larger pictures are refused before decoding
+MAX_BYTES = 1 << 30  # limit for a pipe or another file object
+_DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
 _GREY_MODES = {"1", "L", "LA", "La", "F"}  # and every mode that starts with I
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,7 +35,7 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Photo:
-    """An upright sRGB picture: `rgb` is in mode RGB, `alpha` in mode L and of the same size, or None when opaque."""
+    """An upright sRGB picture: `rgb` in mode RGB, `alpha` in mode L and of the same size, or None if opaque."""
 
     rgb: Image.Image
     alpha: Image.Image | None
@@ -43,7 +43,7 @@ class Photo:
 
     @property
     def image(self) -> Image.Image:
-        """Colour and alpha in one picture: a copy in mode RGBA, or `rgb` itself when opaque."""
+        """Colour and alpha in one picture: a copy in mode RGBA, or `rgb` itself if opaque."""
         if self.alpha is None:
             return self.rgb
         both = self.rgb.copy()
@@ -54,24 +54,24 @@ class Photo:
 def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a picture from a path, bytes, a binary file object (up to 1 GiB) or a PIL image (left unmodified).
 
-    Colours are converted to 8-bit sRGB and the EXIF orientation is applied; of an animation the first frame counts.
-    Raises ImageError when the source is missing, damaged, of no known format or of more than `max_pixels` pixels.
+    Colours become 8-bit sRGB, the EXIF orientation is applied, and an animation gives its first frame. Raises
+    ImageError if the source is missing, damaged, of an unknown format or larger than `max_pixels`.
     """
     with opened(source, max_pixels=max_pixels) as (image, _):
         return decoded(image)
 
 
 def read_size(source: Source) -> tuple[int, int]:
-    """Width and height as the file's header says, before the EXIF orientation; raises ImageError as read_image does."""
+    """Width and height from the file's header, before the EXIF orientation. Raises ImageError as read_image does."""
     with opened(source) as (image, _):
         return image.size
 
 
 @contextlib.contextmanager
 def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[Image.Image, str]]:
-    """Yield the not yet decoded image and its name for messages; any failure inside the block becomes an ImageError.
+    """Yield the image, not yet decoded, and its name for messages; any failure in the block becomes an ImageError.
 
-    So does a header that speaks of more than `max_pixels` pixels.
+    Raises ImageError also if the header announces more than `max_pixels` pixels.
     """
     name = str(source) if isinstance(source, str | Path) else "The picture"
     try:
@@ -93,8 +93,8 @@ def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[I
                 stream = buffered(source, name)
             else:
                 raise ImageError(
-                    f"A {type(source).__name__} is no picture; give a path, bytes, an open file or a PIL image "
-                    "(of an array: Image.fromarray)."
+                    f"A {type(source).__name__} is not a picture; give a path, bytes, an open file or a PIL image "
+                    "(for an array: Image.fromarray)."
                 )
             image = _identified(stream, name)
             _check_size(image, name, max_pixels)
@@ -106,7 +106,7 @@ def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[I
     except IsADirectoryError as error:
         raise ImageError(f"{name} is a folder; name a picture in it.") from error
     except PermissionError as error:
-        raise ImageError(f"{name} may not be read; check its permissions.") from error
+        raise ImageError(f"{name} cannot be read; check its permissions.") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ImageError(f"{name} is too large to decode here; make it smaller first.") from error
     except Exception as error:  # decoders raise nearly anything: SyntaxError, struct.error, KeyError, zlib.error ...
@@ -125,9 +125,9 @@ def _check_size(image: Image.Image, name: str, max_pixels: int | None) -> None:
 
 
 def buffered(stream: BinaryIO, name: str) -> io.BytesIO:
-    """Read all of a stream in small steps, since read(MAX_BYTES) may set aside that much memory at once.
+    """Read a stream in small steps, since read(MAX_BYTES) may allocate that much memory at once.
 
-    Raises ImageError, with `name` for the picture, when it is longer than MAX_BYTES or holds text.
+    Raises ImageError, with `name` for the picture, if the stream is longer than MAX_BYTES or holds text.
     """
     buffer = io.BytesIO()
     while chunk := stream.read(1 << 20):
@@ -140,33 +140,33 @@ def buffered(stream: BinaryIO, name: str) -> io.BytesIO:
 
 
 def _identified(stream: BinaryIO, name: str) -> Image.Image:
-    """Do what Image.open(stream, formats=...) does for our formats alone, but without Pillow's own pixel limit.
+    """Image.open(stream, formats=...) for our formats, without Pillow's own pixel limit.
 
-    That limit sits below ours, and both it and the warning before it are switched off only for the whole process,
-    other threads included. So the registered decoders are called here in the way Image.open calls them.
+    That limit is lower than ours and can be switched off only for the whole process. So this function calls the
+    registered decoders as Image.open does.
     """
     prefix = stream.read(16)
     if not prefix:
-        raise ImageError(f"{name} is empty; fetch it again or choose another picture.")
+        raise ImageError(f"{name} is empty; download it again or choose another picture.")
     recognised = False
     for decoder in _DECODERS:
         with contextlib.suppress(ImportError):  # Pillow before 11.3 has no AVIF
             importlib.import_module(f"PIL.{decoder}ImagePlugin")
-        with contextlib.suppress(SyntaxError, IndexError, TypeError, KeyError):  # "not mine after all", or not built in
+        with contextlib.suppress(SyntaxError, IndexError, TypeError, KeyError):  # another format, or not built in
             factory, accept = Image.OPEN[decoder.upper()]
-            if accept is None or accept(prefix) is True:  # a string where Pillow was built without the format
+            if accept is None or accept(prefix) is True:  # a string if Pillow was built without the format
                 recognised = True
                 stream.seek(0)
                 return factory(stream, "")
     if recognised:
-        raise ImageError(f"{name} is damaged or cut off; fetch it again or export it anew.")
-    raise ImageError(f"{name} is of no known format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
+        raise ImageError(f"{name} is damaged or cut off; download or export it again.")
+    raise ImageError(f"{name} has an unknown format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
 
 
 def decoded(image: Image.Image) -> Photo:
     """Decode, separate the alpha, convert the colours to sRGB and turn the result upright.
 
-    Decoders raise nearly anything, so call it inside of `opened`.
+    Call it inside `opened`, since decoders raise many kinds of errors.
     """
     image.load()
     grey = image.mode in _GREY_MODES or image.mode.startswith("I")
@@ -179,23 +179,23 @@ def decoded(image: Image.Image) -> Photo:
         if alpha.getextrema() == (255, 255):
             alpha = None
     rgb = _srgb(colour, image.info.get("icc_profile"))
-    orientation = upright(image)  # none for a TIFF: Pillow has turned it
+    orientation = upright(image)  # None for a TIFF: Pillow has turned it already
     if orientation is not None:
         rgb = rgb.transpose(orientation)
         alpha = alpha and alpha.transpose(orientation)
-    rgb.info = {}  # neither the profile nor the orientation holds any longer
+    rgb.info = {}  # profile and orientation are applied and no longer valid
     return Photo(rgb, alpha, grey)
 
 
 def upright(image: Image.Image) -> Image.Transpose | None:
-    """The turn that the EXIF asks for, if any; a decoded TIFF is upright already."""
-    with contextlib.suppress(Exception):  # broken EXIF says nothing about the way up, and the pixels are fine
+    """The turn that the EXIF orientation requires, if any; a decoded TIFF is upright already."""
+    with contextlib.suppress(Exception):  # with broken EXIF the pixels are still usable
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return None
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Bring a deeper grey picture to mode L by scaling; Pillow's own convert("L") would clip at 255 instead."""
+    """Scale a deeper grey picture to mode L; Pillow's own convert("L") would clip at 255."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=65535, neginf=0)
     highest = values.max()
     scale = 1.0
@@ -207,12 +207,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
-    """Return a new RGB image in sRGB; a profile that is broken or of another kind of image is ignored."""
+    """Return a new RGB image in sRGB. A broken or unsuitable profile is ignored."""
     if icc:
         with contextlib.suppress(Exception):
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             if profile.profile.xcolor_space.strip() == "RGB" and colour.mode != "CMYK":
-                colour = colour.convert("RGB")  # grey, palette and YCbCr pictures often carry an RGB profile
+                colour = colour.convert("RGB")  # grey, palette and YCbCr pictures often have an RGB profile
             converted = ImageCms.profileToProfile(
                 colour,
                 profile,

@@ -1,4 +1,4 @@
-"""Between PIL images and tensors, and pictures in other sizes."""
+"""Convert between PIL images and tensors, and resize pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LUMA = (0.299, 0.587, 0.114)  # of R, G and B: Rec. 601
 
 
 def is_flat(image: Image.Image) -> bool:
-    """Whether an RGB picture has but one colour, or nearly: there is no style in it."""
+    """Whether an RGB picture has (nearly) one colour only, so that it has no style."""
     return max(high - low for low, high in image.getextrema()) < 8  # type: ignore[misc]
 
 
@@ -25,26 +25,28 @@ def to_tensor(image: Image.Image) -> Tensor:
     import torch
 
     if image.mode != "RGB":
-        raise ImageError(f"A picture in mode {image.mode} has no three channels; pass it through read_image first.")
+        raise ImageError(f"A picture in mode {image.mode} does not have three channels; convert it with read_image.")
     pixels = torch.from_numpy(np.array(image))  # a copy: PIL's own memory is read-only
     return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().float().div_(255)
 
 
 def to_image(tensor: Tensor, alpha: Image.Image | None = None) -> Image.Image:
-    """Turn a tensor (1, 3, H, W) or (3, H, W) into an RGB image, or RGBA with `alpha` (any mode L image of W x H).
+    """Turn a tensor (1, 3, H, W) or (3, H, W) into an RGB image, or RGBA with `alpha` (mode L, W x H).
 
     Values are clamped to [0, 1] and rounded to the nearest of 256 levels. Raises ImageError for NaN and other shapes.
     """
     image = Image.fromarray(to_levels(tensor))
     if alpha is not None:
         if alpha.size != image.size:
-            raise ImageError(f"The alpha channel is {alpha.size}, the result {image.size}; resize the alpha first.")
+            raise ImageError(
+                f"The alpha channel is {alpha.size}, but the result is {image.size}; resize the alpha first."
+            )
         image.putalpha(alpha)
     return image
 
 
 def to_levels(tensor: Tensor, *, bits: int = 8, channels: int = 3) -> np.ndarray[Any, Any]:
-    """Turn a tensor (1, C, H, W) or (C, H, W) of so many `channels` into an array (H, W, C), uint8 or (`bits=16`) uint16.
+    """Turn a tensor (1, C, H, W) or (C, H, W) with C `channels` into an array (H, W, C), uint8 or (`bits=16`) uint16.
 
     Values are clamped to [0, 1] and rounded to the nearest level. Raises ImageError for NaN and other shapes.
     """
@@ -52,25 +54,25 @@ def to_levels(tensor: Tensor, *, bits: int = 8, channels: int = 3) -> np.ndarray
 
     if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
         kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-        raise ImageError(f"A result is a float tensor (1, {channels}, H, W) in [0, 1]; this is {kind}.")
+        raise ImageError(f"A result must be a float tensor (1, {channels}, H, W) in [0, 1]; this is {kind}.")
     values = tensor.detach()
     if values.ndim == 4 and values.shape[0] == 1:
         values = values[0]
     if values.ndim != 3 or values.shape[0] != channels or values.numel() == 0:
-        raise ImageError(f"A tensor of shape {tuple(tensor.shape)} is no picture; pass one of (1, {channels}, H, W).")
+        raise ImageError(f"A picture must have shape (1, {channels}, H, W); this tensor has {tuple(tensor.shape)}.")
     height, width = values.shape[1:]
     levels = torch.empty((height, width, channels), dtype=torch.uint8 if bits == 8 else torch.uint16)
-    rows = max(1, (1 << 20) // width)  # at a time, since the steps in between take four bytes a value
+    rows = max(1, (1 << 20) // width)  # at a time, since the conversion needs four bytes per value
     for source, target in zip(torch.split(values, rows, dim=1), torch.split(levels, rows), strict=True):
         band = source.float()
         if bool(torch.isnan(band).any()):
-            raise ImageError("The result holds values that are not numbers (NaN); try float32 or a lower strength.")
+            raise ImageError("The result contains NaN; try float32 or a lower strength.")
         target.copy_(band.clamp(0, 1).mul_((1 << bits) - 1).round_().to(levels.dtype).permute(1, 2, 0))
     return levels.numpy()
 
 
 def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """``pixels`` ``(N, C, H, W)`` in [0, 1] at ``size`` (rows, columns), bicubic; the very same tensor if that is its size."""
+    """``pixels`` ``(N, C, H, W)`` in [0, 1], resized to ``size`` (rows, columns), bicubic; the same tensor if it fits."""
     import torch.nn.functional as F
 
     if tuple(pixels.shape[-2:]) == size:
@@ -79,7 +81,7 @@ def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def at_short_side(image: Image.Image, size: int) -> Image.Image:
-    """``image`` with a short side of ``size`` pixels; the very same object when it has that already."""
+    """``image`` with a short side of ``size`` pixels; the same object if it fits already."""
     scale = size / min(image.size)
     if scale == 1:
         return image

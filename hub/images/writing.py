@@ -1,4 +1,4 @@
-"""Pictures out: encoded in one of four formats, and written whole or not at all."""
+"""Encode pictures in one of four formats, and write them atomically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.images.finding import FORMATS
 from hub.images.metadata import recipe_exif
 from hub.images.reading import decoded, opened, reason
 
-# libjpeg stops at 65500, a little short of the 65535 that the file format has room for.
+# libjpeg allows 65500, a little less than the file format's 65535.
 _LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383}
 
 
@@ -26,27 +26,27 @@ def encode_image(
 ) -> bytes:
     """Encode a PIL image of any mode as 'png', 'jpeg', 'webp' or 'tiff' (8-bit sRGB; grey stays grey).
 
-    `quality` (1 to 100) counts for JPEG and WebP. JPEG has no alpha, so it is laid over white. `recipe` is stored as
-    JSON in the EXIF. Raises ImageError for an unknown format, a side too long for it, or a recipe that is not JSON.
+    `quality` (1 to 100) is for JPEG and WebP. For JPEG, transparency becomes white. `recipe` is stored as JSON in the
+    EXIF. Raises ImageError for an unknown format, a side too long for it, or a recipe that is not JSON.
     """
     if format not in FORMATS.values():
-        raise ImageError(f"{format!r} is no format to write; choose one of {', '.join(sorted(set(FORMATS.values())))}.")
+        raise ImageError(f"Cannot write the format {format!r}; choose {', '.join(sorted(set(FORMATS.values())))}.")
     if not 1 <= quality <= 100:
         raise ImageError(f"A quality of {quality} is out of range; choose 1 to 100.")
     longest = _LONGEST_SIDE.get(format, max(image.size))
     if max(image.size) > longest:
         raise ImageError(
-            f"{format.upper()} holds at most {longest} pixels a side, and this picture is {image.width} x "
+            f"{format.upper()} allows at most {longest} pixels per side, but this picture is {image.width} x "
             f"{image.height}; choose PNG or TIFF, or make it smaller."
         )
-    options: dict[str, Any] = {}  # so TIFF stays uncompressed: Pillow writes no EXIF directory through libtiff
+    options: dict[str, Any] = {}  # TIFF stays uncompressed, since Pillow cannot write EXIF through libtiff
     if format == "jpeg":
         options = {"quality": quality, "subsampling": "4:4:4"}  # halved chroma would smear painted edges
     elif format == "webp":
         options = {"quality": quality, "method": 4}
     if recipe is not None:
         options["exif"] = recipe_exif(recipe, format)
-    with opened(image) as (source, _):  # names whatever is wrong with the image given
+    with opened(image) as (source, _):  # turns any error of a bad image into an ImageError
         photo = decoded(source)
     picture = photo.rgb.convert("L") if photo.grey and photo.alpha is None else photo.rgb
     if photo.alpha is not None and format == "jpeg":
@@ -57,7 +57,7 @@ def encode_image(
     buffer = io.BytesIO()
     try:
         picture.save(buffer, format, **options)
-    except Exception as error:  # encoders, like decoders, raise nearly anything
+    except Exception as error:  # encoders raise many kinds of errors
         raise _not_written(f"The {format.upper()} picture", error) from error
     return buffer.getvalue()
 
@@ -70,33 +70,33 @@ def write_image(
     recipe: Mapping[str, Any] | None = None,
     quality: int = 95,
 ) -> None:
-    """Write `image` to `path` in the format its extension names, completely or not at all; see encode_image.
+    """Write `image` to `path` atomically, in the format of its extension; see encode_image.
 
-    Raises ImageError for an unknown extension, and what write_encoded does.
+    Raises ImageError for an unknown extension, and as write_encoded does.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ImageError(f"{path} has no known extension to write; choose one of {', '.join(FORMATS)}.")
+        raise ImageError(f"{path} has an unknown extension; choose one of {', '.join(FORMATS)}.")
     format = FORMATS[path.suffix.lower()]
     write_encoded(lambda: encode_image(image, format, recipe=recipe, quality=quality), path, overwrite=overwrite)
 
 
 def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = False) -> None:
-    """Write what `encode` returns to `path`, completely or not at all; it is called once the place is known to be free.
+    """Write the bytes of `encode()` to `path` atomically; `encode` is called only once `path` is known to be free.
 
-    Missing parent folders are made. Raises ImageError for an existing file without `overwrite`, a folder in its place
-    and whatever the disk refuses; a file that was there before is then still intact.
+    Missing parent folders are created. Raises ImageError for an existing file without `overwrite`, for a folder and for
+    errors of the disk; an old file then stays intact.
     """
     try:
         if path.is_dir():
-            raise ImageError(f"{path} is a folder; name a file to write.")
+            raise ImageError(f"{path} is a folder; give a file name.")
         if os.path.lexists(path) and not overwrite:
-            raise ImageError(already_exists(path))  # before the work of encoding; write_whole makes sure
+            raise ImageError(already_exists(path))  # before the work of encoding; write_whole checks again
         data = encode()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            raise ImageError(f"{path.parent} is a file, not a folder; choose another place for {path.name}.") from error
+            raise ImageError(f"{path.parent} is a file, not a folder; choose another folder for {path.name}.") from error
         write_whole(path, data, overwrite=overwrite)
     except FileExistsError as error:
         raise ImageError(already_exists(path)) from error
@@ -106,14 +106,14 @@ def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = 
 
 def _not_written(name: str, error: Exception) -> ImageError:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ImageError(f"{name} was not written, since the disk is full; free some space or choose another place.")
-    return ImageError(f"{name} cannot be written ({reason(error)}); choose another place or format.")
+        return ImageError(f"{name} was not written because the disk is full; free some space or choose another folder.")
+    return ImageError(f"{name} cannot be written ({reason(error)}); choose another folder or format.")
 
 
 def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
-    """Write what a method returned, with how it was made in the file's metadata.
+    """Write a method's result with its provenance metadata.
 
-    Raises ``ImageError`` when ``path`` exists (unless ``overwrite``) or cannot be written.
+    Raises ``ImageError`` if ``path`` exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
     write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)

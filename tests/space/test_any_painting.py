@@ -75,7 +75,7 @@ def test_paintings_that_are_none(client: Client, photo_at: Any, tmp_path: Path) 
     text = tmp_path / "text.jpg"
     text.write_bytes(b"hello")
     assert "Choose first: painting" in refused(client, ANY, photo=photo_at, style=None)
-    assert "is of no known format" in refused(client, ANY, photo=photo_at, style=handle_file(str(text)))
+    assert "has an unknown format" in refused(client, ANY, photo=photo_at, style=handle_file(str(text)))
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from tests.support.app import FUSION, OUTSIDE, SINGLE, raw, refused
     ("name", "content", "sentence"),
     [
         ("empty.jpg", b"", "is empty"),
-        ("text.jpg", b"hello", "is of no known format"),
-        ("page.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is of no known format"),
+        ("text.jpg", b"hello", "has an unknown format"),
+        ("page.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "has an unknown format"),
         ("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "damaged or cut off"),
     ],
 )

@@ -320,7 +320,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     spoilt[len(spoilt) // 2] ^= 255
     assert "damaged" in fails(bytes(spoilt))
     assert "does not exist" in fails(tmp_path / "absent.tif")
-    assert "no known format" in fails(b"not a picture at all")
+    assert "unknown format" in fails(b"not a picture at all")
 
 
 VALID = [
@@ -359,7 +359,7 @@ def test_without_the_library(
     monkeypatch: pytest.MonkeyPatch, tiny_model: Path, photo_file: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    sentence = "16 bits a channel need another package: pip install 'stylehub[deep]'."
+    sentence = "16 bits per channel need another package: pip install 'stylehub[deep]'."
     with pytest.raises(StylehubError) as caught:
         read_deep(photo_file)
     assert str(caught.value) == sentence
@@ -403,10 +403,10 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "name", "options", "message"),
     [
-        ((1, 3, 8, 9), "a.tif", {}, "written as PNG, and .*a.tif is none"),
-        ((2, 3, 8, 9), "a.png", {}, r"pass one of \(1, 3, H, W\)"),
-        ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 3, 8, 9)}, r"pass one of \(1, 1, H, W\)"),
-        ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 1, 8, 8)}, "The alpha channel is 8 x 8, the result 9 x 8"),
+        ((1, 3, 8, 9), "a.tif", {}, "need a PNG file; give .*a.tif the extension"),
+        ((2, 3, 8, 9), "a.png", {}, r"must have shape \(1, 3, H, W\)"),
+        ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 3, 8, 9)}, r"must have shape \(1, 1, H, W\)"),
+        ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 1, 8, 8)}, "The alpha channel is 8 x 8, but the result is 9 x 8"),
         ((1, 3, 8, 9), "a.png", {"recipe": {"a": object()}}, "JSON"),
     ],
 )
@@ -496,7 +496,7 @@ def test_the_alpha_is_cropped_with_the_photo(tiny_model: Path, tiff: Path, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--bits", "16", "-o", "out.jpg"], "written as PNG, and out.jpg is none; name it .png."),
+        (["--bits", "16", "-o", "out.jpg"], "need a PNG file; give out.jpg the extension .png."),
         (["--bits", "12"], "A picture has 8 or 16 bits a channel, not 12"),
     ],
 )

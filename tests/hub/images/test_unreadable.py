@@ -67,7 +67,7 @@ def test_unreadable_sources(tmp_path, monkeypatch):
     (tmp_path / "empty.jpg").touch()
     assert "empty" in fails(tmp_path / "empty.jpg")
     (tmp_path / "notes.jpg").write_text("not a picture at all, only text")
-    assert "of no known format" in fails(tmp_path / "notes.jpg")
+    assert "an unknown format" in fails(tmp_path / "notes.jpg")
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     assert "damaged" in fails(tmp_path / "cut.png")
     assert "P" in fails(b"P") and fails(b"BM") and fails(b"\x89PNG\r\n\x1a\n") and fails(whole[:33])
@@ -162,5 +162,5 @@ def test_stream_length_limit(monkeypatch):
 
 @pytest.mark.parametrize("source", [np.zeros((4, 4, 3), np.uint8), None, 3])
 def test_what_is_no_picture_is_told_so(source: object) -> None:
-    with pytest.raises(ImageError, match=r"is no picture; give a path.*fromarray"):
+    with pytest.raises(ImageError, match=r"is not a picture; give a path.*fromarray"):
         read_image(source)  # type: ignore[arg-type]

@@ -137,7 +137,7 @@ def test_bad_places(tmp_path):
             write_image(image, tmp_path / "folder.png", overwrite=overwrite)
     (tmp_path / "file").touch()
     for place in ("file/a.png", "file/deeper/a.png"):
-        with pytest.raises(ImageError, match="choose another place"):
+        with pytest.raises(ImageError, match="choose another folder"):
             write_image(image, tmp_path / place)
     for name in ("x" * 300 + ".png", "bad\0.png"):
         with pytest.raises(ImageError):
@@ -150,7 +150,7 @@ def test_unwritable_folder(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ImageError, match=r"Permission denied.*choose another place"):
+    with pytest.raises(ImageError, match=r"Permission denied.*choose another folder"):
         write_image(Image.new("RGB", (4, 4)), tmp_path / "a.png")
 
 
