@@ -13,7 +13,7 @@ from torch import Tensor
 from hub.errors import UnknownName
 from hub.method import Method, Style
 from hub.names import resolve
-from hub.parameters import Parameters, with_role
+from hub.parameters import StrokeParameters, with_role
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
@@ -21,7 +21,7 @@ from methods.parts.transformation.network import ImageTransformationNetwork, Ups
 from methods.parts.transformation.runner import TiledRunner
 
 
-class FastArtParameters(Parameters):
+class FastArtParameters(StrokeParameters):
     """What the method takes."""
 
     style: str = with_role("style", title="Style", description="A style's name; the end of it is enough: starry-night.")
