@@ -74,9 +74,13 @@ class Method(ABC):
         Without ``other`` the photo is kept at 0. This default blends pixels; a method that can blend features
         overrides it.
         """
-        one = self.stylize(content, parameters, progress)
-        two = content if other is None else self.stylize(content, other, progress)
-        return torch.lerp(two, one, where)
+
+        def painted(values: Any) -> Tensor:
+            result = self.stylize(content, values, progress)
+            # A method may work on a tiny photo at a larger size.
+            return result if result.shape == content.shape else self.enlarged(result, content, values)
+
+        return torch.lerp(content if other is None else painted(other), painted(parameters), where)
 
     @property
     def styles(self) -> Mapping[str, Style]:

@@ -3,29 +3,71 @@
 import importlib
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
 
 import hub
+from hub.method import Method
+from hub.progress import Progress
 from hub.registry import PACKAGE_ROOT, Entry
 from hub.training import TrainingSettings, TrainingTask
 from hub.weights import read_metadata
-from tests.contract import check_contract
+from tests.contract import CHECKS, Check, check_contract
+from tests.support.pictures import make_photo
 
 ENTRIES = hub.list()
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
-def test_every_model_keeps_the_contract(entry: Entry, photo: Image.Image, tmp_path: Path) -> None:
+class Model(NamedTuple):
+    """A model, what it needs to be called, and where it keeps what it computes once, such as vectors of paintings."""
+
+    method: Method
+    parameters: dict[str, Any]
+    cache: Path
+
+
+@pytest.fixture(scope="module")
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The model of one entry, loaded once for all checks; pytest lets go of it before it asks for the next."""
+    entry: Entry = request.param
     method = hub.load(entry.name, device="cpu")
-    parameters: dict[str, object] = {"iterations": 8} if entry.method.iterative else {}
+    parameters: dict[str, Any] = {"iterations": 6} if entry.method.iterative else {}  # fewer change too little to see
     if "style-names" in entry.method.inputs:
         parameters["style"] = next(iter(method.styles))
     if "style-images" in entry.method.inputs:
-        parameters["style"] = tmp_path / "painting.png"
-        photo.rotate(90, expand=True).save(tmp_path / "painting.png")
-    check_contract(method, parameters, photo, tmp_path)
+        parameters["style"] = tmp_path_factory.mktemp("style") / "painting.png"
+        make_photo().rotate(90, expand=True).save(parameters["style"])
+    return Model(method, parameters, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def model(loaded: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(loaded.cache))
+    return loaded
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("loaded", ENTRIES, ids=lambda e: e.name, indirect=True)
+def test_every_model_keeps_the_contract(model: Model, check: Check, photo: Image.Image, tmp_path: Path) -> None:
+    check(model.method, model.parameters, photo, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "loaded", [e for e in ENTRIES if e.method.tiling == "exact"], ids=lambda e: e.name, indirect=True
+)
+def test_tiles_are_painted_when_they_are_asked_for(
+    model: Model, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the check of tiles would compare a picture with itself."""
+    steps = []
+    for tile in (None, 24):
+        monkeypatch.setattr(model.method, "tile", tile)
+        seen: list[Progress] = []
+        model.method(photo, progress=seen.append, **model.parameters)
+        steps.append(len(seen))
+    assert steps[0] < steps[1]
 
 
 def test_a_tiny_random_model_keeps_the_contract(tiny_model: Path, photo: Image.Image, tmp_path: Path) -> None:
