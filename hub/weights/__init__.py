@@ -1,6 +1,6 @@
-"""Weights: found in the cache, in the package or on the hub; checked by size and sha256; safetensors in and out.
+"""Weights: find them in the cache, in the package or on the hub, check them, and read and write safetensors.
 
-Nothing heavy is imported until it is needed, so that listing methods stays fast.
+Heavy modules are imported only when they are needed, so that listing methods stays fast.
 """
 
 from hub.weights.finding import cached_weights, fetch_repository, find_weights

@@ -1,4 +1,4 @@
-"""Weights found in the cache, in the package or on the hub, and checked by size and sha256."""
+"""Find weights in the cache, in the package or on the hub, and check their size and sha256."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def find_weights(
 ) -> Path:
     """Return a checked local file: from the hub cache, else bundled under ``root``, else downloaded.
 
-    Size and sha256 are compared once per file; a bad copy in the cache is deleted and fetched again. ``revision``
-    asks for another commit than the pinned one: the pinned size and hash do not apply to it and only what
-    ``read_safetensors`` and ``load_strict`` check remains. ``offline`` makes no request.
+    Size and sha256 are checked once per file; a bad copy in the cache is deleted and downloaded again. The pinned size
+    and hash do not apply to another commit (``revision``), which only ``read_safetensors`` and ``load_strict`` check.
+    ``offline`` makes no request.
 
-    Raises ``DownloadError`` when the hub does not deliver, ``WeightsError`` when the file is not the promised one,
-    the bundled copy is damaged, ``revision`` is not a full commit, or there is no repository yet.
+    Raises ``DownloadError`` if the download fails; ``WeightsError`` if the size or hash is wrong, the bundled copy is
+    damaged, ``revision`` is not a full commit, or the repository does not exist yet.
     """
     commit = revision or spec.revision
     pinned = commit == spec.revision
@@ -53,14 +53,15 @@ def find_weights(
     if bundled and bundled.is_file():
         fault = _fault(bundled, spec, cache_dir)
         if fault:
-            raise WeightsError(f"The installation is damaged, reinstall stylehub: {bundled} {fault}.")
+            raise WeightsError(f"The installation is damaged: {bundled} {fault}. Reinstall stylehub.")
         return bundled
 
     if spec.repo_id is None or commit is None:
-        missing = f" and the bundled {bundled} is missing, reinstall stylehub" if bundled else ""
+        advice = (
+            f"the bundled {bundled} is missing, so reinstall stylehub" if bundled else "give the path of a local copy"
+        )
         raise WeightsError(
-            f"{spec.repo_id or spec.filename} cannot be downloaded: its repository does not exist on the hub yet"
-            f"{missing or ', so give the path of a local copy'}."
+            f"{spec.repo_id or spec.filename} cannot be downloaded: its repository does not exist on the hub yet; {advice}."
         )
     for _ in range(2):
         folder = fetch_repository(
@@ -72,13 +73,13 @@ def find_weights(
             return path
         _discard(path, fault)
     raise WeightsError(
-        f"{spec.filename} of {spec.repo_id} was downloaded twice and is not what the registry promises: it {fault}. "
+        f"{spec.filename} of {spec.repo_id} was downloaded twice but differs from the registry: it {fault}. "
         "Try another endpoint, or report it to the owner of the method."
     )
 
 
 def cached_weights(spec: WeightsSpec, cache_dir: Path | str | None = None) -> Path | None:
-    """The file of ``spec`` if it was downloaded before and is what it should be; makes no request."""
+    """The file of ``spec`` if it is in the cache with the right size and hash; makes no request."""
     if spec.revision is None:
         return None
     path = _cached(spec, spec.revision, cache_dir)
@@ -95,10 +96,10 @@ def fetch_repository(
     offline: bool | None = None,
     endpoint: str | None = None,
 ) -> Path:
-    """Download the named files of a repository at a full commit and return the folder that holds them.
+    """Download the named files of a repository at a full commit and return their folder.
 
-    No hash is known for them: read what comes back with ``read_safetensors``. Raises ``DownloadError`` when the hub
-    does not deliver and ``WeightsError`` when ``revision`` is not a full commit.
+    Their hashes are not known: read them with ``read_safetensors``. Raises ``DownloadError`` if the download fails and
+    ``WeightsError`` if ``revision`` is not a full commit.
     """
     from huggingface_hub import hf_hub_download
 
@@ -122,13 +123,13 @@ def fetch_repository(
 def _require_commit(revision: str) -> None:
     if not COMMIT.fullmatch(revision):
         raise WeightsError(
-            f"revision={revision!r} is refused because a branch or tag can change under one's feet: "
-            "give the full commit, 40 hex digits, as the repository's history shows it."
+            f"revision={revision!r} is refused because a branch or tag can change: give the full commit, 40 hex digits, "
+            "from the repository's history."
         )
 
 
 def _fault(path: Path, spec: WeightsSpec, cache_dir: Path | str | None) -> str | None:
-    """Say what is wrong with a file. One found right leaves an empty stamp file, so that it is hashed only once."""
+    """The fault of a file, or None. A correct file gets an empty stamp file, so that it is hashed only once."""
     facts = path.stat()
     identity = f"{path.resolve()}\n{facts.st_size}\n{facts.st_mtime_ns}\n{spec.sha256}"
     folder = Path(cache_dir) / ".stylehub-verified" if cache_dir else user_cache() / "verified"
@@ -147,7 +148,7 @@ def _fault(path: Path, spec: WeightsSpec, cache_dir: Path | str | None) -> str |
 
 
 def _discard(path: Path, fault: str) -> None:
-    """Delete a bad file of the hub cache: its link in ``snapshots/`` and, inside the cache, the blob behind it."""
+    """Delete a bad file of the hub cache: its link in ``snapshots/`` and the blob inside the cache."""
     logger.warning("%s %s; it is removed from the cache.", path, fault)
     cache = next(parent for parent in path.parents if parent.name == "snapshots").parent.parent.resolve()
     blob = path.resolve()
@@ -156,7 +157,7 @@ def _discard(path: Path, fault: str) -> None:
         if blob.is_relative_to(cache):
             blob.unlink(missing_ok=True)
     except OSError as error:
-        raise WeightsError(f"{path} {fault}, and cannot be removed ({error.strerror}): delete it yourself.") from error
+        raise WeightsError(f"{path} {fault} and cannot be removed ({error.strerror}): delete it yourself.") from error
 
 
 def _cached(spec: WeightsSpec, revision: str, cache_dir: Path | str | None) -> Path | None:
@@ -171,23 +172,23 @@ def _cached(spec: WeightsSpec, revision: str, cache_dir: Path | str | None) -> P
 
 @contextmanager
 def _hub_errors(repo_id: str, revision: str, filename: str, endpoint: str | None) -> Iterator[None]:
-    """Turn what the hub client raises into ``DownloadError``.
+    """Turn the errors of the hub client into ``DownloadError``.
 
-    It catches ``Exception`` on purpose: errors of its HTTP library (httpx or httpx2, by version) and of hf_xet leak
-    when a transfer breaks off, and neither is ours to import.
+    It catches ``Exception`` because an interrupted transfer raises errors of httpx, httpx2 or hf_xet, which we do not
+    import.
     """
     try:
         yield
     except Exception as error:
         advice = _advice(error, repo_id, revision, endpoint or "the model hub")
-        raise DownloadError(f"{filename} of {repo_id} could not be fetched: {advice}") from error
+        raise DownloadError(f"{filename} of {repo_id} could not be downloaded: {advice}") from error
 
 
 def _advice(error: BaseException, repo_id: str, revision: str, hub: str) -> str:
-    """Say in half a sentence what went wrong and what to do next."""
+    """The cause and what to do next, as the end of a sentence."""
     from huggingface_hub import errors
 
-    looked_locally = isinstance(error, errors.LocalEntryNotFoundError)  # its cause says why it did not look further
+    looked_locally = isinstance(error, errors.LocalEntryNotFoundError)  # its cause says why no request was made
     reason = error.__cause__ if looked_locally else error
     status = getattr(getattr(reason, "response", None), "status_code", None)
     first_line = next(iter(str(reason).strip().splitlines()), type(reason).__name__)
@@ -199,15 +200,15 @@ def _advice(error: BaseException, repo_id: str, revision: str, hub: str) -> str:
         case errors.GatedRepoError():
             return f"it is gated; accept the terms at https://huggingface.co/{repo_id}, then pass token=."
         case errors.RepositoryNotFoundError():
-            return f"{hub} knows no such repository; check the name, and if it is private pass token=."
+            return f"{hub} does not have this repository; check the name, and pass token= if it is private."
         case errors.RevisionNotFoundError():
             return f"the repository has no commit {revision}; check the revision."
         case errors.EntryNotFoundError():
-            return f"the repository has no such file at commit {revision}; check the file name and the revision."
+            return f"the repository does not have this file at commit {revision}; check the file name and the revision."
         case errors.HFValidationError():
             return "the repository or file name is malformed; write owner/name with letters, digits, '-', '_' and '.'."
         case errors.LocalTokenNotFoundError():
-            return "token=True was asked for but none is saved; run 'hf auth login' or pass token=."
+            return "token=True needs a saved token; run 'hf auth login' or pass token=."
         case errors.FileMetadataError():
             return f"{hub} does not answer like a Hugging Face hub; check endpoint= and any proxy or firewall."
         case _ if status in (401, 403):
@@ -217,7 +218,7 @@ def _advice(error: BaseException, repo_id: str, revision: str, hub: str) -> str:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return "no space is left on the device; free some, or pass cache_dir= on another disk."
         case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
-            return f"the cache cannot be written ({first_line}); pass cache_dir= with a folder of yours."
+            return f"the cache cannot be written ({first_line}); pass a writable folder as cache_dir=."
         case _ if looked_locally:
             return f"{hub} is unreachable ({first_line}); check the network, or pass another endpoint=."
-    return f"the transfer broke off ({first_line}); check the network and try again."
+    return f"the transfer was interrupted ({first_line}); check the network and try again."

@@ -1,4 +1,4 @@
-"""Which file of which repository holds the weights, and what it must contain."""
+"""The repository and file of weights, with the file's size and hash."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 COMMIT = re.compile("[0-9a-f]{40}")
-# Parts of letters, digits, '_', '-' and inner dots: no '..', no leading '/', no backslash, no drive.
+# Letters, digits, '_', '-' and inner dots: no '..', leading '/', backslash or drive.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PATH = f"{_PART}(/{_PART})*"
 
 
 class FileHash(BaseModel):
-    """What a file must contain to the byte."""
+    """The hash and size of a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,10 +23,10 @@ class FileHash(BaseModel):
 
 
 class Repository(BaseModel):
-    """Where files are published.
+    """The repository that publishes the files.
 
-    Without a ``revision`` the repository does not exist yet and only the bundled copy is used: ``folder``, relative
-    to the package's root, in the layout of its repository (README.md, config.json, model.safetensors).
+    Without a ``revision`` the repository does not exist yet and only the bundled copy is used: ``folder``, relative to
+    the package's root, with the repository's layout (README.md, config.json, model.safetensors).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +44,6 @@ class Repository(BaseModel):
 
 
 class WeightsSpec(Repository, FileHash):
-    """Which file of a repository a registry entry stands on."""
+    """The weights file of a registry entry."""
 
     filename: str = Field("model.safetensors", pattern=rf"^{_PATH}\.safetensors$")

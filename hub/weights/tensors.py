@@ -1,4 +1,4 @@
-"""safetensors in and out, and tensors into networks whose names and shapes they match."""
+"""Read and write safetensors, and load tensors into networks with matching names and shapes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Config = TypeVar("Config", bound=BaseModel)
 
 
 def sha256_of(path: Path) -> str:
-    """Return the hash of a file as 64 hex digits. Raises ``WeightsError`` when it cannot be read."""
+    """The hash of a file as 64 hex digits. Raises ``WeightsError`` if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -33,7 +33,7 @@ def sha256_of(path: Path) -> str:
 
 
 def network_sha256(network: nn.Module) -> str:
-    """The hash of a network's numbers as they are shipped, in float16, and of their names: 64 hex digits."""
+    """The hash of a network's tensors in float16, as they are shipped, and of their names: 64 hex digits."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode() + tensor.half().cpu().numpy().tobytes())
@@ -41,7 +41,7 @@ def network_sha256(network: nn.Module) -> str:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Read all tensors onto the CPU. Raises ``WeightsError`` for anything but a whole safetensors file."""
+    """Read all tensors onto the CPU. Raises ``WeightsError`` unless the file is a complete safetensors file."""
     from safetensors.torch import load_file
 
     with _safetensors_errors(path):
@@ -49,7 +49,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read the text that lies beside the tensors. Raises ``WeightsError`` as ``read_safetensors`` does."""
+    """Read the metadata. Raises ``WeightsError`` as ``read_safetensors`` does."""
     from safetensors import safe_open
 
     with _safetensors_errors(path), safe_open(path, "pt") as file:
@@ -58,63 +58,57 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 @contextmanager
 def _safetensors_errors(path: Path) -> Iterator[None]:
-    """Check the start of the file before the library sees it, then turn the library's errors into ``WeightsError``."""
+    """Check the start of the file before the library reads it; turn the library's errors into ``WeightsError``."""
     try:
         with path.open("rb") as file:
             start, size = file.read(9), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path.") from error
     if size == 0:
-        raise WeightsError(f"{path} is empty: fetch it again.")
+        raise WeightsError(f"{path} is empty: download it again.")
     header = int.from_bytes(start[:8], "little")
     if start[8:] != b"{" or header > min(size - 8, LARGEST_HEADER):
         if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
             raise WeightsError(
-                f"{path} is a pickle, which can run code and is never opened: ask for the weights as safetensors."
+                f"{path} is a pickle file, which can run code and is never opened: get the weights as safetensors."
             )
-        raise WeightsError(f"{path} is not a whole safetensors file (its header is wrong or cut off): fetch it again.")
+        raise WeightsError(f"{path} is not a safetensors file, or it is cut off: download it again.")
     try:
         yield
-    except Exception as error:  # SafetensorError mostly; a dtype unknown to this torch surfaces as something else
-        raise WeightsError(f"{path} is damaged or cut off ({error}): fetch it again.") from error
+    except Exception as error:  # mostly SafetensorError; other errors for a dtype that this torch lacks
+        raise WeightsError(f"{path} is damaged or cut off ({error}): download it again.") from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The configuration that our weights carry in their own metadata, so that the two can never be mixed up.
-
-    Raises ``WeightsError`` for a file that has none.
-    """
+    """The configuration in the metadata of a weights file. Raises ``WeightsError`` for a file without one."""
     try:
         config = json.loads(read_metadata(path)["config"])
     except (KeyError, ValueError, RecursionError):
         raise WeightsError(f"{path} was not written by stylehub: its metadata has no configuration.") from None
     if not isinstance(config, dict):
-        raise WeightsError(f"{path} was not written by stylehub: its configuration is no mapping.")
+        raise WeightsError(f"{path} was not written by stylehub: its configuration is not a mapping.")
     return config
 
 
 def read_weights(path: Path, methods: Collection[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Configuration and tensors of weights that one of ``methods`` made, the names of methods.
-
-    Raises ``WeightsError`` for any other file.
-    """
+    """Configuration and tensors of weights for one of ``methods`` (their ids); else raises ``WeightsError``."""
     config = read_config(path)
     if "adds_to" in config:
         base = config.get("model")
-        raise WeightsError(f"{path} is one style for {base}: load it by hub.load({base!r}, styles=[{str(path)!r}]).")
+        raise WeightsError(f"{path} is a style for {base}: load it with hub.load({base!r}, styles=[{str(path)!r}]).")
     tensors = read_safetensors(path)
     if config.pop("method", None) not in methods:
         raise WeightsError(
-            f"{path} holds weights of another method than {' or '.join(map(repr, methods))}; check the registry entry."
+            f"{path} does not hold weights of {' or '.join(map(repr, methods))}; check the registry entry."
         )
     return config, tensors
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] = {}) -> None:
-    """Write tensors and text so that ``path`` is at any moment the whole old file or the whole new one.
+    """Write tensors and metadata atomically.
 
-    Tensors are detached, made contiguous, brought to the CPU, and cloned where they share memory. ``format: pt`` is
-    always among the metadata: other loaders insist on it. Raises ``WeightsError`` when the file cannot be written.
+    Tensors are detached, made contiguous, moved to the CPU, and cloned if they share memory. The metadata always have
+    ``format: pt``, which other loaders require. Raises ``WeightsError`` if the file cannot be written.
     """
     from safetensors.torch import save
 
@@ -128,20 +122,17 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # not save_file: it leaves files that only their owner can read
+        # save_file would write files that only their owner can read
         write_whole(path, save(own, dict(metadata) | {"format": "pt"}))
     except OSError as error:
         raise WeightsError(
-            f"{path} could not be written ({error.strerror}): free some space or choose another folder; "
-            "a file that was there before is unchanged."
+            f"{path} could not be written ({error.strerror}); an older file is unchanged. Free some space or choose "
+            "another folder."
         ) from error
 
 
 def write_model(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
-    """A folder that ``hub.load`` reads: ``model.safetensors``, its configuration in the metadata and as ``config.json``.
-
-    Numbers are stored as float16; what needs more is not for this function.
-    """
+    """Write a folder for ``hub.load``: ``model.safetensors`` in float16, and ``config.json``, also in its metadata."""
     halves = {name: tensor.half() for name, tensor in tensors.items()}
     write_safetensors(folder / "model.safetensors", halves, {"config": json.dumps(config)})
     text = json.dumps(config, indent=2, ensure_ascii=False)
@@ -149,31 +140,29 @@ def write_model(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str
 
 
 def checked_config(kind: type[Config], config: Mapping[str, Any], source: str) -> Config:
-    """What weights say of themselves as a ``kind``. Raises ``WeightsError`` naming the field at fault."""
+    """The configuration of weights as a ``kind``. Raises ``WeightsError`` with the wrong field."""
     try:
         return kind.model_validate(config)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise WeightsError(
-            f"{source}: the weights' configuration is wrong at {where} ({first['msg']}); get them again."
+            f"{source}: the field {where} of the configuration is wrong ({first['msg']}); download the weights again."
         ) from None
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path | str) -> None:
-    """Raise ``WeightsError`` naming the first tensor that holds NaN or infinity."""
+    """Raise ``WeightsError`` with the name of the first tensor that holds NaN or infinity."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise WeightsError(
-                f"{path} is not usable: its tensor {name!r} holds NaN or infinity; fetch or train it again."
-            )
+            raise WeightsError(f"{path} holds NaN or infinity in its tensor {name!r}; download or train it again.")
 
 
 def load_strict(module: nn.Module, tensors: Mapping[str, Tensor], source: Path | str) -> None:
-    """Put tensors into a module whose names and shapes they match exactly, converted to the module's dtypes.
+    """Load tensors into a module; names and shapes must match exactly, dtypes are converted.
 
-    Raises ``WeightsError`` and leaves the module as it was when a name is missing or unexpected, a shape differs, or
-    a value is not finite in the module's dtype; ``source`` is what the message calls the tensors.
+    Raises ``WeightsError`` and leaves the module unchanged if a name is missing or unexpected, a shape differs, or a
+    value is not finite in the module's dtype; ``source`` names the tensors in the message.
     """
     own: dict[str, Tensor] = module.state_dict()
     differences = {
@@ -192,7 +181,7 @@ def load_strict(module: nn.Module, tensors: Mapping[str, Tensor], source: Path |
     ]
     if found:
         raise WeightsError(
-            f"{source} does not fit {type(module).__name__} ({'; '.join(found)}): give weights made for this method."
+            f"{source} does not fit {type(module).__name__} ({'; '.join(found)}): use weights made for this method."
         )
     converted = {name: tensors[name].to(tensor.dtype) for name, tensor in own.items()}
     check_finite(converted, source)

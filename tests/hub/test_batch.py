@@ -19,6 +19,7 @@ import hub
 import hub.batch.pipeline
 from hub.batch import Report, run_folder
 from hub.batch.manifest import Manifest
+from hub.batch.pipeline import Job, Limits, Pipeline, Task
 from hub.errors import ImageError, ParameterError, UnknownName
 from hub.images import read_image, read_recipe
 from hub.method import Method
@@ -70,6 +71,16 @@ def recording(method: Method, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
 
     monkeypatch.setattr(method, "stylize", stylize)
     return shapes
+
+
+def piped(
+    method: Method, folder: Path, out: Path, limits: Limits, batch: int | None = None, threads: int | None = None
+) -> list[str]:
+    """What became of every photo of ``folder``, when the stages run no further ahead than ``limits`` say."""
+    recipe = method.describe(method.checked({"style": STYLE}))
+    job = Job(method, {"style": STYLE}, recipe, batch=batch)
+    tasks = [Task(photo, out / photo.name) for photo in sorted(folder.iterdir())]
+    return [outcome.status for outcome in Pipeline(job, threads, limits=limits).run(tasks)]
 
 
 @pytest.mark.parametrize(
@@ -139,10 +150,9 @@ def test_photos_of_one_size_go_together(
 def test_many_sizes_wait_no_longer_than_the_window(
     method: Method, photos: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub.batch.pipeline, "WINDOW", 4)
     shapes = recording(method, monkeypatch)
-    report = run_folder(method, [photos(12, (32, 24), (48, 40), (40, 40))], tmp_path / "out", style=STYLE, batch_size=9)
-    assert len(report.written) == 12
+    folder = photos(12, (32, 24), (48, 40), (40, 40))
+    assert piped(method, folder, tmp_path / "out", Limits(window=4), batch=9) == ["written"] * 12
     assert max(n for n, *_ in shapes) == 2, "of four that wait, two are of one size"
 
 
@@ -187,9 +197,8 @@ def test_batches_shrink_when_the_device_has_no_room(
         return original(content, parameters, progress)
 
     monkeypatch.setattr(method, "stylize", stylize)
-    monkeypatch.setattr(hub.batch.pipeline, "AHEAD", 0)  # no batch is formed before the one before was tried
-    report = run_folder(method, [photos(24)], tmp_path / "out", style=STYLE, batch_size=6)
-    assert len(report.written) == 24
+    limits = Limits(ahead=0)  # no batch is formed before the one before was tried
+    assert piped(method, photos(24), tmp_path / "out", limits, batch=6) == ["written"] * 24
     assert shapes.count(3) >= 3
 
 
@@ -198,7 +207,6 @@ def test_only_so_many_pictures_are_in_memory(
 ) -> None:
     """However slow the method or the disk is."""
     read, written, held = [], [], []
-    monkeypatch.setattr(hub.batch.pipeline, "AHEAD", 4 * 250_000)
     monkeypatch.setattr(hub.batch.pipeline, "read_image", lambda path: (read.append(path), read_image(path))[1])
 
     def slow(content: torch.Tensor, parameters: Any, progress: Any) -> torch.Tensor:
@@ -213,8 +221,8 @@ def test_only_so_many_pictures_are_in_memory(
 
     monkeypatch.setattr(method, "stylize", slow)
     monkeypatch.setattr(hub.batch.pipeline, "save", save)
-    report = run_folder(method, [photos(60)], tmp_path / "out", style=STYLE, batch_size=2, workers=4)
-    assert len(report.written) == 60
+    limits = Limits(ahead=4 * 250_000)
+    assert piped(method, photos(60), tmp_path / "out", limits, batch=2, threads=4) == ["written"] * 60
     assert max(held) <= 4 + 2 + 4 + 2, "four read, two in work, four written, and a batch more"
 
 

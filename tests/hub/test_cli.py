@@ -60,7 +60,7 @@ def test_the_shown_command_makes_the_same_picture(
     tiny_model: Path, photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hub.loading._from_path", _named("tiny", tiny_model))
+    Path("tiny").symlink_to(tiny_model)
     words = ["--style", "great-wave=.3", "--style", "senecio=.7", "--size", "64", "--keep-color", "-o", "a.png"]
     assert call("stylize", "./tiny", photo_file.name, *words).exit_code == 0
     facts = json.loads(call("show", "a.png", "--json").stdout)
@@ -73,25 +73,12 @@ def test_the_shown_command_makes_the_same_picture(
     assert "hub.load(" in shown
 
 
-def _named(name: str, folder: Path) -> object:
-    from hub import loading
-
-    original = loading._from_path
-
-    def load(path: Path, *options: object) -> object:
-        method = original(folder, *options)
-        method.entry = method.entry.model_copy(update={"name": f"./{name}"})
-        return method
-
-    return load
-
-
 def test_a_strength_map_is_part_of_the_command(
     tiny_model: Path, photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Image.linear_gradient("L").save("map.png")
-    monkeypatch.setattr("hub.loading._from_path", _named("tiny", tiny_model))
+    Path("tiny").symlink_to(tiny_model)
     words = ["--style", "senecio", "--strength-map", "map.png", "-o", "a.png"]
     assert call("stylize", "./tiny", photo_file.name, *words).exit_code == 0
     command = json.loads(call("show", "a.png", "--json").stdout)["command"]

@@ -1,6 +1,7 @@
 """`hub.load` through the real hub client, against a hub on this machine."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from PIL import Image
 
 import hub
-from hub import registry
 from hub.errors import DownloadError, ParameterError, WeightsError
 from hub.weights import sha256_of, write_safetensors
 from tests.support.loopback_hub import LoopbackHub
@@ -38,25 +38,36 @@ def test_a_repository_loads_pinned_and_then_without_a_request(
         hub.load(name, cache_dir=tmp_path / "empty", offline=True)
 
 
+ENTRY = """
+methods:
+  strange-cin:
+    plugin: methods.cin.method:Cin
+    weights_of: cin
+    tasks: [single]
+    inputs: [content, style-names]
+    tiling: exact
+    half: true
+    code_license: MIT
+    paper: {{title: Tiny, authors: Nobody, year: 2020, url: "https://example.org"}}
+    models:
+      tiny:
+        title: Tiny
+        summary: For the tests.
+        weights: {{{place}, license: mit, sha256: {sha256}, bytes: {bytes}}}
+"""
+
+
+def entry_of(weights: Path, place: str) -> str:
+    """The entry of a package whose model has these ``weights`` at ``place``."""
+    return ENTRY.format(place=place, sha256=sha256_of(weights), bytes=weights.stat().st_size)
+
+
 def test_a_registry_entry_with_a_repository(
-    tiny_model: Path, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, photo: Image.Image, tmp_path: Path, install: Callable[..., Path]
 ) -> None:
     """Downloaded when it is not bundled, checked by hash, refused when the hub serves something else."""
     weights = tiny_model / "model.safetensors"
-    built_in = hub.info("cin-25styles")
-    spec = built_in.model.weights
-    assert spec is not None
-    spec = spec.model_copy(
-        update={
-            "repo_id": "someone/tiny",
-            "revision": COMMIT,
-            "sha256": sha256_of(weights),
-            "bytes": weights.stat().st_size,
-            "folder": None,
-        }
-    )
-    entry = built_in.model_copy(update={"name": "tiny", "model": built_in.model.model_copy(update={"weights": spec})})
-    monkeypatch.setattr(registry, "_catalogue", lambda: {"tiny": entry})
+    install("strange", entry_of(weights, f'repo_id: someone/tiny, revision: "{COMMIT}"'))
     with LoopbackHub() as server:
         server.add("someone/tiny", COMMIT, {"model.safetensors": weights.read_bytes()})
         method = hub.load("tiny", endpoint=server.url, cache_dir=tmp_path / "good", device="cpu")
@@ -66,20 +77,14 @@ def test_a_registry_entry_with_a_repository(
             hub.load("tiny", endpoint=server.url, cache_dir=tmp_path / "bad", device="cpu")
 
 
-def test_weights_of_another_method_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_of_another_method_are_refused(tmp_path: Path, install: Callable[..., Path]) -> None:
     path = tmp_path / "model.safetensors"
     write_safetensors(path, random_network().state_dict(), {"config": json.dumps({"method": "other"})})
-    entry = hub.info("cin-25styles")
-    assert entry.model.weights is not None
-    spec = entry.model.weights.model_copy(
-        update={"sha256": sha256_of(path), "bytes": path.stat().st_size, "folder": tmp_path.name}
-    )
-    entry = entry.model_copy(
-        update={"model": entry.model.model_copy(update={"weights": spec}), "root": tmp_path.parent}
-    )
-    monkeypatch.setattr(registry, "_catalogue", lambda: {"cin-25styles": entry})
-    with pytest.raises(WeightsError, match="another method"):
-        hub.load("cin-25styles")
+    package = install("strange", entry_of(path, "folder: weights"))
+    (package / "weights").mkdir()
+    path.rename(package / "weights" / path.name)
+    with pytest.raises(WeightsError, match="does not hold weights of"):
+        hub.load("tiny")
 
 
 def test_devices_and_dtypes(tiny_model: Path) -> None:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -124,26 +124,20 @@ def test_a_class_that_is_no_method(folder: Path) -> None:
         hub.load(folder, trust=True)
 
 
-def test_an_installed_package_adds_its_methods(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_package_adds_its_methods(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the entry-point group alone: its registry is read, its code only when it is loaded."""
-    (folder / "__init__.py").write_text("")
-    (folder / "registry.yaml").write_text(MIRROR_ENTRY.replace("method:Mirror", "mirror.method:Mirror"))
-    monkeypatch.syspath_prepend(str(folder.parent))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint("mirror", "mirror", group)])
-    registry._catalogue.cache_clear()
-    try:
-        assert "mirror" in [entry.name for entry in hub.list()]
-        assert "mirror" not in sys.modules
-        assert hub.load("mirror").entry.source == "package mirror"
-        (folder / "registry.yaml").write_text(MIRROR_ENTRY.replace("mirror: {title", "cin-25styles: {title"))
-        registry._catalogue.cache_clear()
-        with pytest.raises(RegistryError, match="Both stylehub and package mirror"):
-            hub.list()
-        monkeypatch.setenv("STYLEHUB_PLUGINS", "0")
-        registry._catalogue.cache_clear()
-        assert "cin-25styles" in [entry.name for entry in hub.list()]
-    finally:
-        registry._catalogue.cache_clear()
+    package = install("mirror", MIRROR_ENTRY.replace("method:Mirror", "mirror.method:Mirror"), MIRROR)
+    (package / "parts.py").write_text("def turn(x):\n    return x.flip(3)\n")
+    assert "mirror" in [entry.name for entry in hub.list()]
+    assert "mirror" not in sys.modules
+    assert hub.load("mirror").entry.source == "package mirror"
+    (package / "registry.yaml").write_text(MIRROR_ENTRY.replace("mirror: {title", "cin-25styles: {title"))
+    registry.refresh()
+    with pytest.raises(RegistryError, match="Both stylehub and package mirror"):
+        hub.list()
+    monkeypatch.setenv("STYLEHUB_PLUGINS", "0")
+    registry.refresh()
+    assert "cin-25styles" in [entry.name for entry in hub.list()]
 
 
 def test_paths_and_repositories_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

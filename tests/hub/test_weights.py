@@ -88,7 +88,7 @@ def test_a_dropped_connection_is_resumed(
 
 def test_a_connection_that_always_drops(server: lh.LoopbackHub, tmp_path: Path) -> None:
     server.drop = 1000
-    with pytest.raises(DownloadError, match=r"owner/name could not be fetched: .*try again"):
+    with pytest.raises(DownloadError, match=r"owner/name could not be downloaded: .*try again"):
         find(server, tmp_path)
     assert not blobs(tmp_path)
 
@@ -177,9 +177,9 @@ def test_a_truncated_body(server: lh.LoopbackHub, tmp_path: Path) -> None:
         ((403, {}), "pass a valid token="),
         (lh.GATED, "accept the terms at https://huggingface.co/owner/name"),
         ((401, {"X-Error-Code": "GatedRepo"}), "accept the terms"),
-        (lh.REPOSITORY_404, "knows no such repository"),
+        (lh.REPOSITORY_404, "does not have this repository"),
         (lh.REVISION_404, f"no commit {COMMIT}"),
-        (lh.ENTRY_404, "no such file"),
+        (lh.ENTRY_404, "does not have this file"),
         ((404, {}), "answered with status 404"),
         (lh.BROKEN, "answered with status 500"),
         ((200, {}), "does not answer like a Hugging Face hub"),
@@ -196,11 +196,11 @@ def test_refusals_say_what_to_do(
 
 
 def test_missing_repository_revision_and_entry(server: lh.LoopbackHub, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="knows no such repository"):
+    with pytest.raises(DownloadError, match="does not have this repository"):
         find(server, tmp_path, spec(repo_id="owner/other"))
     with pytest.raises(DownloadError, match="has no commit"):
         find(server, tmp_path, spec(revision=OTHER))
-    with pytest.raises(DownloadError, match="no such file"):
+    with pytest.raises(DownloadError, match="does not have this file"):
         find(server, tmp_path, spec(filename="sub/none.safetensors"))
 
 
@@ -228,15 +228,15 @@ def test_the_token_is_sent(server: lh.LoopbackHub, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="pass token="):
         find(server, tmp_path)
     assert find(server, tmp_path, token="hf_secret").read_bytes() == DATA
-    with pytest.raises(DownloadError, match="none is saved"):
+    with pytest.raises(DownloadError, match="needs a saved token"):
         find(server, tmp_path, token=True, cache_dir=tmp_path / "another")
 
 
 @pytest.mark.parametrize("revision", ["main", "v1.0", COMMIT[:7], COMMIT + "\n", "A" * 40, "../" + COMMIT])
 def test_a_revision_that_can_change_is_refused(server: lh.LoopbackHub, tmp_path: Path, revision: str) -> None:
-    with pytest.raises(WeightsError, match="can change under one's feet"):
+    with pytest.raises(WeightsError, match="a branch or tag can change"):
         find(server, tmp_path, revision=revision)
-    with pytest.raises(WeightsError, match="can change under one's feet"):
+    with pytest.raises(WeightsError, match="a branch or tag can change"):
         hub.weights.fetch_repository(REPOSITORY, revision, ["config.json"], endpoint=server.url)
     assert server.count() == 0
 
@@ -265,7 +265,7 @@ def test_a_repository_as_a_folder(server: lh.LoopbackHub, tmp_path: Path) -> Non
 def test_malformed_names_never_reach_the_network(
     server: lh.LoopbackHub, tmp_path: Path, repository: str, name: str
 ) -> None:
-    with pytest.raises(DownloadError, match="could not be fetched"):
+    with pytest.raises(DownloadError, match="could not be downloaded"):
         hub.weights.fetch_repository(repository, COMMIT, [name], cache_dir=tmp_path, endpoint=server.url)
     assert server.count() == 0
 
@@ -316,7 +316,7 @@ def test_the_cache_comes_before_the_bundled_copy_before_the_hub(server: lh.Loopb
 
 def test_a_damaged_installation(server: lh.LoopbackHub, tmp_path: Path) -> None:
     path = bundle(tmp_path, b"damaged")
-    with pytest.raises(WeightsError, match="installation is damaged, reinstall") as caught:
+    with pytest.raises(WeightsError, match="installation is damaged") as caught:
         find(server, tmp_path, spec(folder=FOLDER), root=tmp_path)
     assert SHA in str(caught.value)
     assert path.exists()
@@ -325,7 +325,7 @@ def test_a_damaged_installation(server: lh.LoopbackHub, tmp_path: Path) -> None:
 def test_a_repository_that_does_not_exist_yet(server: lh.LoopbackHub, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"owner/name .*does not exist on the hub yet"):
         find(server, tmp_path, spec(revision=None))
-    with pytest.raises(WeightsError, match=r"does not exist on the hub yet and the bundled .* is missing, reinstall"):
+    with pytest.raises(WeightsError, match=r"does not exist on the hub yet; the bundled .* is missing, so reinstall"):
         find(server, tmp_path, spec(revision=None, folder=FOLDER), root=tmp_path)
     assert server.count() == 0
 
@@ -502,8 +502,8 @@ def test_weights_that_fit_are_converted() -> None:
         ({"more": torch.ones(1)}, "unexpected: more"),
         ({f"more{i}": torch.ones(1) for i in range(5)}, "more0, more1, more2 and 2 more"),
         ({"weight": torch.ones(3, 2)}, r"wrong shape: weight \(3, 2\) instead of \(2, 3\)"),
-        ({"bias": torch.tensor([0.0, float("nan")])}, "'bias' holds NaN"),
-        ({"bias": torch.tensor([0.0, 1e300], dtype=torch.float64)}, "'bias' holds NaN or infinity"),
+        ({"bias": torch.tensor([0.0, float("nan")])}, "NaN or infinity in its tensor 'bias'"),
+        ({"bias": torch.tensor([0.0, 1e300], dtype=torch.float64)}, "NaN or infinity in its tensor 'bias'"),
     ],
 )
 def test_weights_that_do_not_fit_change_nothing(changes: dict[str, torch.Tensor | None], match: str) -> None:

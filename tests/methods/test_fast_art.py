@@ -27,15 +27,10 @@ CPU = torch.device("cpu")
 
 def settings(material: Path, **changes: object) -> FastArtSettings:
     values = tiny_training(material) | {
-        "style": material / "paintings" / "red-stripes.png",
+        "style": material / "large" / "red-stripes.png",
         "scratch": "initial" not in changes,
     }
     return FastArtSettings.model_validate(values | changes)
-
-
-@pytest.fixture(autouse=True)
-def _small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.fast_art.one_style.SMALLEST", 64)
 
 
 @pytest.mark.parametrize("upsampling", ["resize", "transposed"])
@@ -146,7 +141,7 @@ def test_a_style_that_was_not_trained(photo: Image.Image) -> None:
 def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image) -> None:
     method = hub.load("fast-art", device="cpu")
     monkeypatch.setattr(method, "entry", method.entry.model_copy(update={"root": tmp_path}))
-    with pytest.raises(WeightsError, match=r"munch-the-scream\.safetensors is missing, reinstall"):
+    with pytest.raises(WeightsError, match=r"munch-the-scream\.safetensors is missing, so reinstall"):
         method(photo, style="the-scream")
 
 

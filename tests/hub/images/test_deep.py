@@ -406,7 +406,12 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
         ((1, 3, 8, 9), "a.tif", {}, "need a PNG file; give .*a.tif the extension"),
         ((2, 3, 8, 9), "a.png", {}, r"must have shape \(1, 3, H, W\)"),
         ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 3, 8, 9)}, r"must have shape \(1, 1, H, W\)"),
-        ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 1, 8, 8)}, "The alpha channel is 8 x 8, but the result is 9 x 8"),
+        (
+            (1, 3, 8, 9),
+            "a.png",
+            {"alpha": torch.rand(1, 1, 8, 8)},
+            "The alpha channel is 8 x 8, but the result is 9 x 8",
+        ),
         ((1, 3, 8, 9), "a.png", {"recipe": {"a": object()}}, "JSON"),
     ],
 )
