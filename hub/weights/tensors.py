@@ -72,7 +72,7 @@ def _safetensors_errors(path: Path) -> Iterator[None]:
             raise WeightsError(
                 f"{path} is a pickle file, which can run code and is never opened: get the weights as safetensors."
             )
-        raise WeightsError(f"{path} is not a safetensors file, or it is cut off: download it again.")
+        raise WeightsError(f"{path} is not a safetensors file, or its header is cut off: download it again.")
     try:
         yield
     except Exception as error:  # mostly SafetensorError; other errors for a dtype that this torch lacks
