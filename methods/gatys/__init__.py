@@ -1,1 +1,1 @@
-"""Optimisation of the pixels themselves: any painting, no trained network of its own."""
+"""Style transfer by optimisation of the pixels: any painting, no trained style network."""

@@ -1,7 +1,7 @@
-"""The optimality gap: how far a method's picture is from what optimisation makes of that very picture.
+"""The optimality gap: how much optimisation can still improve a method's result.
 
-The total loss of the picture over the least that ``gatys`` reaches when started from it: 1 is a picture that cannot be
-improved, 2 one whose loss can be halved. One number for style and content together, whatever a method was trained on.
+It is the total loss of the result, divided by the smallest loss that ``gatys`` reaches when it starts from the result. At 1
+the result cannot be improved; at 2 its loss can be halved. It judges style and content in one number, for any method.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,20 @@ ITERATIONS = 100
 def gap_by(
     weights: Path, device: torch.device, iterations: int | None = None
 ) -> Callable[[Image.Image, Image.Image, Image.Image], float]:
-    """What ``hub.evaluation.evaluate`` takes: the gap of (result, photo, painting) by the VGG in the file ``weights``."""
+    """A function of (result, photo, painting) that gives the gap, by the VGG in the file ``weights``.
+
+    ``hub.evaluation.evaluate`` calls it.
+    """
     layers = {*CONTENT_LAYERS, *STYLE_LAYERS}
     vgg, _ = open_backbone("auto", weights, layers=layers, device=device, dtype=choose_dtype(None, device, True))
     return lambda result, photo, painting: optimality_gap(result, photo, painting, vgg, iterations or ITERATIONS)
 
 
 def optimality_gap(result: Image.Image, photo: Image.Image, painting: Image.Image, vgg: VGG, iterations: int) -> float:
-    """Of ``result``, which has the size of ``photo``; the weights of the losses are the defaults of ``gatys``."""
+    """The gap of ``result``, which has the size of ``photo``, with the loss weights that ``gatys`` has by default."""
     parameters = GatysParameters.model_validate({"style": painting, "iterations": iterations, "patience": 0})
     device = vgg.mean.device
-    with torch.inference_mode(False), torch.enable_grad():  # whoever evaluates needs no gradients, this does
+    with torch.inference_mode(False), torch.enable_grad():  # an evaluation runs without gradients
         wanted = targets(to_tensor(photo).to(device), [(painting, 1.0)], vgg, parameters)
         start = to_tensor(at_short_side(result, min(photo.size))).to(device)
         optimisation = ImageOptimisation(start, wanted, vgg, parameters)

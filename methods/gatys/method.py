@@ -1,8 +1,8 @@
-"""Style transfer by optimisation: change the photo's pixels until a perceptual network sees the painting's style in it.
+"""Style transfer by optimisation: change the photo's pixels until its features match those of the painting.
 
-Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks"; coarse-to-fine after Gatys et al.
-2017 (arXiv 1611.07865), total variation after Johnson et al. 2016. All losses are relative (see ``parts/losses.py``), so
-the same weights suit any perceptual network and any layer.
+Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", equations 1 to 7. Coarse-to-fine is
+from Gatys et al. 2017 (arXiv 1611.07865), total variation from Johnson et al. 2016. All losses are relative (see
+``parts/perceptual/losses.py``), so the same weights suit any perceptual network and any layer.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ from methods.parts.optimisation.parameters import OptimisationParameters
 from methods.parts.perceptual.losses import gram_matrix, relative_error, total_variation
 from methods.parts.perceptual.vgg import VGG
 
-SMALLEST = 64  # short side in pixels that is worked at: relu5_1 has four places left
-COARSEST = 512
+SMALLEST = 64  # smallest short side in pixels to optimise at: relu5_1 then has four rows
+COARSEST = 512  # short side in pixels of the first scale, about
 CONTENT_LAYERS = {"conv4_2": 0.5, "conv5_2": 0.5}
 STYLE_LAYERS = {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.2}
 
@@ -37,7 +37,7 @@ class GatysParameters(OptimisationParameters):
         OptimisationParameters,
         "iterations",
         200,
-        description="Steps at the working size; the coarser ones have a third.",
+        description="Steps at the final size; coarser sizes have a third.",
     )
     content_layers: Shares = inherited(OptimisationParameters, "content_layers", CONTENT_LAYERS)
     style_layers: Shares = inherited(OptimisationParameters, "style_layers", STYLE_LAYERS)
@@ -46,38 +46,38 @@ class GatysParameters(OptimisationParameters):
         gt=0.05,
         le=8,
         title="Stroke size",
-        description="Size of the painting beside the photo: 2 doubles the strokes.",
+        description="Size of the painting relative to the photo: 2 doubles the strokes.",
     )
     start: Literal["content", "noise", "mix"] = advanced(
         "content",
         title="Start",
-        description="From the photo, from noise, or from 0.6 of noise and 0.4 of the photo.",
+        description="Start from the photo, from noise, or from a mix of 0.6 noise and 0.4 photo.",
     )
     coarse_to_fine: bool = advanced(
         True,
         title="Coarse to fine",
-        description="Begin at 512 pixels and double: strokes stay large in large pictures.",
+        description="Start at about 512 pixels and double the size: strokes stay large in large pictures.",
     )
     seed: int = advanced(
         0,
         ge=0,
         le=2**31 - 1,
         title="Seed",
-        description="Of the noise at the start.",
+        description="Seed of the noise at the start.",
     )
 
 
 @dataclass
 class Targets:
-    """What the picture is to have: features of the photo, Gram matrices of the paintings, and about what colours."""
+    """What the losses compare the picture with, at one scale."""
 
-    content: Mapping[str, Tensor]
-    grams: Mapping[str, Tensor]
-    colors: Tensor
+    content: Mapping[str, Tensor]  # features of the photo at each content layer
+    grams: Mapping[str, Tensor]  # mean Gram matrix of the paintings at each style layer
+    colors: Tensor  # (3, 3): covariance of the colours of photo and paintings
 
 
 class Gatys(Optimiser):
-    """From coarse to fine."""
+    """Optimise at one scale after another, from coarse to fine."""
 
     Parameters = GatysParameters
 
@@ -89,7 +89,7 @@ class Gatys(Optimiser):
         parameters: GatysParameters,
         progress: ProgressCallback,
     ) -> Tensor:
-        """``photo`` ``(1, 3, H, W)`` optimised at one scale after another, each starting from the one before."""
+        """The result for ``photo`` ``(1, 3, H, W)``. Each scale starts from the result of the one before."""
         sizes = scales(photo.shape[2], photo.shape[3], parameters.coarse_to_fine)
         picture = self.first(photo, parameters)
         steps = [-(-parameters.iterations // 3)] * (len(sizes) - 1) + [parameters.iterations]
@@ -102,7 +102,7 @@ class Gatys(Optimiser):
         return picture
 
     def first(self, photo: Tensor, parameters: GatysParameters) -> Tensor:
-        """What the optimisation starts from."""
+        """The picture that the optimisation starts from."""
         if parameters.initial:
             start = to_tensor(read_image(parameters.initial).rgb).to(self.device)
             return resized(start, (photo.shape[2], photo.shape[3]))
@@ -129,7 +129,7 @@ def targets(
 
 
 class ImageOptimisation(Optimisation):
-    """The picture that is being changed, at one scale."""
+    """The optimisation at one scale."""
 
     parameters: GatysParameters
 
@@ -139,7 +139,7 @@ class ImageOptimisation(Optimisation):
         self.layers = {*parameters.content_layers, *parameters.style_layers}
 
     def losses(self) -> dict[str, Tensor]:
-        """Scalars: the weighted ``loss``, and the ``content``, ``style`` and ``variation`` that it is the sum of."""
+        """Scalars: the weighted sum ``loss``, and its parts ``content``, ``style`` and ``variation``."""
         p = self.parameters
         features = self.network(self.picture, self.layers)
         zero = self.picture.new_zeros(1)
@@ -156,13 +156,13 @@ class ImageOptimisation(Optimisation):
 
 
 def scales(height: int, width: int, coarse_to_fine: bool) -> list[tuple[int, int]]:
-    """Sizes to work at, each twice the one before as nearly as can be, the picture's own last."""
+    """The sizes to optimise at: each about twice the one before, the picture's own size last."""
     short = max(SMALLEST, min(height, width))
     sides = [short]
     while coarse_to_fine and sides[0] / 2 >= COARSEST / 1.5:
         sides.insert(0, round(sides[0] / 2))
     scale = [side / min(height, width) for side in sides]
-    # A ribbon is not stretched beyond all measure for the sake of its short side.
+    # A very narrow picture is not enlarged: its long side would become huge.
     return (
         [(max(32, round(height * s)), max(32, round(width * s))) for s in scale]
         if max(height, width) < 64 * min(height, width)

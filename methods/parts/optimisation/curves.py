@@ -12,9 +12,9 @@ COLOURS = {"loss": "black", "content": "#1f6f8b", "style": "#c8553d", "variation
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], path: Path, size: tuple[int, int] = (960, 540)) -> None:
-    """Draw every series of ``history`` on a logarithmic axis into ``path``, replacing what is there.
+    """Draw the series of ``history`` on a logarithmic axis into ``path``; replaces an existing file.
 
-    Raises ``ImageError`` when it cannot be written.
+    Raises ``ImageError`` when ``path`` cannot be written.
     """
     width, height = size
     left, right, top, bottom = 80, 20, 20, 40

@@ -1,4 +1,4 @@
-"""The optimisation itself: L-BFGS on the pixels, stage by stage, with previews and an end when nothing gains any more."""
+"""The optimisation loop: stages of L-BFGS or Adam on the pixels, with previews; it stops when the loss hardly falls."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -25,17 +25,17 @@ FIRST_STEP = 0.01  # mean length of the first step of L-BFGS
 
 
 class Stages:
-    """Optimisations one after another, as one piece of work."""
+    """Several optimisations in a row, with one progress for all of them."""
 
     def __init__(self, iterations: int, progress: ProgressCallback) -> None:
-        """``iterations``: of all stages together."""
+        """``iterations`` is the sum over all stages."""
         self.of, self.progress = iterations, progress
-        self.begun = 0  # iterations of the stages before
+        self.begun = 0  # iterations of earlier stages
         self.pace = Pace()
         self.history: list[dict[str, float]] = []
 
     def run(self, optimisation: "Optimisation", iterations: int) -> Tensor:
-        """The best picture of ``iterations``."""
+        """The best picture of up to ``iterations`` steps."""
         for step, losses in enumerate(optimisation.steps(iterations), start=1):
             self.history.append(losses)
             preview = None
@@ -47,36 +47,36 @@ class Stages:
         return optimisation.best
 
     def draw(self, path: Path | None) -> None:
-        """The losses of all stages as a picture, under a name that is free; nothing without a ``path``."""
+        """Draw the losses of all stages into ``path``, or a numbered name if that exists. Without ``path`` do nothing."""
         if path:
             draw_curves(self.history, free_name(path))
 
 
 class Optimisation(ABC):
-    """A picture that is being changed; ``losses`` says to what end."""
+    """The optimisation of one picture. Subclasses define ``losses``."""
 
     def __init__(self, start: Tensor, colors: Tensor, parameters: OptimisationParameters) -> None:
-        """``colors`` ``(3, 3)``: the covariance of the colours that the picture is to have."""
+        """``colors`` ``(3, 3)`` is the expected covariance of the result's colours."""
         self.parameters = parameters
         self.picture = start.clone().requires_grad_()
         self.parameterisation = FourierParameterisation(start, colors)
-        self.best = start  # the picture of the least loss so far
+        self.best = start  # the picture with the smallest loss so far
         self.least = float("inf")
 
     @abstractmethod
     def losses(self) -> dict[str, Tensor]:
-        """Scalars of ``picture``: the ``loss`` to minimise and what it is the sum of."""
+        """Scalars of ``picture``: the ``loss`` to minimise, and its parts."""
 
     def steps(self, iterations: int) -> Iterator[dict[str, float]]:
-        """The losses of up to ``iterations``, one after another, until they are done, flat, or no numbers any more."""
+        """Yield the losses of each step: up to ``iterations``, or until the loss is flat or not finite."""
         p, latest = self.parameters, {"loss": float("nan")}
         z = torch.zeros_like(self.picture).requires_grad_()
         optimizer: torch.optim.Optimizer
         if p.optimizer == "adam":
             optimizer = torch.optim.Adam([z], lr=0.005 * p.learning_rate)
         else:
-            # The first step of L-BFGS has the learning rate as the sum of its lengths. It must be long enough to show
-            # the curvature through the noise of half precision.
+            # In the first step of L-BFGS the changes of all pixels sum to the learning rate. They must be large enough
+            # to measure the curvature in half precision.
             optimizer = torch.optim.LBFGS(
                 [z],
                 lr=FIRST_STEP * z.numel() * p.learning_rate,
@@ -92,9 +92,9 @@ class Optimisation(ABC):
                 self.picture.copy_(free.clamp(0, 1))
             parts = self.losses()
             latest.update({name: value.item() for name, value in parts.items()})
-            # Times the number of pixels: a gradient of one millionth is taken for zero by L-BFGS.
+            # Multiply by the number of pixels: L-BFGS treats a gradient of one millionth as zero.
             gradient = torch.autograd.grad(parts["loss"] * self.picture[0, 0].numel(), self.picture)[0]
-            # What lies outside of [0, 1] shows no effect: it may come back, but not go further.
+            # The losses do not see values outside [0, 1]. Such values may come back, but not move farther away.
             gradient[((free < 0) & (gradient > 0)) | ((free > 1) & (gradient < 0))] = 0
             z.grad = self.parameterisation.gradient(gradient)
             if latest["loss"] < self.least:
@@ -108,7 +108,7 @@ class Optimisation(ABC):
                 optimizer.param_groups[0]["lr"] = p.learning_rate
             if not torch.isfinite(z).all() or not latest["loss"] < float("inf"):
                 logger.warning(
-                    "The losses are no numbers any more; the best picture before is kept. Lower --learning-rate or --style-weight."
+                    "The loss became NaN or infinity, so the best picture so far is used. Lower --learning-rate or --style-weight."
                 )
                 return
             yield dict(latest)
@@ -117,7 +117,7 @@ class Optimisation(ABC):
 
 
 class Flatness:
-    """Whether ten iterations have lowered the loss by less than ``patience`` of it."""
+    """Tells when ten iterations lower the loss by less than a share ``patience`` of it."""
 
     def __init__(self, patience: float) -> None:
         self.patience = patience

@@ -1,4 +1,4 @@
-"""What the methods that optimise pixels share: the photo reduced, optimised in stages, given back at its size."""
+"""The base class of methods that optimise pixels: it checks parameters, opens the perceptual network, runs each photo."""
 
 import logging
 from abc import abstractmethod
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Optimiser(Method):
-    """Gradient descent on the pixels, one photo after another."""
+    """Optimises the pixels of one photo after another. Subclasses define ``paint``."""
 
     Parameters: ClassVar[type[Parameters]] = OptimisationParameters
 
@@ -48,12 +48,12 @@ class Optimiser(Method):
 
     def stylize(self, content: Tensor, parameters: OptimisationParameters, progress: ProgressCallback) -> Tensor:
         keep_freed_memory()
-        # Methods are called without gradients, and this one is made of them.
+        # The hub calls methods without gradients; an optimisation needs them.
         with torch.inference_mode(False), torch.enable_grad():
             network = self.backbone(parameters)
             paintings = self.paintings(parameters)
             results = []
-            # In one memory layout whatever the caller's: it decides the last bit, and an optimisation makes much of that.
+            # Always the same memory layout: it changes the last bit of a sum, and an optimisation amplifies the difference.
             content = content.clone(memory_format=torch.contiguous_format)
             for number, photo in enumerate(torch.split(content, 1)):
 
@@ -72,7 +72,7 @@ class Optimiser(Method):
             return torch.cat(results)
 
     def paintings(self, parameters: OptimisationParameters) -> list[tuple[Image.Image, float]]:
-        """The paintings with their shares. Raises ``ImageError`` for one too small to have a style."""
+        """The paintings with their shares. Raises ``ImageError`` for a painting below 32 pixels."""
         paintings = parameters.style.read()
         for painting, _ in paintings:
             if min(painting.size) < 32:
@@ -83,7 +83,7 @@ class Optimiser(Method):
         return paintings
 
     def backbone(self, parameters: OptimisationParameters) -> VGG:
-        """The perceptual network that ``parameters`` ask for; the last one is kept."""
+        """The perceptual network for ``parameters``. The last one stays in memory."""
         layers = sorted({*parameters.content_layers, *parameters.style_layers})
         wanted = (parameters.backbone, parameters.vgg, parameters.pooling, layers)
         if self._backbone is None or self._backbone[0] != wanted:
@@ -110,4 +110,4 @@ class Optimiser(Method):
         parameters: Any,
         progress: ProgressCallback,
     ) -> Tensor:
-        """``photo`` ``(1, 3, H, W)`` optimised."""
+        """The result for one ``photo`` ``(1, 3, H, W)``."""

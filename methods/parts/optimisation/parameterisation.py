@@ -1,22 +1,21 @@
-"""A Fourier parameterisation of a picture, with its colours decorrelated: optimisation takes far fewer steps there.
+"""A Fourier parameterisation of a picture with decorrelated colours: optimisation needs far fewer steps.
 
-In pixels a gradient says next to nothing about large soft shapes, since pictures have a thousand times the energy there.
-Here a picture is a start plus coloured noise: white numbers, shaped by a spectrum of one over the frequency and by the
-colours that photo and painting have together (Olah et al. 2017, "Feature Visualization", distill.pub, decorrelate space
-and colour alike for pictures made from nothing). The optimum is the same, the way there shorter.
+Large soft shapes have a thousand times the energy of fine detail, but gradients in pixels hardly change them. Here a picture
+is ``start + A z``. ``A`` scales the white numbers ``z`` by 1 / frequency and gives them the colour covariance of photo and
+painting (Olah et al. 2017, "Feature Visualization", distill.pub). The optimum is the same.
 """
 
 import torch
 from torch import Tensor
 
-SOFTEST = 0.02  # cycles a pixel, below which the spectrum is flat
+SOFTEST = 0.02  # cycles per pixel; below this frequency the spectrum is flat
 
 
 class FourierParameterisation:
-    """Between numbers ``z`` and pictures ``start + A z``, both ``(1, 3, H, W)``; ``A`` is linear."""
+    """Pictures ``start + A z``; picture and ``z`` are ``(1, 3, H, W)``, ``A`` is linear and symmetric."""
 
     def __init__(self, start: Tensor, colors: Tensor) -> None:
-        """``colors`` ``(3, 3)``: the covariance of the colours that the picture is to have."""
+        """``colors`` ``(3, 3)`` is the expected covariance of the picture's colours."""
         self.start = start
         height, width = start.shape[-2:]
         rows = torch.fft.fftfreq(height, device=start.device, dtype=start.dtype)[:, None]
@@ -26,14 +25,14 @@ class FourierParameterisation:
         values, vectors = torch.linalg.eigh(colors + 1e-3 * torch.eye(3).to(colors))
         roots = values.clamp_min(1e-3).sqrt()
         roots = roots / roots.square().mean().sqrt()
-        self.mixing = (vectors * roots) @ vectors.T  # symmetric, so that it is its own transpose
+        self.mixing = (vectors * roots) @ vectors.T  # symmetric
 
     def picture(self, z: Tensor) -> Tensor:
         """``start + A z``."""
         return self.start + _shaped(z, self.mixing, self.spectrum)
 
     def gradient(self, gradient: Tensor) -> Tensor:
-        """The gradient by ``z``, of one by the picture's pixels: ``A^T`` of it, and ``A`` is symmetric."""
+        """The gradient with respect to ``z`` from one with respect to the pixels: ``A^T gradient``, and ``A^T = A``."""
         return _shaped(gradient, self.mixing, self.spectrum)
 
 
@@ -44,7 +43,7 @@ def _shaped(x: Tensor, matrix: Tensor, spectrum: Tensor) -> Tensor:
 
 
 def color_covariance(*pictures: Tensor) -> Tensor:
-    """Covariance ``(3, 3)`` of the colours of pictures ``(1, 3, H, W)``, all of them counting the same."""
+    """Covariance ``(3, 3)`` of the colours of pictures ``(1, 3, H, W)``; all pictures weigh the same."""
     total = pictures[0].new_zeros(3, 3)
     mean = torch.stack([p.mean((0, 2, 3)) for p in pictures]).mean(0)
     for picture in pictures:

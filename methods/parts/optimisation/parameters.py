@@ -1,4 +1,4 @@
-"""What every method that optimises pixels can be told."""
+"""The parameters of every method that optimises pixels."""
 
 from typing import Literal
 
@@ -10,61 +10,61 @@ from methods.parts.perceptual.backbone import Backbone
 
 
 class OptimisationParameters(Parameters):
-    """What any optimisation takes."""
+    """Parameters of any optimisation."""
 
     style: Pictures = with_role("style", title="Painting", description="A painting, or several with their shares.")
     iterations: int = Field(200, ge=1, le=20000, title="Iterations", description="Steps of the optimisation.")
     style_weight: float = Field(
-        30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative errors."
+        30.0, ge=0, le=1e6, title="Style weight", description="Beta: weight of the Gram matrices' relative error."
     )
     content_weight: float = advanced(
         1.0,
         ge=0,
         le=1e6,
         title="Content weight",
-        description="Alpha: weight of the features' relative errors.",
+        description="Alpha: weight of the features' relative error.",
     )
     variation_weight: float = advanced(
         1.0,
         ge=0,
         le=1e6,
         title="Smoothness",
-        description="Weight of the total variation: more of it, less grain.",
+        description="Weight of the total variation: a larger weight gives less grain.",
     )
     optimizer: Literal["l-bfgs", "adam"] = advanced(
         "l-bfgs",
         title="Optimiser",
-        description="L-BFGS needs fewer steps; Adam is the calmer one.",
+        description="L-BFGS needs fewer steps; Adam is steadier.",
     )
     learning_rate: float = advanced(
         1.0,
         gt=0,
         le=100,
         title="Learning rate",
-        description="As a factor on the optimiser's usual one.",
+        description="Factor on the optimiser's usual learning rate.",
     )
     pooling: Literal["max", "average"] = advanced(
         "max",
         title="Pooling",
-        description="Of the perceptual network: as it was trained, or average as in the paper.",
+        description="Pooling of the perceptual network: max as it was trained, or average as in the paper.",
     )
     backbone: Backbone = advanced(
         "auto",
         title="Perceptual network",
-        description="The best at hand, or one by name; vgg-slim is bundled.",
+        description="auto: the best network on this machine; or one by name. vgg-slim is bundled.",
     )
     content_layers: Shares = advanced(
-        ..., title="Content layers", description="Layers that see the photo, with weights."
+        ..., title="Content layers", description="Layers that compare with the photo, with weights."
     )
     style_layers: Shares = advanced(
-        ..., title="Style layers", description="Layers that see the picture of the style, with weights."
+        ..., title="Style layers", description="Layers that compare with the style image, with weights."
     )
     patience: float = advanced(
         2e-4,
         ge=0,
         le=1,
         title="Patience",
-        description="Stop when ten iterations lower the loss by less than this share of it; 0 never stops early.",
+        description="Stop when ten iterations lower the loss by less than this share. 0: never stop early.",
     )
     initial: FilePath | None = Field(
         None, title="Go on from", description="A picture to start from, such as an earlier result."
@@ -76,5 +76,5 @@ class OptimisationParameters(Parameters):
         None,
         exclude=True,
         title="Loss curves",
-        description="A PNG file to draw the losses into; one that exists is kept.",
+        description="A PNG file to draw the losses into. An existing file is not replaced.",
     )
