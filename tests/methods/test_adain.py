@@ -219,7 +219,7 @@ def test_a_vector_by_the_command_line(
         (["vector", str(weights), "painting.png"], "exists"),
         (["vector", str(weights), "painting.png", "-o", "x.png"], "a .safetensors file"),
         (["vector", "cin-25styles", "udnie"], "takes no paintings"),
-        (["vector", "gatys", "painting.png", "-o", "y.safetensors"], "keeps no style vectors"),
+        (["vector", "gatys", "painting.png", "-o", "y.safetensors"], "has no style vectors"),
     ):
         with pytest.raises(StylehubError, match=message):
             CliRunner().invoke(app, words, catch_exceptions=False)
@@ -238,7 +238,7 @@ def test_bad_input(method: AdaIN, photo: Image.Image, painting: Image.Image, tmp
     write_safetensors(foreign, {"vector": vector.numbers}, {"config": json.dumps({"vector_of": "f" * 64})})
     write_safetensors(none, {"vector": vector.numbers}, {"config": "{}"})
     cases: list[tuple[dict[str, Any], type[StylehubError], str]] = [
-        ({}, ParameterError, "'style' is needed"),
+        ({}, ParameterError, "Give the parameter 'style'"),
         ({"style": Image.new("RGB", (64, 64), "red")}, ImageError, "one colour only"),
         ({"style": painting.resize((8, 8))}, ImageError, "8x8 pixels; the encoder needs 32"),
         ({"style": tmp_path / "nowhere.png"}, ImageError, r"nowhere\.png"),

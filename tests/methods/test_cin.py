@@ -108,7 +108,7 @@ def test_styles_that_cannot_be(tiny_model: Path, photo: Image.Image, style: obje
 
 
 def test_a_style_is_needed(tiny_model: Path, photo: Image.Image) -> None:
-    with pytest.raises(ParameterError, match="'style' is needed"):
+    with pytest.raises(ParameterError, match="Give the parameter 'style'"):
         hub.load(tiny_model, device="cpu")(photo)
 
 

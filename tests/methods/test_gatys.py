@@ -240,7 +240,7 @@ def test_from_coarse_to_fine(size: tuple[int, int], expected: list[tuple[int, in
 
 def test_bad_input(gatys: Method, photo: Image.Image, painting: Image.Image, tmp_path: Path) -> None:
     cases: list[tuple[dict[str, Any], type[StylehubError], str]] = [
-        ({}, ParameterError, "'style' is needed"),
+        ({}, ParameterError, "Give the parameter 'style'"),
         ({"style": tmp_path / "nowhere.png"}, ImageError, "nowhere.png"),
         ({"style": painting.resize((8, 8))}, ImageError, "32 at least"),
         ({"style": []}, ParameterError, "at least one picture"),
