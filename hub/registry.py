@@ -171,6 +171,11 @@ def method_entry(method_id: str) -> Entry:
         raise UnknownName(f"{error} If the method is in another package, install that first.") from None
 
 
+def refresh() -> None:
+    """Read the catalogue anew when it is next asked for, with the packages that were installed meanwhile."""
+    _catalogue.cache_clear()
+
+
 @cache
 def parts() -> dict[str, Part]:
     """The shared parts of the built-in registry, by name."""

@@ -1,4 +1,4 @@
-"""Whole folders: read, stylised and written side by side; the same command goes on where it stopped."""
+"""Stylise whole folders; reading, stylising and writing overlap, and an interrupted run can continue."""
 
 from hub.batch.folder import Report as Report
 from hub.batch.folder import run_folder as run_folder

@@ -1,4 +1,4 @@
-"""Many pictures: finished files kept whatever happens, existing ones never touched, the rest made as fast as it goes."""
+"""Stylise many pictures: finished and existing files are kept, the rest is made as fast as possible."""
 
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -26,10 +26,10 @@ ENGINES = ("local", "ray")
 
 @dataclass
 class Report:
-    """What became of every picture of a run, in the order of the photos.
+    """The result of a run, in the order of the photos.
 
-    ``seconds`` says how long reading (``decode``), stylising (``stylise``), encoding and writing (``encode``) and the
-    whole run (``elapsed``) took. Stages overlap, and threads of one stage too: together they may exceed ``elapsed``.
+    ``seconds``: time for reading (``decode``), stylising (``stylise``), encoding and writing (``encode``) and the whole
+    run (``elapsed``). Stages and threads overlap, so their sum may exceed ``elapsed``.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Report:
 
     @property
     def shares(self) -> str:
-        """What each stage took of the work, such as ``decode 5 %, stylise 90 %, encode 5 %``."""
+        """The share of each stage, such as ``decode 5 %, stylise 90 %, encode 5 %``."""
         work = sum(self.seconds[stage] for stage in STAGES) or 1.0
         return ", ".join(f"{stage} {self.seconds[stage] / work:.0%}".replace("%", " %") for stage in STAGES)
 
@@ -60,18 +60,18 @@ def run_folder(
 ) -> Report:
     """Stylise every picture of ``photos`` (files, folders, glob patterns) into the folder ``out``.
 
-    A result has the name of its photo. One that was made before with the same model and parameters is skipped, so an
-    interrupted run goes on where it stopped; one that was made otherwise is kept and reported as failed, as is a picture
-    that cannot be read, and the others go on. Files appear whole or not at all; ``out/manifest.jsonl`` gets a line for
-    every picture that was finished or failed (see ``hub.batch.manifest``).
+    A result has the name of its photo. A result of the same model and parameters is skipped, so an interrupted run can
+    continue. A result made in another way is kept and reported as failed, and so is a picture that cannot be read; the
+    run continues. Files are written atomically; ``out/manifest.jsonl`` gets a line per finished or failed picture (see
+    ``hub.batch.manifest``).
 
     Args:
-        engine: "local" computes in this process; "ray" in several, here or on the machines of a Ray cluster, all of
-            which see the same folders.
-        workers: local: threads that read, and as many that write. ray: processes, each with the whole model.
-        batch_size: photos of one size that go through the method together; None for what suits the device.
-        progress: called with (pictures done, pictures in all, the picture just done); at first with None, when those
-            that need not be made again are counted.
+        engine: "local" computes in this process; "ray" in several processes, here or on a Ray cluster whose machines
+            share the folders.
+        workers: local: threads for reading, and as many for writing. ray: processes, each with the whole model.
+        batch_size: photos of one size that are stylised together; None: chosen for the device.
+        progress: called with (pictures done, pictures in all, the picture just done); the first call counts the skipped
+            pictures and passes None.
 
     Raises:
         ImageError: a pattern that matches nothing, two photos of one name, a strength map that cannot be read, or a
@@ -84,18 +84,18 @@ def run_folder(
     started = time.perf_counter()
     run = _engine(engine)
     if str(out) == "-" or (Path(out).suffix.lower() in FORMATS and not Path(out).exists()):
-        raise ImageError(f"A batch goes into a folder, and {out} is none; give one with -o.")
+        raise ImageError(f"{out} is not a folder; choose an output folder with -o.")
     if Path(out).exists() and not Path(out).is_dir():
-        raise ImageError(f"{out} is a file; give a folder for the results.")
+        raise ImageError(f"{out} is a file; choose an output folder with -o.")
     for name, number in (("workers", workers), ("batch_size", batch_size)):
         if number is not None and number < 1:
-            raise ParameterError(f"The parameter {name!r} cannot be {number}; it is at least 1.")
+            raise ParameterError(f"The parameter {name!r} cannot be {number}; it must be at least 1.")
     tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
     recipe = method.describe(method.checked(parameters), None, strength_map)
     plane = None if strength_map is None else to_tensor(read_image(strength_map).rgb)[0].mean(0)
     job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
     with Manifest(Path(out)) as manifest:
-        remove_leftovers(Path(out), older=3600)  # not those of a run beside this one
+        remove_leftovers(Path(out), older=3600)  # not those of a parallel run
         old = {task for task in tasks if not overwrite and task.target.exists()}
         known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo))}
         outcomes = {task: Outcome(task, "there") for task in known}
@@ -104,7 +104,7 @@ def run_folder(
             task, error = outcome.task, outcome.error
             if error is None:
                 manifest.done(task.photo, task.target, job.recipe_of(task.photo))
-            elif task not in old:  # a result that was made otherwise stays, and so does what is known of it
+            elif task not in old:  # an old result that differs stays, and so does its line
                 manifest.failed(task.photo, task.target, job.recipe_of(task.photo), error)
 
         if progress:
@@ -126,7 +126,7 @@ def _report(outcomes: Sequence["Outcome"], old: Collection["Task"], elapsed: flo
             report.failed[task.photo] = outcome.error
         elif outcome.status == "there" and task in old:
             report.skipped.append(task.target)
-        else:  # also what a worker found there because another one, which died, had just made it
+        else:  # also a result that a worker, which then died, had just written
             report.written.append(task.target)
         for stage in STAGES:
             report.seconds[stage] += getattr(outcome, stage)
@@ -134,7 +134,7 @@ def _report(outcomes: Sequence["Outcome"], old: Collection["Task"], elapsed: flo
 
 
 def _engine(name: str) -> "Engine":
-    """The function that gives the outcome of every task, as they come, and notes each at once."""
+    """The function that yields the outcome of every task and calls ``note`` at once."""
     if resolve(name, ENGINES, "engine") == "local":
         from hub.batch.pipeline import Pipeline
 
@@ -149,13 +149,13 @@ def _engine(name: str) -> "Engine":
 
 
 def _targets(photos: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Photo -> result: the same name, as PNG where the photo's format is not one we write."""
+    """Photo -> result: the same name; PNG if the photo's format cannot be written."""
     targets: dict[Path, Path] = {}
     taken: dict[Path, Path] = {}
     for photo in photos:
         target = out / (photo.name if photo.suffix.lower() in FORMATS else f"{photo.stem}.png")
         if target in taken:
-            raise ImageError(f"{taken[target]} and {photo} would both become {target}; run them into two folders.")
+            raise ImageError(f"{taken[target]} and {photo} would both become {target}; use two output folders.")
         if target.resolve() == photo.resolve():
             raise ImageError(f"The result would replace the photo {photo}; choose another folder.")
         taken[target] = photo

@@ -1,8 +1,7 @@
-"""What a run has done, one line of JSON a photo: a run over thousands goes on where it stopped without opening a result.
+"""The manifest of a run, one line of JSON per photo, so that a long run can continue without opening every result.
 
-How a picture was made is in the picture itself, and that is the truth. A line says that the file of this size and time
-was seen to hold it; where line and file no longer agree, the picture is asked again. So a line may be lost, or the whole
-manifest deleted, and nothing but a little time is lost with it.
+The metadata in each picture are authoritative; the manifest only caches them, with the file's size and time. If these
+disagree, the picture is read again. So a lost line, or a deleted manifest, costs only time.
 """
 
 import errno
@@ -20,12 +19,10 @@ NAME = "manifest.jsonl"
 
 
 class Manifest:
-    """``manifest.jsonl`` in the folder of the results, open for appending, from any thread.
+    """``manifest.jsonl`` in the output folder, open for appending from any thread.
 
-    A line is written in one piece when its picture is on the disk, so a kill loses at most the line being written: one
-    that was cut off is ignored, and removed here. Of several lines about one result the last counts.
-
-    Raises ``ImageError`` when the file cannot be read or written.
+    A line is written in one piece after its picture, so a killed run loses at most one line; a cut-off line is ignored
+    and removed here. The last line about a result counts. Raises ``ImageError`` if the file cannot be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +44,7 @@ class Manifest:
         self._file.close()
 
     def has(self, target: Path, recipe: Mapping[str, Any]) -> bool:
-        """Whether ``target`` is the very file that was written, or found, to be made by ``recipe``."""
+        """Whether ``target`` is unchanged since the manifest noted that it was made by ``recipe``."""
         line = self._done.get(target.name)
         if line is None or line["recipe"] != fingerprint(recipe):
             return False
@@ -55,8 +52,8 @@ class Manifest:
         return state is not None and [line["bytes"], line["modified"]] == state
 
     def done(self, photo: Path, target: Path, recipe: Mapping[str, Any]) -> None:
-        """Note that ``target`` is there, made from ``photo`` by ``recipe``."""
-        size, modified = _state(target) or (None, None)  # None when somebody took it away at once
+        """Note that ``target`` was made from ``photo`` by ``recipe``."""
+        size, modified = _state(target) or (None, None)  # None if somebody has removed it already
         self._append(photo, target, recipe, status="done", error=None, bytes=size, modified=modified)
 
     def failed(self, photo: Path, target: Path, recipe: Mapping[str, Any], error: str) -> None:
@@ -72,11 +69,11 @@ class Manifest:
                     end += len(line)
         if not line.endswith(b"\n"):
             self._file.truncate(end)
-            if whole:  # only its end is missing
+            if whole:  # only the newline is missing
                 self._file.write(b"\n")
 
     def _read_line(self, line: bytes) -> bool:
-        """Note a line; False when it was cut off, garbled by the disk, or is not ours."""
+        """Note a line; False if it is cut off, damaged or not ours."""
         try:
             self._note(json.loads(line))
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -86,7 +83,7 @@ class Manifest:
     def _append(self, photo: Path, target: Path, recipe: Mapping[str, Any], **state: Any) -> None:
         line = {"photo": str(photo), "output": target.name, **state}
         line |= {"recipe": fingerprint(recipe), "weights": recipe.get("weights")}
-        # In ASCII, whose escapes hold even a file's name that is no text.
+        # ASCII escapes can hold even a file name that is not valid Unicode.
         data = json.dumps(line).encode("ascii") + b"\n"
         try:
             if self._file.write(data) != len(data):
@@ -108,12 +105,12 @@ class Manifest:
 
 
 def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two pictures were made in one way, by whatever version."""
+    """Whether two pictures were made in the same way, by any version of stylehub."""
     return _instructions(one) == _instructions(other)
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
-    """The sha256 of a recipe; equal for recipes that are the same by ``same_recipe``."""
+    """The sha256 of a recipe, equal for recipes that ``same_recipe`` calls equal."""
     return hashlib.sha256(json.dumps(_instructions(recipe), sort_keys=True).encode()).hexdigest()
 
 
@@ -122,7 +119,7 @@ def _instructions(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state(path: Path) -> list[int] | None:
-    """Size and time of a file; None when it is not there."""
+    """Size and time of a file; None if it does not exist."""
     try:
         state = path.stat()
     except OSError:

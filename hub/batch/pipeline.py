@@ -1,8 +1,8 @@
-"""Many photos through one method: threads read ahead and write behind, photos of one size are stylised together.
+"""Stylise many photos with one method: threads read and write, and photos of one size are stylised together.
 
-A photo is looked at (is its result there? how large is it?), waits for others of its size, is decoded, stylised in the
-calling thread, encoded and written. No stage runs further ahead than some pictures, so the memory needed does not grow
-with the number of photos. What fails, fails alone: it travels on to the end with its reason.
+The pipeline inspects a photo (does its result exist? how large is it?), collects others of its size, decodes, stylises
+in the calling thread, encodes and writes. Each stage runs only some pictures ahead, so memory does not grow with the
+number of photos. A failed photo carries its error to the end; the others continue.
 """
 
 import os
@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -27,20 +27,25 @@ from hub.images import read_image, read_recipe, read_size, save, to_image
 from hub.method import Method
 from hub.runtime import out_of_memory
 
-WINDOW = 512  # photos looked at and not yet read: the more, the more of them find others of their size
-CHUNK = 16  # photos looked at in one go
-LARGE = 2_000_000  # pixels of a photo that is given to a method on the CPU as it is, so that it can be let go of
-AHEAD = 64_000_000  # pixels read, or stylised and not yet written, before the stage waits for the next: 0.2 GB each
+CHUNK = 16  # photos inspected at a time
+LARGE = 2_000_000  # pixels; on the CPU a method gets a larger photo as an image, so that it can free the memory early
+
+
+class Limits(NamedTuple):
+    """How far the stages run ahead of one another."""
+
+    window: int = 512  # photos inspected and not yet read; a larger window finds more photos of one size
+    ahead: int = 64_000_000  # pixels read, or stylised and not yet written, before a stage waits: 0.2 GB each
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with every photo. It can be pickled when the method can.
+    """The settings for every photo. It can be pickled if the method can.
 
     Args:
         recipe: ``method.describe`` of the run; every picture adds the name of its photo.
         strength_map: ``(H, W)`` in [0, 1].
-        batch: how many photos of one size are stylised together; None for what suits the device.
+        batch: how many photos of one size are stylised together; None: chosen for the device.
     """
 
     method: Method
@@ -57,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """A photo and the file that its result goes to."""
+    """A photo and the file for its result."""
 
     photo: Path
     target: Path
@@ -65,7 +70,7 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What became of a photo, and the seconds it took; those of a batch are shared out evenly.
+    """The result for a photo and its seconds per stage; the time of a batch is divided evenly.
 
     ``there``: a result made in the same way existed already.
     """
@@ -78,7 +83,7 @@ class Outcome:
     encode: float = 0.0
 
     def fail(self, error: Exception, culprit: str) -> None:
-        """Note an error: those of ours as they stand, any other in one line that names what raised it."""
+        """Note an error: ours unchanged, any other in one line with the ``culprit``."""
         self.status = "failed"
         reason = " ".join(str(error).split())
         self.error = (
@@ -88,47 +93,54 @@ class Outcome:
 
 @dataclass
 class _Picture:
-    """A photo on its way; only one thread has it at a time."""
+    """A photo in the pipeline; only one thread holds it at a time."""
 
     outcome: Outcome
-    size: tuple[int, int] = (0, 0)  # as the file says, before it is turned upright
-    pixels: Tensor | None = None  # uint8 (H, W, 3), once read
-    image: Image.Image | None = None  # once read, in place of pixels, when it goes alone; the result once stylised
+    size: tuple[int, int] = (0, 0)  # from the file's header, before it is turned upright
+    pixels: Tensor | None = None  # uint8 (H, W, 3), after reading
+    image: Image.Image | None = None  # after reading, instead of pixels, if it is stylised alone; later the result
 
     @property
     def weight(self) -> int:
-        """Its pixels; never so few that thousands of thumbnails pile up."""
+        """Its pixels, with a minimum so that thousands of thumbnails do not pile up."""
         return max(self.size[0] * self.size[1], 250_000)
 
 
 class Pipeline:
-    """Stylises photos as ``job`` says, with ``threads`` threads for reading and as many for writing.
+    """Stylise photos for ``job`` with ``threads`` threads for reading and as many for writing.
 
-    ``note`` is called with every outcome in the thread where it came about, at that moment; ``run`` gives them later.
+    ``note`` is called at once with every outcome, in the thread that finished it; ``run`` yields it later.
     """
 
-    def __init__(self, job: Job, threads: int | None = None, note: Callable[[Outcome], None] = lambda _: None) -> None:
-        self.job, self.note = job, note
+    def __init__(
+        self,
+        job: Job,
+        threads: int | None = None,
+        note: Callable[[Outcome], None] = lambda _: None,
+        limits: Limits = Limits(),
+    ) -> None:
+        self.job, self.note, self.limits = job, note, limits
         self.threads = threads or min(8, os.cpu_count() or 1)
         self._on_cpu = job.method.device.type == "cpu"
-        # Photos go to the GPU on a stream of their own, while the one before is computed.
+        # Copy a photo to the GPU on its own stream while the photo before is computed.
         self._upload: torch.cuda.Stream | None = None
         if job.method.device.type == "cuda":
             self._upload = torch.cuda.Stream(job.method.device)  # type: ignore[no-untyped-call]
         self._most = job.batch or (8 if self._on_cpu else 32)
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
-        """What became of every task, in no particular order. When it ends early, what is stylised is still written."""
-        # Threads, not processes: Pillow lets other threads run while it decodes and encodes. Of JPEG two processes did
-        # half of what two threads did, since every picture had to be copied from one to the other.
+        """The outcome of every task, in any order. If it ends early, stylised pictures are still written."""
+        # Threads, not processes: Pillow releases the GIL while it decodes and encodes. With JPEG two processes were half
+        # as fast as two threads, since every picture was copied between them.
         readers = ThreadPoolExecutor(self.threads, "stylehub-read")
         writers = ThreadPoolExecutor(self.threads, "stylehub-write")
         pictures = (_Picture(Outcome(task)) for task in tasks)
         chunks = iter(lambda: list(islice(pictures, CHUNK)), [])
-        looked = _ahead(readers, self._stage("decode", self._look), chunks, lambda _: 1, WINDOW)
-        read = _ahead(readers, self._stage("decode", self._read), self._batches(looked), lambda p: p.weight, AHEAD)
+        looked = _ahead(readers, self._stage("decode", self._look), chunks, lambda _: 1, self.limits.window)
+        ahead = self.limits.ahead
+        read = _ahead(readers, self._stage("decode", self._read), self._batches(looked), lambda p: p.weight, ahead)
         done = map(self._stylise, read)
-        written = _ahead(writers, self._finish, done, lambda p: p.weight, AHEAD)
+        written = _ahead(writers, self._finish, done, lambda p: p.weight, ahead)
         try:
             for picture in chain.from_iterable(written):
                 yield picture.outcome
@@ -139,7 +151,7 @@ class Pipeline:
     def _stage(
         self, name: Literal["decode", "encode"], work: Callable[[_Picture], None]
     ) -> Callable[[_Picture], _Picture]:
-        """``work`` with its time taken and its errors noted, on pictures that are not finished yet."""
+        """``work`` on unfinished pictures, with its time measured and its errors noted."""
 
         def timed(picture: _Picture) -> _Picture:
             outcome = picture.outcome
@@ -158,20 +170,22 @@ class Pipeline:
         task = picture.outcome.task
         if not self.job.overwrite and os.path.lexists(task.target):
             if not self._made(task):
-                raise ImageError(f"{task.target} exists and was made otherwise; choose another folder or --overwrite.")
+                raise ImageError(
+                    f"{task.target} exists but was made differently; choose another folder or --overwrite."
+                )
             picture.outcome.status = "there"
         else:
             picture.size = read_size(task.photo)
 
     def _made(self, task: Task) -> bool:
-        """Whether the target says of itself that it was made from this photo in this way."""
+        """Whether the target's metadata match this photo and job."""
         with suppress(ImageError):
             made = read_recipe(task.target)
             return made is not None and same_recipe(made, self.job.recipe_of(task.photo))
         return False
 
     def _batches(self, looked: Iterable[list[_Picture]]) -> Iterator[list[_Picture]]:
-        """Pictures of one size, as many as go through the method together; finished ones as they come."""
+        """Batches of pictures of one size; finished pictures are passed on at once."""
         buckets: dict[tuple[int, int], list[_Picture]] = {}
         for picture in chain.from_iterable(looked):
             if picture.outcome.status != "pending":
@@ -181,15 +195,15 @@ class Pipeline:
             bucket.append(picture)
             if len(bucket) >= self._together(picture):
                 yield buckets.pop(picture.size)
-            elif sum(map(len, buckets.values())) >= WINDOW:
+            elif sum(map(len, buckets.values())) >= self.limits.window:
                 yield buckets.pop(max(buckets, key=lambda size: len(buckets[size])))
         yield from buckets.values()
 
     def _together(self, picture: _Picture) -> int:
-        """How many pictures of this size make a batch.
+        """The batch size for pictures of this size.
 
-        On two cores a batch was faster up to 0.2 megapixels in all (thumbnails), then slower: it outgrows the caches.
-        A GPU is idle between the small steps of a single small picture; what is best there was not measured.
+        On two cores batches were faster up to 0.2 megapixels in all (thumbnails), then slower, since they outgrow the
+        caches. On a GPU batches keep the cores busy with small pictures; the best size was not measured.
         """
         if self.job.batch:
             return self._most
@@ -207,17 +221,17 @@ class Pipeline:
             picture.image.putalpha(photo.alpha)
 
     def _uploaded(self, pixels: Tensor) -> Tensor:
-        """``pixels`` on the method's device; copied from pinned memory, beside what is computed there."""
+        """``pixels`` on the method's device, copied from pinned memory in parallel with computation."""
         if self._upload is None:
             return pixels.to(self.job.method.device)
         with torch.cuda.stream(self._upload):
             there = pixels.pin_memory().to(self.job.method.device, non_blocking=True)
-        self._upload.synchronize()  # this thread waits, the one that computes does not
+        self._upload.synchronize()  # only this thread waits, not the computing one
         there.record_stream(torch.cuda.default_stream(self.job.method.device))
         return there
 
     def _stylise(self, pictures: list[_Picture]) -> list[_Picture]:
-        """Stylise what was read: those of one shape together, transparent and large ones alone."""
+        """Stylise pictures of one shape together, transparent and large ones alone."""
         alike: dict[Any, list[_Picture]] = {}
         for picture in pictures:
             if picture.outcome.status == "pending":
@@ -239,14 +253,14 @@ class Pipeline:
             return
         if out_of_memory(failure):
             self._most = max(1, len(batch) // 2)
-        for picture in batch:  # one by one, so that only the culprit fails
+        for picture in batch:  # one by one, so that only the bad picture fails
             self._stylise_alike([picture])
 
     def _failure(self, batch: Sequence[_Picture]) -> Exception | None:
-        """Give every picture of ``batch`` its result, or none of them: then the reason, without what it holds on to."""
+        """Give every picture of ``batch`` its result; or give none and return the error, without its traceback."""
         try:
             results = self._results(batch)
-        except Exception as error:  # a stranger's method may raise anything; the other pictures go on
+        except Exception as error:  # a foreign method may raise anything; the other pictures continue
             return error.with_traceback(None)
         for picture, image in zip(batch, results, strict=True):
             picture.image, picture.pixels = image, None
@@ -275,7 +289,7 @@ class Pipeline:
         image.info["stylehub"] = job.recipe_of(outcome.task.photo)
         try:
             save(image, outcome.task.target, overwrite=job.overwrite, quality=job.quality)
-        except ImageError:  # perhaps another worker, thought to be dead, was first
+        except ImageError:  # perhaps another worker, believed dead, was first
             if job.overwrite or not self._made(outcome.task):
                 raise
         outcome.status, picture.image = "written", None
@@ -288,9 +302,9 @@ def _ahead(
     weight: Callable[[_Picture], int],
     most: int,
 ) -> Iterator[list[_Picture]]:
-    """``work`` done on every picture of every group, in the order of the groups.
+    """Do ``work`` on every picture of every group and yield the groups in order.
 
-    The threads of ``pool`` work ahead of whoever takes the groups, until pictures of ``most`` weight are in their hands.
+    The threads of ``pool`` work ahead of the consumer until they hold pictures of ``most`` weight.
     """
     pending: deque[tuple[int, list[Future[_Picture]]]] = deque()
     held = 0

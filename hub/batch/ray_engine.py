@@ -1,7 +1,7 @@
-"""The pipeline in several processes: Ray Data hands blocks of photos to actors, each with its own copy of the method.
+"""The pipeline in several processes: Ray Data gives blocks of photos to actors, each with its own copy of the method.
 
-Actors read and write the pictures, here or on the machines of a cluster (``RAY_ADDRESS``); the driver keeps the
-manifest. An actor that dies is started again and its block repeated: what it had finished is found and not made again.
+Actors read and write the pictures, here or on a cluster (``RAY_ADDRESS``); the driver keeps the manifest. An actor that
+dies is restarted and repeats its block without the pictures that it had finished.
 """
 
 import logging
@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from math import ceil
 from typing import Any
 
-# Read by Ray when it is imported: report nothing to anybody, and print nothing beside our own output.
+# Ray reads these at import: send no usage reports, and print nothing.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 from hub.threads import give_way
 
-give_way()  # an actor's process imports this module before torch; in the one that sends it torch is there already
+give_way()  # an actor's process imports this module before torch
 
 import ray
 import ray.data
@@ -31,14 +31,14 @@ from hub.errors import StylehubError
 from hub.plugins import plugin_class
 from hub.registry import Entry
 
-BLOCK = 64  # photos that an actor gets at once: enough to find others of their size, few enough to see it go on
-TRIES = 3  # how often a block is begun whose actors die: a picture may be what kills them
-DIED = "the process that worked on it died; run the same command again, or with the engine 'local'."
+BLOCK = 64  # photos per block: enough for batches of one size, few enough for frequent progress
+TRIES = 3  # attempts at a block whose actors die, since one of its pictures may kill them
+DIED = "its worker process died; run the same command again, or use the engine 'local'."
 _FIELDS = ("status", "error", "decode", "stylise", "encode")
 
 
 class Attempts:
-    """An actor that counts how often every block was begun, since it knows what the actor that died cannot tell."""
+    """An actor that counts the attempts at every block, since an actor that died cannot report them."""
 
     def __init__(self) -> None:
         self._begun: dict[int, int] = {}
@@ -52,7 +52,7 @@ class Worker:
     """An actor: the pipeline of the local engine, over one block of photos after another."""
 
     def __init__(self, entry: Entry, payload: "ray.ObjectRef[bytes]", attempts: Any, threads: int) -> None:
-        plugin_class(entry)  # imports the code of a method in a folder, which unpickling looks up
+        plugin_class(entry)  # unpickling needs the code of a method in a folder imported
         job, self.tasks = pickle.loads(ray.get(payload))
         self.pipeline, self.attempts = Pipeline(job, threads), attempts
 
@@ -63,7 +63,7 @@ class Worker:
         else:
             outcomes = list(self.pipeline.run(numbers))
         rows = {name: [getattr(outcome, name) for outcome in outcomes] for name in _FIELDS}
-        # A file's name may hold bytes that are no text; Arrow's strings may not.
+        # A file name may hold bytes that are not valid Unicode; Arrow's strings may not.
         rows["error"] = [error and error.encode(errors="backslashreplace").decode() for error in rows["error"]]
         return {"number": [numbers[outcome.task] for outcome in outcomes], **rows}
 
@@ -71,18 +71,17 @@ class Worker:
 def run_on_ray(
     job: Job, tasks: Sequence[Task], workers: int | None, note: Callable[[Outcome], None]
 ) -> Generator[Outcome, None, None]:
-    """What became of every task, as blocks of them end; ``note`` is called with each, too.
+    """Yield the outcome of every task, block by block, and call ``note`` with it.
 
-    ``workers`` processes have the whole method each; None: one a GPU for a method on a GPU, or one for every four cores.
-
-    Raises ``StylehubError`` when Ray does not start, or the method cannot be sent to another process.
+    Each of ``workers`` processes has the whole method; None: one per GPU for a method on a GPU, else one per four cores.
+    Raises ``StylehubError`` if Ray does not start or the method cannot be sent to another process.
     """
     if not tasks:
         return
     absolute = [Task(task.photo.absolute(), task.target.absolute()) for task in tasks]
     try:
         payload = pickle.dumps((job, absolute))
-    except Exception as error:  # whatever a stranger's method holds
+    except Exception as error:  # pickling a foreign method may raise anything
         raise StylehubError(
             f"{job.method.entry.name} cannot be sent to other processes ({error}); use the engine 'local'."
         ) from error
@@ -115,16 +114,16 @@ def run_on_ray(
 
 
 def _block(photos: int, actors: int) -> int:
-    """Photos a block: some blocks for every actor, so that none waits long for the last one."""
+    """Photos per block: several blocks per actor, so that none waits long for the last one."""
     return max(1, min(BLOCK, photos // (4 * actors)))
 
 
 @contextmanager
 def _cluster(payload: int) -> Iterator[None]:
-    """Ray as it runs already, the cluster that ``RAY_ADDRESS`` names, or one of our own on this machine."""
+    """Use the running Ray, the cluster at ``RAY_ADDRESS``, or start Ray on this machine."""
     ours, address = not ray.is_initialized(), os.environ.get("RAY_ADDRESS", "local")
     options: dict[str, Any] = {}
-    if address == "local":  # only the method passes through the store, no picture
+    if address == "local":  # the store holds only the method, no pictures
         options = {"include_dashboard": False, "object_store_memory": 200_000_000 + 2 * payload}
     try:
         if ours:
@@ -136,20 +135,20 @@ def _cluster(payload: int) -> Iterator[None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.max_errored_blocks = -1  # a block that is lost is reported photo by photo
+    context.max_errored_blocks = -1  # a lost block is reported photo by photo
     logger = logging.getLogger("ray.data")
     logger.handlers = [handler for handler in logger.handlers if type(handler).__name__ != "PlainRayHandler"]
     try:
         yield
     except ray.exceptions.RayError as error:
-        raise StylehubError(f"Ray gave up ({_reason(error)}); the same command goes on from here.") from error
+        raise StylehubError(f"Ray failed ({_reason(error)}); run the same command again to continue.") from error
     finally:
         if ours:
             ray.shutdown()
 
 
 def _reach(address: str) -> None:
-    """Raise ``OSError`` when nobody listens at ``host:port``: Ray itself would try for many minutes, deaf to Ctrl-C."""
+    """Raise ``OSError`` if nothing listens at ``host:port``; Ray would try for minutes and ignore Ctrl-C."""
     if match := re.fullmatch(r"(?:ray://)?\[?(?P<host>.+?)\]?:(?P<port>\d+)", address):
         try:
             socket.create_connection((match["host"], int(match["port"])), timeout=10).close()
@@ -159,7 +158,7 @@ def _reach(address: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing on standard error: Ray's own C++ says there how little it is going to say."""
+    """Silence standard error, where Ray's C++ code writes messages."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -171,6 +170,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first sentence of an error and of what caused it."""
+    """The first sentence of an error and of its cause."""
     sentence = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
     return f"{sentence}: {_reason(error.__cause__)}" if error.__cause__ else sentence

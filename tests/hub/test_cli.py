@@ -96,7 +96,7 @@ def test_batch_keeps_and_names_results_that_were_made_otherwise(
     before = (out / "photo.png").read_bytes()
     result = call("batch", tiny_model, photo_file, "--style", "great-wave", "-o", out, "--json")
     assert result.exit_code == 1
-    assert "made otherwise" in json.loads(result.stdout)["failed"][str(photo_file)]
+    assert "made differently" in json.loads(result.stdout)["failed"][str(photo_file)]
     assert (out / "photo.png").read_bytes() == before
     assert call("batch", tiny_model, photo_file, "--style", "great-wave", "-o", out, "--overwrite").exit_code == 0
     assert (out / "photo.png").read_bytes() != before
