@@ -80,7 +80,8 @@ class Method(ABC):
             # A method may work on a tiny photo at a larger size.
             return result if result.shape == content.shape else self.enlarged(result, content, values)
 
-        return torch.lerp(content if other is None else painted(other), painted(parameters), where)
+        one = painted(parameters)
+        return torch.lerp(content if other is None else painted(other), one, where)
 
     @property
     def styles(self) -> Mapping[str, Style]:

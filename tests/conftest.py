@@ -6,8 +6,10 @@ give_way()
 
 import io
 import json
+import sys
 import tarfile
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -18,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hub import registry
 from hub.weights import write_safetensors
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
 from tests.support.models import STYLES, random_network
@@ -59,7 +62,7 @@ def photo_file(tmp_path: Path, photo: Image.Image) -> Path:
 
 @pytest.fixture(scope="session")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard of noisy photos, two paintings, a VGG-16 of random weights."""
+    """A shard of noisy photos, two paintings, small and large, a VGG-16 of random weights."""
     folder = tmp_path_factory.mktemp("material")
     rng = np.random.default_rng(0)
     with tarfile.open(folder / "photos.tar", "w") as tar:
@@ -72,8 +75,11 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
     (folder / "paintings").mkdir()
+    (folder / "large").mkdir()
     for name in ("red-stripes", "blue-dots"):
-        Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8)).save(folder / "paintings" / f"{name}.png")
+        painting = Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8))
+        painting.save(folder / "paintings" / f"{name}.png")
+        painting.resize((128, 160), Image.Resampling.BILINEAR).save(folder / "large" / f"{name}.png")
     torch.manual_seed(0)
     state, channels = {}, 3
     blocks = ARCHITECTURES["VGG-16"]
@@ -97,3 +103,30 @@ def quick_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Install a package with a ``registry.yaml``, and with a module ``method`` where code for it is given."""
+    names = []
+
+    def one(name: str, entries: str, code: str = "") -> Path:
+        names.append(name)
+        site = tmp_path / "site"
+        folder, facts = site / name, site / f"{name}-1.0.dist-info"
+        for new in (folder, facts):
+            new.mkdir(parents=True)
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text(f"[stylehub.methods]\n{name} = {name}\n")
+        (folder / "__init__.py").write_text("")
+        (folder / "registry.yaml").write_text(entries)
+        if code:
+            (folder / "method.py").write_text(code)
+        monkeypatch.syspath_prepend(str(site))
+        registry.refresh()
+        return folder
+
+    yield one
+    for module in [m for m in sys.modules if m.partition(".")[0] in names]:
+        del sys.modules[module]
+    registry.refresh()

@@ -84,7 +84,7 @@ def test_a_new_painting_starts_from_the_nearest_style(
 ) -> None:
     """Of a conditional network; here the picture that one of its styles makes is the painting."""
     conditional = hub.load(tiny_model, device="cpu", dtype="float32")
-    conditional(photo, style=STYLES[2]).save(tmp_path / "new.png")
+    conditional(photo.resize((192, 160)), style=STYLES[2]).save(tmp_path / "new.png")
     changes = {
         "initial": tiny_model / "model.safetensors",
         "style": tmp_path / "new.png",
@@ -178,7 +178,7 @@ def test_what_cannot_be_trained(material: Path, tmp_path: Path, monkeypatch: pyt
     with pytest.raises(StylehubError, match=r"none\.png"):
         FastArtTraining(settings(material, style=tmp_path / "none.png"), CPU)
     Image.new("RGB", (30, 300)).save(tmp_path / "ribbon.png")
-    with pytest.raises(TrainingError, match=r"30x300 pixels, too few to show a style.*64"):
+    with pytest.raises(TrainingError, match=r"30x300 pixels, too few to show a style.*128"):
         FastArtTraining(settings(material, style=tmp_path / "ribbon.png"), CPU)
     write_safetensors(tmp_path / "x.safetensors", {"w": torch.ones(1)}, {"config": "{}"})
     with pytest.raises(TrainingError, match="holds no weights of fast-art or cin"):
@@ -186,7 +186,7 @@ def test_what_cannot_be_trained(material: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_name_comes_from_the_file(material: Path, tmp_path: Path) -> None:
-    picture = Image.open(material / "paintings" / "red-stripes.png")
+    picture = Image.open(material / "large" / "red-stripes.png")
     picture.save(tmp_path / "My Own_Painting (2).png")
     recipe = FastArtTraining(settings(material, style=tmp_path / "My Own_Painting (2).png", title="Mine"), CPU)
     assert recipe.style == Style(name="my-own-painting-2", title="Mine")

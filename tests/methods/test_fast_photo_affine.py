@@ -36,11 +36,6 @@ CPU = torch.device("cpu")
 SIDE = 32
 
 
-@pytest.fixture(autouse=True)
-def _small_styles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.fast_art.one_style.SMALLEST", 64)
-
-
 @pytest.fixture(scope="module")
 def shards(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
@@ -50,7 +45,7 @@ def shards(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(material: Path, shards: Path, **changes: Any) -> FastPhotoAffineSettings:
     values = tiny_training(material) | {
-        "style": material / "paintings" / "blue-dots.png",
+        "style": material / "large" / "blue-dots.png",
         "content": [shards],
         "scratch": True,
     }

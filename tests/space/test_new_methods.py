@@ -2,9 +2,7 @@
 
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
 from gradio_client import Client, handle_file
 
-from hub import registry
 from hub.parameters import Parameters
 from hub.registry import list_models
 from space import app
@@ -47,37 +44,19 @@ class Posterize(Method):
         [(picture, _)] = parameters.style.read()
         return to_tensor(picture.resize((content.shape[3], content.shape[2])))
 """
-Install = Callable[..., None]
+Install = Callable[..., Path]
 
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Install a package with the entry that CONTRIBUTING shows, for ``task``; its module ``method`` holds ``code``."""
-    names = []
-
-    def one(name: str, code: str, task: str = "single") -> None:
-        names.append(name)
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "__init__.py").write_text("")
-        if code:
-            (folder / "method.py").write_text(code)
-        catalogue = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", f"{name}.method:Posterize", 1)
-        (folder / "registry.yaml").write_text(catalogue.replace("[single]", f"[{task}]"))
-        monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.setattr(registry, "entry_points", lambda group: [EntryPoint(name, name, group)])
-        registry._catalogue.cache_clear()
-
-    yield one
-    registry._catalogue.cache_clear()
-    for name in names:
-        sys.modules.pop(f"{name}.method", None)
+def entry_in(package: str, task: str = "single") -> str:
+    """The entry that CONTRIBUTING shows, for ``task``, with its code in the module ``method`` of ``package``."""
+    entry = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", f"{package}.method:Posterize", 1)
+    return entry.replace("[single]", f"[{task}]")
 
 
 def test_a_fast_method_for_any_painting_appears_by_itself(
     install: Install, tmp_path: Path, photo_at: Any, material: Path
 ) -> None:
-    install("painter", PASTE, "arbitrary")
+    install("painter", entry_in("painter", "arbitrary"), PASTE)
     demo, address = app.serve(block=False)
     try:
         own = Client(address, verbose=False, download_files=str(tmp_path))
@@ -94,7 +73,7 @@ def test_a_fast_method_for_any_painting_appears_by_itself(
 
 def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_file: Path) -> None:
     """The method that CONTRIBUTING shows, in a package with an entry point: no file of the app knows it."""
-    install("stranger", blocks("CONTRIBUTING.md", "python")[0])
+    install("stranger", entry_in("stranger"), blocks("CONTRIBUTING.md", "python")[0])
     demo, address = app.serve(block=False)
     try:
         endpoints = demo.get_api_info()["named_endpoints"]
@@ -111,7 +90,7 @@ def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_
 
 
 def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install) -> None:
-    install("broken", "")
+    install("broken", entry_in("broken"))
     demo = app.build()
     assert SINGLE in demo.get_api_info()["named_endpoints"]
     assert "broken.method:Posterize, which does not load" in json.dumps(demo.get_config_file(), default=str)
