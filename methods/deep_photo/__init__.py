@@ -1,1 +1,1 @@
-"""Photographs that stay photographs, by optimisation: masked styles and a penalty on what is no local change of colours."""
+"""Photorealistic style transfer by optimisation: a style for each mask, and a penalty that keeps the photo's edges."""

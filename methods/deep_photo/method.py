@@ -1,8 +1,12 @@
-"""Deep photo style transfer: Gatys' optimisation, each kind of thing from its like, and nothing but colours may change.
+"""Deep photo style transfer: optimisation with one style per region, and a penalty that lets only colours change.
 
-Luan, Paris, Shechtman & Bala 2017, "Deep Photo Style Transfer" (arXiv 1703.07511): the augmented style loss of equation 4,
-the photorealism regularisation of equation 2, in two stages. The masks come from scene parsing, as in the paper; the
-total variation is an addition that several reproductions share.
+Luan, Paris, Shechtman & Bala 2017, "Deep Photo Style Transfer" (arXiv 1703.07511):
+
+1. the augmented style loss, equation 4, with masks from scene parsing;
+2. the photorealism regularisation, equation 2;
+3. two stages: style alone, then both.
+
+The total variation is an addition that several reproductions have.
 """
 
 import logging
@@ -32,8 +36,8 @@ from methods.parts.perceptual.vgg import VGG
 
 logger = logging.getLogger(__name__)
 
-SMALLEST = 64  # short side in pixels that is worked at: conv5_1 has four places left
-LONGEST = 8  # times as long as wide that is worked at
+SMALLEST = 64  # smallest short side in pixels to optimise at: conv5_1 then has four rows
+LONGEST = 8  # largest ratio of the sides to optimise at
 CONTENT_LAYERS = {"conv4_2": 1.0}
 STYLE_LAYERS = {"conv1_1": 0.2, "conv2_1": 0.2, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.2}
 
@@ -42,14 +46,14 @@ class DeepPhotoParameters(MaskParameters, OptimisationParameters):
     """What the optimisation takes."""
 
     style: Pictures = with_role(
-        "style", title="Style photo", description="A photo whose colours to take, or several with shares."
+        "style", title="Style photo", description="A photo whose colours to take, or several with their shares."
     )
     size: int | None = inherited(
         OptimisationParameters,
         "size",
         512,
-        description="Short side in pixels at which the colours are found, at most the photo's own; the photo gets them at its "
-        "own size.",
+        description="Short side in pixels of the optimisation, at most the photo's own. The colours are then applied to the "
+        "photo at its own size.",
     )
     iterations: int = inherited(
         OptimisationParameters, "iterations", 100, description="Steps of each of the two stages."
@@ -59,7 +63,7 @@ class DeepPhotoParameters(MaskParameters, OptimisationParameters):
         OptimisationParameters,
         "style_weight",
         100.0,
-        description="Gamma: weight of the masked Gram matrices' relative errors.",
+        description="Gamma: weight of the masked Gram matrices' relative error.",
     )
     variation_weight: float = inherited(OptimisationParameters, "variation_weight", 1e-3)
     content_layers: Shares = inherited(OptimisationParameters, "content_layers", CONTENT_LAYERS)
@@ -69,29 +73,28 @@ class DeepPhotoParameters(MaskParameters, OptimisationParameters):
         ge=0,
         le=1e8,
         title="Realism",
-        description="Lambda: weight of what is no local change of colours; 0 lets the optimisation paint.",
+        description="Lambda: penalty on changes that are not locally affine in the colours; 0 allows strokes.",
     )
     smooth: bool = Field(
         False,
         title="Smooth local affine",
-        description="End with the colour map that fits the result around every pixel: the photo's own detail, "
-        "nothing else.",
+        description="Replace the result by local affine colour maps of the photo, so that all detail is the photo's own.",
     )
 
 
 @dataclass
 class Targets:
-    """What the result is to have: the photo's features, of each region its places and Gram matrices at every layer."""
+    """What the losses compare the picture with."""
 
-    content: Mapping[str, Tensor]
-    regions: Sequence[Mapping[str, MaskIndices]]
-    grams: Sequence[Mapping[str, Tensor]]
-    colors: Tensor
-    laplacian: Tensor | None
+    content: Mapping[str, Tensor]  # features of the photo at each content layer
+    regions: Sequence[Mapping[str, MaskIndices]]  # for each region its mask at each style layer
+    grams: Sequence[Mapping[str, Tensor]]  # for each region the style's Gram matrix at each style layer
+    colors: Tensor  # (3, 3): covariance of the colours of photo and style photos
+    laplacian: Tensor | None  # the matting Laplacian of the photo
 
 
 class DeepPhoto(Optimiser):
-    """First the style, then the style with realism."""
+    """Two stages: style alone, then style with the realism penalty."""
 
     Parameters = DeepPhotoParameters
     enlarges = True
@@ -104,7 +107,7 @@ class DeepPhoto(Optimiser):
         parameters: DeepPhotoParameters,
         progress: ProgressCallback,
     ) -> Tensor:
-        """``photo`` ``(1, 3, H, W)`` with other colours."""
+        """The result for ``photo`` ``(1, 3, H, W)``, at the size of ``workable``."""
         height, width = workable(photo.shape[2], photo.shape[3])
         scaled = resized(photo, (height, width))
         wanted = self.targets(scaled, paintings, network, parameters)
@@ -129,9 +132,9 @@ class DeepPhoto(Optimiser):
         network: VGG,
         parameters: DeepPhotoParameters,
     ) -> Targets:
-        """Features of ``photo``, and of each of its regions what the style photos have of its like.
+        """Features of ``photo``, and for each of its regions the Gram matrices of the same region of the style photos.
 
-        A region whose like a style photo lacks takes its style as a whole; ``remarks`` tell which.
+        A region that a style photo lacks takes the whole style photo; ``remarks`` lists such regions.
         """
         side = min(photo.shape[-2:])
         grams: dict[str, dict[str, Tensor]] = {}
@@ -164,7 +167,7 @@ class DeepPhoto(Optimiser):
         )
 
     def enlarged(self, result: Tensor, content: Tensor, parameters: DeepPhotoParameters) -> Tensor:
-        """The local colour map of the working size, applied to the photo at its own."""
+        """Local affine maps, fitted at the size of the optimisation and applied to the photo at its own size."""
         small = resized(content, (result.shape[2], result.shape[3]))
         radius = max(2, min(result.shape[-2:]) // 128)
         pairs = zip(torch.split(content, 1), torch.split(small, 1), torch.split(result, 1), strict=True)
@@ -172,7 +175,7 @@ class DeepPhoto(Optimiser):
 
 
 class PhotoOptimisation(Optimisation):
-    """The photo while its colours change."""
+    """The optimisation of one stage."""
 
     parameters: DeepPhotoParameters
 
@@ -182,7 +185,7 @@ class PhotoOptimisation(Optimisation):
         self.layers = {*parameters.content_layers, *parameters.style_layers}
 
     def losses(self) -> dict[str, Tensor]:
-        """Scalars: the weighted ``loss``, and the ``content``, ``style``, ``variation`` and ``affine`` it is the sum of."""
+        """Scalars: the weighted sum ``loss``, and its parts ``content``, ``style``, ``variation`` and ``affine``."""
         p, t = self.parameters, self.targets
         features = self.network(self.picture, self.layers)
         zero = self.picture.new_zeros(())
@@ -202,13 +205,13 @@ class PhotoOptimisation(Optimisation):
 
 
 def smoothed(photo: Tensor, picture: Tensor) -> Tensor:
-    """``picture`` as a local change of the colours of ``photo``, both ``(1, 3, H, W)``."""
+    """``picture`` rebuilt by local affine maps of the colours of ``photo``, both ``(1, 3, H, W)``."""
     with torch.no_grad():
         return apply_maps(affine_maps(photo, picture, max(2, min(photo.shape[-2:]) // 64)), photo)
 
 
 def workable(height: int, width: int) -> tuple[int, int]:
-    """The size to work at: nothing smaller than the network sees, no ribbons."""
+    """The size to optimise at: not below ``SMALLEST``, and at most ``LONGEST`` times as long as wide."""
     scale = max(1.0, SMALLEST / min(height, width))
     long = LONGEST * max(SMALLEST, min(height, width))
     return min(long, round(height * scale)), min(long, round(width * scale))

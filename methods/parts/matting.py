@@ -1,7 +1,7 @@
-"""The matting Laplacian: what a picture costs that is not, around every pixel, an affine function of a photo's colours.
+"""The matting Laplacian: a penalty for pictures that are not locally affine in the photo's colours.
 
 Levin, Lischinski & Weiss 2008, "A Closed-Form Solution to Natural Image Matting", equation 12, over windows of 3x3. Luan et
-al. 2017 (arXiv 1703.07511) use it, equation 2, to keep a photograph a photograph: edges stay, colours move.
+al. 2017 (arXiv 1703.07511), equation 2, use it for realism: colours may change, edges stay.
 """
 
 import warnings
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from hub.errors import StylehubError
 
-EPSILON = 1e-7  # of the variance of the three colours in a window, added so that an even window has a solution too
+EPSILON = 1e-7  # added to the variance of the colours in a window, so that a window of one colour has a solution
 
 
 def matting_laplacian(photo: Tensor, epsilon: float = EPSILON) -> Tensor:
-    """Of ``(1, 3, H, W)`` in [0, 1], H and W >= 3: a sparse symmetric ``(H W, H W)`` float32 CSR tensor on its device.
+    """The Laplacian of ``(1, 3, H, W)`` in [0, 1], H and W >= 3: a sparse symmetric ``(H W, H W)`` float32 CSR tensor.
 
-    25 numbers a pixel. Raises ``StylehubError`` without pymatting.
+    It has 25 numbers per pixel and the photo's device. Raises ``StylehubError`` without pymatting.
     """
     try:
         from pymatting.laplacian.cf_laplacian import cf_laplacian
@@ -26,23 +26,23 @@ def matting_laplacian(photo: Tensor, epsilon: float = EPSILON) -> Tensor:
         raise StylehubError("The matting Laplacian needs another package: pip install 'stylehub[photo]'.") from None
     pixels = photo[0].permute(1, 2, 0).double().cpu().numpy()
     matrix = cf_laplacian(pixels, epsilon, 1)
-    # 32-bit indices: the product is four times as fast as with 64.
+    # With 32-bit indices the product is four times as fast as with 64-bit ones.
     rows, columns = (torch.from_numpy(part).to(torch.int32) for part in (matrix.indptr, matrix.indices))
     values = torch.from_numpy(matrix.data).float()
-    with warnings.catch_warnings():  # torch calls its CSR tensors a beta
+    with warnings.catch_warnings():  # torch warns that CSR tensors are in beta
         warnings.simplefilter("ignore", UserWarning)
         sparse = torch.sparse_csr_tensor(rows, columns, values, matrix.shape, check_invariants=False)
     return sparse.to(photo.device)
 
 
 def affine_cost(picture: Tensor, laplacian: Tensor) -> Tensor:
-    """``V^T M V`` over the number of pixels, summed over the colours of ``picture`` ``(1, 3, H, W)``: a scalar."""
+    """``V^T M V`` divided by the number of pixels, summed over the channels V of ``picture`` ``(1, 3, H, W)``: a scalar."""
     cost: Tensor = _AffineCost.apply(picture, laplacian)
     return cost
 
 
 class _AffineCost(torch.autograd.Function):
-    """Its gradient is ``2 M V``, which costs nothing once ``M V`` is there."""
+    """The gradient is ``2 M V``; ``forward`` keeps ``M V`` for it."""
 
     @staticmethod
     def forward(ctx: Any, picture: Tensor, laplacian: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
-"""The ten groups that a scene is parsed into, and the colours they have in a mask."""
+"""The ten groups of objects of scene parsing, and their colours in a mask."""
 
 from typing import NamedTuple
 
 
 class Group(NamedTuple):
-    """A group of things that trade styles among themselves."""
+    """A group of objects; style is transferred within a group."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ GROUPS = (
 
 OTHER = "thing"
 
-# The classes of ADE20K (Zhou et al. 2017), by their short names, that are no things.
+# The short names of the classes of ADE20K (Zhou et al. 2017) that are not in the group "thing".
 ADE_GROUPS = {
     name: group
     for group, names in {

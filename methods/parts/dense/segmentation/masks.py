@@ -1,7 +1,7 @@
-"""Which places of a photo take their style from which places of the style photo.
+"""Pairs of regions in a photo and in a style photo.
 
-By scene parsing, by masks of one's own whose colours are matched, or by both: a mask in the groups' own colours stands
-for what parsing would have found.
+They come from scene parsing of both, or from two masks whose colours are matched. One mask alone must be in the colours of
+the groups; the other picture is then parsed.
 """
 
 import logging
@@ -22,17 +22,17 @@ from methods.parts.dense.guided import guided
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.parse import Parser, parse
 
-SMALLEST = 0.01  # share of a picture below which a group of things does not count as there
-RARE = 0.002  # share of a mask below which a colour is an edge between two others
-ALIKE = 60  # distance of two colours, in levels, up to which they may mean the same
+SMALLEST = 0.01  # a region with a smaller share of its picture is left out
+RARE = 0.002  # a colour with a smaller share of a mask is an edge between two other colours
+ALIKE = 60  # largest distance, in levels, of two colours that may mean the same region
 
-Parsing = Literal["bundled", "segformer", "none"]  # what finds the groups, or nothing
+Parsing = Literal["bundled", "segformer", "none"]  # the network for scene parsing
 
 logger = logging.getLogger(__name__)
 
 
 class ColorMask(Map):
-    """A mask of any number of colours, one a region: a picture in any form, or an array ``(H, W)`` of numbers."""
+    """A mask with one colour per region: a picture in any form, or an array ``(H, W)`` with a number per region."""
 
     def colors(self) -> NDArray[np.uint8]:
         """``(H, W, 3)``. Raises ``ImageError``."""
@@ -48,15 +48,15 @@ class ColorMask(Map):
 
 @dataclass
 class Region:
-    """A part of the photo, ``(1, 1, H, W)`` in [0, 1], and what it takes its style from; None: the whole style photo."""
+    """A region of the photo and the same region of the style photo."""
 
     name: str
-    photo: Tensor
-    style: Tensor | None
+    photo: Tensor  # its mask (1, 1, H, W) in [0, 1]
+    style: Tensor | None  # its mask; None stands for the whole style photo
 
 
 def colorize(masks: Tensor) -> Image.Image:
-    """``(10, H, W)`` as a picture in the groups' colours; black where all of them are 0."""
+    """Draw masks ``(10, H, W)`` in the groups' colours; black where all masks are 0."""
     colors = torch.tensor([group.color for group in GROUPS], dtype=torch.uint8, device=masks.device)
     most, group = masks.max(0)
     picture = colors[group] * (most > 0)[..., None]
@@ -71,9 +71,9 @@ def regions(
     parser: Parsing = "bundled",
     fetching: Mapping[str, Any] | None = None,
 ) -> list[Region]:
-    """The regions of ``photo`` ``(1, 3, H, W)``, which sum to 1 everywhere, with their counterparts in ``style``.
+    """The regions of ``photo`` ``(1, 3, H, W)`` with their counterparts in ``style``. Their masks sum to 1 at every pixel.
 
-    Raises ``ImageError``, ``ParameterError``, and what ``parse`` does.
+    Raises ``ImageError``, ``ParameterError``, and the errors of ``parse``.
     """
     if photo_mask and style_mask:
         pairs = _by_color(photo, style, photo_mask, style_mask)
@@ -90,12 +90,12 @@ def regions(
 
 
 def paired(photo: Tensor, style: Tensor) -> list[Region]:
-    """Of what ``parse`` gives for both, the groups that ``photo`` has: ``(1, 10, H, W)``."""
+    """The regions of two results of ``parse``, ``(1, 10, H, W)`` each: one for each group that ``photo`` has."""
     return _matched({group.title: (photo[:, i : i + 1], style[:, i : i + 1]) for i, group in enumerate(GROUPS)})
 
 
 def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
-    """Those that are there, made to sum to 1 again."""
+    """Leave out regions that are too small; scale the other masks to a sum of 1."""
     there = {name: pair for name, pair in pairs.items() if pair[0].mean() > SMALLEST}
     total = torch.stack([mask for mask, _ in there.values()]).sum(0).clamp_min(1e-3)
     return [
@@ -105,19 +105,21 @@ def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
 
 
 def _warn_missing(found: list[Region]) -> list[Region]:
-    """``found``, with a warning of what takes its style from all of the style photo."""
+    """``found``; warns about regions that the style photo lacks."""
     if missing := [region.name for region in found if region.style is None]:
-        logger.warning("The style photo has no %s; there its style as a whole applies.", "; ".join(missing).lower())
+        logger.warning(
+            "The style photo has no %s; these regions take the whole style photo.", "; ".join(missing).lower()
+        )
     return found
 
 
 def _of_groups(pixels: Tensor, mask: ColorMask) -> Tensor:
-    """``(1, 10, H, W)`` of a mask in the groups' colours, every pixel the nearest."""
+    """The groups ``(1, 10, H, W)`` of a mask in the groups' colours; each pixel counts as the nearest colour."""
     palette, colors = np.array([group.color for group in GROUPS]), mask.colors()
     labels = _nearest(colors, palette)
     if np.median(np.linalg.norm(colors - palette[labels], axis=-1)) > ALIKE / 2:
         logger.warning(
-            "%s is not in the colours of `stylehub scene`, which a mask alone is read in; each place counts as the nearest.",
+            "%s is not in the colours of `stylehub scene`, as a single mask must be. Each pixel counts as the nearest colour.",
             mask.name,
         )
     return _soft(labels, len(palette), pixels)
@@ -126,7 +128,7 @@ def _of_groups(pixels: Tensor, mask: ColorMask) -> Tensor:
 def _by_color(
     photo: Tensor, style: Tensor, photo_mask: ColorMask, style_mask: ColorMask
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Every colour of the photo's mask with the same, or the most alike, of the style's."""
+    """Match each colour of the photo's mask with the nearest colour of the style's mask."""
     ours, theirs = photo_mask.colors(), style_mask.colors()
     own, other = _palette(ours), _palette(theirs)
     one = _soft(_nearest(ours, own), len(own), photo)
@@ -141,7 +143,7 @@ def _by_color(
 
 
 def _palette(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The colours of a mask ``(K, 3)``: those that are no mixtures along an edge, nor what JPEG made of another."""
+    """The region colours of a mask ``(K, 3)``, without mixed colours at edges and without JPEG errors."""
     colors, counts = np.unique(mask.reshape(-1, 3), axis=0, return_counts=True)
     chosen: list[NDArray[np.int64]] = []
     for index in counts.argsort()[::-1]:
@@ -160,20 +162,21 @@ def _nearest(mask: NDArray[np.uint8], palette: NDArray[np.int64]) -> NDArray[np.
 
 
 def _soft(labels: NDArray[np.int64], count: int, pixels: Tensor) -> Tensor:
-    """``(1, count, H, W)`` at the size of ``pixels``, whose edges it takes."""
+    """One soft mask per label, ``(1, count, H, W)``, at the size of ``pixels``; their edges follow those of ``pixels``."""
     height, width = pixels.shape[-2:]
     if labels.shape != (height, width):
         drawn = labels.shape[1] / labels.shape[0]
         if abs(drawn / (width / height) - 1) > 0.02:
-            logger.warning("A mask of another shape than its picture is stretched over it.")
+            logger.warning("A mask has another aspect ratio than its picture, so it is stretched.")
         image = Image.fromarray(labels.astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
         labels = np.asarray(image).astype(np.int64)
-    planes = torch.nn.functional.one_hot(torch.from_numpy(labels).to(pixels.device), count).permute(2, 0, 1)[:, None].to(pixels)
+    spread = torch.nn.functional.one_hot(torch.from_numpy(labels).to(pixels.device), count)
+    planes = spread.permute(2, 0, 1)[:, None].to(pixels)
     radius = max(1, min(height, width) // 128)
     soft = torch.cat([guided(pixels, pixels, plane[None], radius) for plane in planes], 1).clamp_(0, 1)
     return soft / soft.sum(1, keepdim=True).clamp_min(1e-3)
 
 
 def scene(picture: Image.Image, parser: Parser = "bundled", fetching: Mapping[str, Any] | None = None) -> Image.Image:
-    """What ``parse`` finds in ``picture``, as a mask of the same size in the groups' colours."""
+    """The result of ``parse`` as a mask of the size of ``picture``, in the groups' colours."""
     return colorize(parse(to_tensor(picture.convert("RGB")), parser, fetching)[0])

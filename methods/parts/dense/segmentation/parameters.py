@@ -1,4 +1,4 @@
-"""The parameters of a method that takes sky from sky and trees from trees."""
+"""The parameters of a method that transfers style region by region: sky from sky, trees from trees."""
 
 from pydantic import BaseModel, Field
 
@@ -9,13 +9,13 @@ GROUP = "Masks"  # what the app calls these controls
 
 
 class MaskParameters(BaseModel):
-    """What says which places of the photo take their style from which places of the style photo."""
+    """Scene parsing or masks, for the regions of photo and style photo."""
 
     parser: Parsing = Field(
         "bundled",
         title="Scene parsing",
-        description="What finds sky, trees, water ... in both photos: the bundled network, SegFormer, downloaded when "
-        "needed and for research only, or none: the style photo as a whole.",
+        description="Finds sky, trees, water ... in both photos. bundled: our network. segformer: downloaded when needed, for "
+        "research only. none: no regions.",
         json_schema_extra={"group": GROUP},
     )
     photo_mask: ColorMask | None = with_role(
@@ -23,13 +23,13 @@ class MaskParameters(BaseModel):
         None,
         group=GROUP,
         title="Photo's mask",
-        description="A mask of your own for the photo: a colour a region, the same colours as in the style's mask; "
-        "or, alone, in the colours of scene parsing.",
+        description="Your own mask for the photo, with one colour per region. Use the colours of the style's mask; without "
+        "one, the colours of scene parsing.",
     )
     style_mask: ColorMask | None = with_role(
         "style mask",
         None,
         group=GROUP,
         title="Style's mask",
-        description="A mask of your own for the style photo.",
+        description="Your own mask for the style photo.",
     )

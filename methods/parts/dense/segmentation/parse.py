@@ -1,4 +1,4 @@
-"""What is where in a photo: by the bundled network, or by SegFormer where it can be had."""
+"""Scene parsing: a photo's ten groups of objects, by the bundled network or by SegFormer."""
 
 import logging
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 @torch.inference_mode()
 def parse(photos: Tensor, network: Parser = "bundled", fetching: Mapping[str, Any] | None = None) -> Tensor:
-    """How much of each of the ten groups is at every place of ``(N, 3, H, W)`` in [0, 1]: ``(N, 10, H, W)``, sums of 1.
+    """The share of each of the ten groups at each pixel of ``(N, 3, H, W)`` in [0, 1]: ``(N, 10, H, W)``, sums of 1.
 
-    Edges are soft and follow the photo. ``fetching`` is how ``hub.load`` was told to use the hub. Raises
-    ``WeightsError``, ``DownloadError``, or ``StylehubError`` without ``transformers``.
+    Edges are soft and follow the photo. ``fetching`` are the download options of ``hub.load``. Raises ``WeightsError``,
+    ``DownloadError``, or ``StylehubError`` without ``transformers``.
     """
     return torch.cat([_parsed(photo, network, fetching or {}) for photo in torch.split(photos, 1)])
 
@@ -42,9 +42,9 @@ def _parsed(photo: Tensor, network: Parser, fetching: Mapping[str, Any]) -> Tens
 
 
 def sharpened(masks: Tensor, small: Tensor, photo: Tensor) -> Tensor:
-    """``masks`` ``(1, K, h, w)``, which sum to 1, at the size of ``photo`` with its edges; ``small`` is the photo at h, w.
+    """Enlarge ``masks`` ``(1, K, h, w)`` to the size and the edges of ``photo``; ``small`` is the photo at h x w.
 
-    Groups of which there is nothing stay nothing.
+    The masks sum to 1, before and after. A mask whose values are all below 0.05 becomes 0.
     """
     result = photo.new_zeros(1, masks.shape[1], *photo.shape[-2:])
     for group in masks.amax((0, 2, 3)).gt(0.05).nonzero().flatten().tolist():
