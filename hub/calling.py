@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hub import __version__, images, placing
+from hub import __version__, images, placing, revision
 from hub.errors import ParameterError
 from hub.fields import field_of, value_of
 from hub.images.deep import RECORD, DeepPhoto, read_deep
@@ -33,7 +33,8 @@ def stylize_tensor(
 ) -> Tensor:
     """``content`` ``(N, 3, H, W)`` in [0, 1] stylised, with its device, its dtype and, unless cropped, its size."""
     _check_tensor(content)
-    result = _run(method, [content.to(method.device, torch.float32)], values, strength_map, report)
+    # A copy, since a revision overwrites the photo.
+    result = _run(method, [content.to(method.device, torch.float32, copy=True)], values, strength_map, report)
     return result.to(content.device, content.dtype)
 
 
@@ -89,7 +90,7 @@ def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any
         "stylehub": __version__,
         "model": method.entry.name,
         "weights": method.weights_sha256,
-        "parameters": values.model_dump(mode="json", exclude_defaults=True),
+        "parameters": values.model_dump(mode="json", exclude_defaults=True) | _stroke(values),
         "photo": name(photo),
     }
     used: set[str] = set()
@@ -98,6 +99,12 @@ def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any
     if added := {style: sha for style, sha in method.added.items() if style in used}:
         recipe["added_styles"] = added
     return recipe if strength_map is None else recipe | {"strength_map": name(strength_map)}
+
+
+def _stroke(values: Any) -> dict[str, Any]:
+    """The stroke, also when it is the default: pictures made before there were strokes say nothing and mean "fine"."""
+    name = field_of(type(values), "stroke")
+    return {name: getattr(values, name)} if name else {}
 
 
 def record(method: "Method", values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
@@ -156,15 +163,23 @@ def _run(
         # A method that enlarges gains nothing from a working size above the photo's own.
         size = min(values.size, height, width) if method.enlarges and values.size else values.size
         working = [images.resized(content, _working_size(height, width, size))]
+        levels = revision.sizes(working[0], value_of(values, "stroke"))
         blends = isinstance(strength, Tensor) or strength < 1
-        if not (blends or values.keep_color or method.enlarges):
+        if blends or values.keep_color or method.enlarges:
+            if len(levels) > 1 and working[0] is content:
+                working = [content.clone()]  # a revision overwrites it
+        else:
             # Keep the shape only: the photo's 12 bytes per pixel can then be freed inside the method.
             content = content.new_empty(1).expand(content.shape)
-        if where is None or method.enlarges:
-            result = method.stylize(working.pop(), values, report)
-        else:
-            where = images.resized(where, (working[0].shape[2], working[0].shape[3]))
-            result = method.stylize_where(working.pop(), where, values, second_style(method, values), report)
+        other = second_style(method, values)
+
+        def paint(picture: list[Tensor], report: ProgressCallback) -> Tensor:
+            if where is None or method.enlarges:
+                return method.stylize(picture.pop(), values, report)
+            place = images.resized(where, (picture[0].shape[2], picture[0].shape[3]))
+            return method.stylize_where(picture.pop(), place, values, other, report)
+
+        result = revision.paint_in_levels(working, levels, paint, report)
         if result.shape[-2:] != (height, width):
             result = method.enlarged(result, content, values)
         if where is not None and method.enlarges:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 from pydantic.fields import FieldInfo
 
 # Roles tell the hub and the app which parameter holds the style, the colour table or a painted mask.
-Role = Literal["style", "second style", "table", "photo mask", "style mask"]
+Role = Literal["style", "second style", "stroke", "table", "photo mask", "style mask"]
 _BY_NAME: dict[str, Role] = {"style": "style", "other": "second style"}  # for methods that declare no roles
 
 

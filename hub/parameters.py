@@ -5,7 +5,7 @@ titles, ranges, defaults and descriptions.
 """
 
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -14,7 +14,7 @@ from hub.fields import FieldSpec, FilePath, Shares, advanced, field_of, field_sp
 from hub.spatial import SpatialParameters
 
 __all__ = (
-    "FieldSpec", "FilePath", "Parameters", "Shares", "advanced", "field_of", "field_specs", "inherited", "validate",
+    "FieldSpec", "FilePath", "Parameters", "Shares", "StrokeParameters", "advanced", "field_of", "field_specs", "inherited", "validate",
     "value_of", "with_role",
 )  # fmt: skip
 
@@ -37,6 +37,19 @@ class Parameters(SpatialParameters):
         title="Working size",
         description="Short side in pixels at which the style is applied; smaller gives larger strokes. The result has "
         "the photo's own size either way. Empty: the photo's own.",
+    )
+
+
+class StrokeParameters(Parameters):
+    """The parameters of a method that paints: its strokes can keep their size when the photo is larger."""
+
+    stroke: Literal["fine", "medium", "large"] | Annotated[int, Field(ge=64, le=16384)] = with_role(
+        "stroke",
+        "medium",
+        title="Strokes",
+        description="Size of the strokes. medium and large paint the photo small first, then revise the painting at larger "
+        "sizes, so that photos of any size become the same painting; a number is the short side of that first "
+        "painting in pixels (medium: 512, large: 256). fine paints once at the full size, however large.",
     )
 
 

@@ -2,7 +2,13 @@
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from hub.errors import StylehubError
+from hub.fields import field_of
+from hub.plugins import plugin_class
+from hub.registry import info
 
 
 def command(recipe: Mapping[str, Any]) -> str:
@@ -12,13 +18,13 @@ def command(recipe: Mapping[str, Any]) -> str:
         words += ["--strength-map", _file(recipe["strength_map"], "MAP")]
     if recipe.get("bits") == 16:
         words += ["--bits", "16"]
-    return shlex.join(words + flags(recipe.get("parameters") or {}))
+    return shlex.join(words + flags(_parameters(recipe)))
 
 
 def python_line(recipe: Mapping[str, Any]) -> str:
     """The same as one line of Python."""
     arguments = {"strength_map": _file(recipe["strength_map"], "MAP")} if "strength_map" in recipe else {}
-    arguments |= recipe.get("parameters") or {}
+    arguments |= _parameters(recipe)
     photo, model = repr(_file(recipe.get("photo"), "PHOTO")), repr(recipe.get("model", "?"))
     given = "".join(f", {name}={value!r}" for name, value in arguments.items())
     if recipe.get("bits") == 16:
@@ -28,6 +34,16 @@ def python_line(recipe: Mapping[str, Any]) -> str:
             "hub.save_deep(out, 'painted.png', alpha=photo.alpha)"
         )
     return f"import hub; hub.save(hub.load({model})({photo}{given}), 'painted.png')"
+
+
+def _parameters(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of ``recipe``; a painting made before there was a ``stroke`` was made with fine strokes."""
+    given = dict(recipe.get("parameters") or {})
+    with suppress(StylehubError):
+        name = field_of(plugin_class(info(str(recipe.get("model")))).Parameters, "stroke")
+        if name:
+            given.setdefault(name, "fine")
+    return given
 
 
 def _file(name: str | None, unknown: str) -> str:

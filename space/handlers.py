@@ -15,12 +15,13 @@ from hub.parameters import FieldSpec, field_of, field_specs
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
+from hub.revision import draft_size
 from hub.spatial import Map, SpatialParameters
 from space import paintings, previews, zero_gpu
 from space.controls import given
 from space.errors import one_sentence
 from space.models import Jobs, Models, Painted
-from space.photo import read, read_small
+from space.photo import read, read_draft, read_small
 from space.result import DISPLAY, filled, saved, shown
 from space.stream import reports
 from space.temporary import temporary_folder
@@ -101,15 +102,27 @@ class Handlers:
             if self._incomplete(entry, "fusion", values) or values == painted:
                 return gr.skip()
             path, parameters = _split(values)
-            content, full = read_small(path)
-            if str(size := parameters.get("size", "")).isdecimal():  # strokes as large relative to the picture
-                parameters["size"] = max(32, round(int(size) * min(content.size) / min(full)))
+            content, full = self._small(entry, path, parameters)
             self._open_pictures(entry, "fusion", parameters)
             painted_small = self._run(entry.name, content, parameters, None, _silent)
             return shown(painted_small, full if not parameters.get("center_crop") else None)
 
         handler.__name__ = f"preview_{entry.slug}"
         return one_sentence(handler)
+
+    def _small(self, entry: Entry, path: str | None, parameters: dict[str, Any]) -> tuple[Image.Image, tuple[int, int]]:
+        """The photo for a preview, and its full size: the draft that the large painting begins with, if it has one.
+
+        ``parameters`` are changed to suit: the working size is in pixels of the photo.
+        """
+        fields = self.parameters(entry).model_fields
+        stroke = field_of(self.parameters(entry), "stroke")
+        draft = draft_size(parameters.get(stroke, fields[stroke].default)) if stroke else None
+        content, full = read_draft(path, draft) if draft else read_small(path)
+        if str(size := parameters.get("size", "")).isdecimal():
+            same = int(size) if draft else round(int(size) * min(content.size) / min(full))
+            parameters["size"] = max(32, min(same, min(content.size)))
+        return content, full
 
     def maps(self, entry: Entry) -> Handler:
         """The handler that shows what decides where the style applies: the depth of the photo, and the strength."""

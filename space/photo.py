@@ -11,7 +11,7 @@ from PIL import Image
 
 from hub.errors import ImageError
 from hub.files import example_photo
-from hub.images import read_image
+from hub.images import at_short_side, read_image
 from space.temporary import temporary_folder
 
 # What one visitor may ask of a shared machine; the command line and Python have no such limit.
@@ -73,6 +73,13 @@ def read_small(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
     full = image.size
     image.thumbnail((_PREVIEW, _PREVIEW), Image.Resampling.LANCZOS)
     return image, full
+
+
+@lru_cache(maxsize=8)
+def read_draft(path: str | None, short: int) -> tuple[Image.Image, tuple[int, int]]:
+    """The photo with a short side of ``short`` pixels at the most, and its full size."""
+    image = read(path)
+    return (at_short_side(image, short) if min(image.size) > short else image), image.size
 
 
 def _api_example(what: str) -> dict[str, Any]:

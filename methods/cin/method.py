@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hub.errors import ParameterError
 from hub.method import Method, Style
 from hub.names import resolve
-from hub.parameters import Parameters, with_role
+from hub.parameters import StrokeParameters, with_role
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
@@ -22,7 +22,7 @@ from methods.parts.transformation.normalisation import SpatialBlend
 from methods.parts.transformation.runner import TiledRunner
 
 
-class CinParameters(Parameters):
+class CinParameters(StrokeParameters):
     """What the conditional network takes."""
 
     style: str | dict[str, float] = with_role(

@@ -6,27 +6,29 @@ The image transformation network of Johnson et al. 2016 (arXiv 1603.08155) with 
 
 from typing import Any
 
-from hub.parameters import inherited
-from methods.fast_art.method import FastArt, FastArtParameters
+from hub.parameters import Parameters, with_role
+from hub.spatial import other_style
+from methods.fast_art.method import FastArt
 
 
-class FastPhotoAffineParameters(FastArtParameters):
+class FastPhotoAffineParameters(Parameters):
     """What the method takes."""
 
-    style: str | None = inherited(  # type: ignore[assignment]  # a subclass may well ask for less
-        FastArtParameters,
+    style: str | None = with_role(
         "style",
         None,
+        title="Style",
         description="The name of a style photo that was learnt; the first one when left out.",
     )
+    other: str | None = other_style()
 
 
 class FastPhotoAffine(FastArt):
     """One image transformation network a style photo."""
 
-    Parameters = FastPhotoAffineParameters
+    Parameters = FastPhotoAffineParameters  # type: ignore[assignment]  # it paints no strokes
 
-    def resolve(self, parameters: Any) -> FastArtParameters:
+    def resolve(self, parameters: Any) -> Any:
         if parameters.style is None:
             parameters = parameters.model_copy(update={"style": next(iter(self.styles))})
         return super().resolve(parameters)

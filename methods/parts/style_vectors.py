@@ -23,7 +23,7 @@ from hub.files import user_cache
 from hub.images import at_short_side, is_flat, read_image, to_tensor
 from hub.method import Method, Style
 from hub.names import resolve
-from hub.parameters import Parameters, with_role
+from hub.parameters import StrokeParameters, with_role
 from hub.pictures import Pictures, named
 from hub.spatial import other_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
@@ -110,7 +110,7 @@ def blend(vectors: Sequence[tuple[StyleVector, float]]) -> StyleVector:
     return StyleVector(numbers, vectors[0][0].encoder)
 
 
-class PaintingParameters(Parameters):
+class PaintingParameters(StrokeParameters):
     """What every such method takes."""
 
     style: Pictures = with_role(

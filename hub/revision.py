@@ -1,0 +1,116 @@
+"""The same painting at any size: a draft of large strokes, then revisions that add fine ones up to the photo's own size.
+
+After Lin et al. 2021, "Drafting and Revision: Laplacian Pyramid Network for Fast High-Quality Artistic Style Transfer"
+(arXiv 2104.05376), but the same network drafts and revises, and nothing is trained for it. With ``p`` the photo, ``R`` the
+painting so far, ``D`` reducing to its size and ``U`` enlarging:
+
+    d = p + U(R - D(p))         the photo with the colours and the large shapes of the painting
+    q = the method's painting of d
+    next R = q + U(R - D(q))    the fine strokes of q on the large ones of R
+
+Both corrections are small pictures that are enlarged row by row and added in place, so that a revision needs no more
+memory than one pass of the method.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hub.images import resized
+from hub.progress import ProgressCallback
+
+STEP = 4  # how many times as large as the painting before a revision is at the most
+# What a revision leaves of the painting before it, as a part of that painting's size: at 1 all of its detail, with less
+# the paint seen near is more like one pass at the full size, and the shapes of the photo are kept less well.
+CUT = 0.75
+NEARLY = 1.25  # a photo that is larger than the draft by no more than this is painted at once
+BAND = 64  # rows at a time
+
+BASES = {"medium": 512, "large": 256}  # short side of the draft in pixels
+
+# Takes a list of one tensor (N, 3, H, W) and takes the tensor out of it, so that nobody else holds its memory.
+Paint = Callable[[list[Tensor], ProgressCallback], Tensor]
+Size = tuple[int, int]  # rows and columns
+
+
+def sizes(photo: Tensor, stroke: str | int | None) -> list[Size]:
+    """The sizes of the draft and of every revision for a ``photo`` ``(N, 3, H, W)``; the last is the photo's own.
+
+    There is one size alone when ``stroke`` is "fine" or None, or when the photo is hardly larger than the draft.
+    """
+    height, width = photo.shape[2], photo.shape[3]
+    short = min(height, width)
+    base = draft_size(stroke)
+    if base is None or short <= base * NEARLY:
+        return [(height, width)]
+    steps = max(1, math.ceil(math.log(short / base, STEP)))
+    scales = [(base / short) ** (1 - step / steps) for step in range(steps)]
+    return [(max(1, round(height * s)), max(1, round(width * s))) for s in scales] + [(height, width)]
+
+
+def draft_size(stroke: str | int | None) -> int | None:
+    """The short side of the draft in pixels; None for one pass at the photo's own size."""
+    return BASES.get(stroke) if isinstance(stroke, str) else stroke
+
+
+def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, report: ProgressCallback) -> Tensor:
+    """The painting of ``photo`` at the last of ``levels``: drafted at the first, revised at the others.
+
+    ``photo`` is a list of one tensor ``(N, 3, H, W)`` in [0, 1]. It is taken out of the list and overwritten.
+    """
+    pictures = [photo]
+    for size in reversed(levels[:-1]):  # each of the next larger one, as a revision reduces it again
+        pictures.insert(0, [resized(pictures[0][0], size)])
+    areas = [height * width for height, width in levels]
+    painting = paint(pictures[0], _part(report, 0, areas))
+    for level, picture in enumerate(pictures[1:], start=1):
+        small = (painting.shape[2], painting.shape[3])
+        add_enlarged(picture[0], painting - resized(picture[0], small))
+        result = paint(picture, _part(report, level, areas))
+        add_enlarged(result, _smaller(painting - resized(result, small), CUT))
+        painting = result
+    return painting
+
+
+def _part(report: ProgressCallback, level: int, areas: Sequence[int]) -> ProgressCallback:
+    """``report`` for one level: its progress is a part of the whole, as large as its share of the pixels."""
+    if len(areas) == 1:
+        return report
+    before, own, of = sum(areas[:level]), areas[level], sum(areas)
+    return lambda p: report(replace(p, step=round(1000 * (before + own * p.step / p.of) / of), of=1000))
+
+
+def _smaller(correction: Tensor, scale: float) -> Tensor:
+    size = [max(1, round(side * scale)) for side in correction.shape[2:]]
+    return F.interpolate(correction, size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def add_enlarged(picture: Tensor, correction: Tensor) -> None:
+    """Add ``correction`` ``(N, C, h, w)``, enlarged bicubically, to ``picture`` ``(N, C, H, W)`` in place, within [0, 1]."""
+    height, width = picture.shape[2:]
+    rows = correction.shape[2]
+    wide = F.interpolate(correction, (rows, width), mode="bicubic", align_corners=False)
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        index, weight = _taps(torch.arange(top, bottom, device=picture.device), height, rows)
+        first, last = int(index.min()), int(index.max()) + 1
+        matrix = torch.zeros(bottom - top, last - first, device=picture.device)
+        matrix.scatter_add_(1, index - first, weight)
+        band = picture[:, :, top:bottom]
+        band.add_(torch.einsum("rk,nckw->ncrw", matrix, wide[:, :, first:last])).clamp_(0, 1)
+
+
+def _taps(row: Tensor, height: int, rows: int, a: float = -0.75) -> tuple[Tensor, Tensor]:
+    """The four of ``rows`` rows that each ``row`` of ``height`` is made of, and their weights, as torch's bicubic has them."""
+    centre = (row + 0.5) * rows / height - 0.5
+    before = centre.floor()
+    offsets = torch.arange(-1, 3, device=row.device)
+    distance = (centre - before)[:, None].sub(offsets).abs()
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((distance - 5) * distance + 8) * distance * a - 4 * a
+    weight = torch.where(distance <= 1, near, far)
+    return (before[:, None] + offsets).long().clamp(0, rows - 1), weight
