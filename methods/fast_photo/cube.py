@@ -1,4 +1,4 @@
-"""3-D look-up tables: applied to pictures, written and read as ``.cube`` files that any editor takes.
+"""3-D look-up tables (LUTs): apply them to pictures, write and read them as ``.cube`` files for photo editors.
 
 The format is Adobe's "Cube LUT Specification 1.0"; red varies fastest.
 """
@@ -16,23 +16,23 @@ from hub.errors import ImageError, ParameterError
 from hub.files import write_whole
 
 SUFFIX = ".cube"
-LARGEST = 65  # points a side; editors write 17, 33 or 65
-LARGEST_FILE = 32 << 20
+LARGEST = 65  # points per axis; editors write 17, 33 or 65
+LARGEST_FILE = 32 << 20  # bytes
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _ROW = re.compile(rf"\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s*\Z")
 
 
 def identity_lut(size: int) -> Tensor:
-    """The table that changes nothing: ``(3, B, G, R)``, ``size`` points a side."""
+    """The LUT that changes nothing: ``(3, B, G, R)``, ``size`` points per axis."""
     axis = torch.linspace(0, 1, size)
     blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
     return torch.stack([red, green, blue])
 
 
 def apply_lut(lut: Tensor, pixels: Tensor) -> Tensor:
-    """``pixels`` ``(N, 3, H, W)`` through ``lut`` ``(N, K, B, G, R)`` with linear interpolation: ``(N, K, H, W)``.
+    """Look up ``pixels`` ``(N, 3, H, W)`` in ``lut`` ``(N, K, B, G, R)`` with trilinear interpolation: ``(N, K, H, W)``.
 
-    Colours outside of [0, 1] are those of the border.
+    Values outside [0, 1] are clamped.
     """
     places = (pixels * 2 - 1).permute(0, 2, 3, 1)[:, None]
     return F.grid_sample(lut, places, padding_mode="border", align_corners=True)[:, :, 0]
@@ -57,7 +57,7 @@ def read_cube(path: Path) -> Tensor:
     broken = f"{path.name} is not a .cube file that can be read"
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise ImageError(f"{path.name} is larger than a table of {LARGEST} points a side; export a smaller one.")
+            raise ImageError(f"{path.name} is larger than a table of {LARGEST} points per axis; export a smaller one.")
         text = path.read_bytes().decode("utf-8-sig", "replace")
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
@@ -67,7 +67,7 @@ def read_cube(path: Path) -> Tensor:
         if _ROW.match(line):
             rows.append(line)
             if len(rows) > LARGEST**3:
-                raise ImageError(f"{path.name} has more than {LARGEST} points a side; export a smaller table.")
+                raise ImageError(f"{path.name} has more than {LARGEST} points per axis; export a smaller table.")
             continue
         word, _, rest = line.partition(" ")
         if word == "LUT_1D_SIZE":
@@ -75,7 +75,7 @@ def read_cube(path: Path) -> Tensor:
         if word == "LUT_3D_SIZE":
             if not re.fullmatch(r"\d{1,3}", rest.strip()) or not 2 <= int(rest) <= LARGEST:
                 raise ImageError(
-                    f"{path.name} says a size of {rest.strip()[:20]!r}; a table has 2 to {LARGEST} points."
+                    f"{path.name} has the size {rest.strip()[:20]!r}; a table has 2 to {LARGEST} points per axis."
                 )
             size = int(rest)
         elif word in ("DOMAIN_MIN", "DOMAIN_MAX"):
@@ -83,14 +83,14 @@ def read_cube(path: Path) -> Tensor:
             if not _ROW.match(rest) or any(float(number) != wanted for number in rest.split()):
                 raise ImageError(f"{path.name} is made for colours outside of 0 to 1; export it for 0 to 1.")
         elif line and not line.startswith("#") and word not in ("TITLE", "LUT_3D_INPUT_RANGE"):
-            raise ImageError(f"{broken} (the line {line[:40]!r} means nothing there); export it anew.")
+            raise ImageError(f"{broken} (unknown line {line[:40]!r}); export it again.")
     if not size:
-        raise ImageError(f"{broken} (it names no LUT_3D_SIZE); export it anew.")
+        raise ImageError(f"{broken} (LUT_3D_SIZE is missing); export it again.")
     if len(rows) != size**3:
-        raise ImageError(f"{broken} ({len(rows)} colours where {size}x{size}x{size} belong); export it anew.")
+        raise ImageError(f"{broken} ({len(rows)} colours instead of {size}x{size}x{size}); export it again.")
     numbers = np.array([row.split() for row in rows], dtype=np.float32)
     if not np.isfinite(numbers).all():
-        raise ImageError(f"{broken} (it holds values that are no numbers); export it anew.")
+        raise ImageError(f"{broken} (it contains NaN or infinity); export it again.")
     return torch.from_numpy(numbers).reshape(size, size, size, 3).permute(3, 0, 1, 2).clamp(0, 1).contiguous()
 
 

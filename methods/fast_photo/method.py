@@ -1,7 +1,8 @@
-"""A photograph with the colours of another, in one pass: colours move, shapes cannot.
+"""Photorealistic style transfer in one pass: only colours change, so shapes stay.
 
-Two thumbnails of 128 pixels decide on a colour map; the map is then applied to every pixel. After Xia et al. 2020, "Joint
-Bilateral Learning for Real-time Universal Photorealistic Style Transfer" (arXiv 2004.10955).
+A network computes a colour map from thumbnails of photo and style photo, 128 pixels each. The map is then applied to every
+pixel. After Xia et al. 2020, "Joint Bilateral Learning for Real-time Universal Photorealistic Style Transfer" (arXiv
+2004.10955).
 """
 
 import logging
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARSED = 512  # short side in pixels at which both photos are parsed: enough to say what is where
+PARSED = 512  # short side in pixels for scene parsing
 
 
 class FastPhotoParameters(MaskParameters, Parameters):
@@ -60,34 +61,35 @@ class FastPhotoParameters(MaskParameters, Parameters):
         ge=0,
         le=1,
         title="Local",
-        description="How much of what differs from place to place; 0, with Detail 0, is one colour table for the picture.",
+        description="Strength of the bilateral grid, which differs from place to place. With Local 0 and Detail 0 one colour "
+        "table maps the whole picture.",
     )
     detail: float = Field(
         1.0,
         ge=0,
         le=1,
         title="Detail",
-        description="How much of the photo's own fine contrast stays; 0 makes it stronger or weaker as the style's.",
+        description="How much of the photo's fine contrast is kept; 0 lets the colour map change it.",
     )
     parser: Parsing = inherited(
         MaskParameters,
         "parser",
         "none",
-        description="What finds sky, trees, water ... in both photos, so that each takes the colours of its like: the bundled "
-        "network, or SegFormer, downloaded when needed and for research only. none: the photos as wholes.",
+        description="Finds sky, trees, water ... in both photos, and takes the colours region by region. bundled: our network. "
+        "segformer: downloaded when needed, for research only. none: no regions.",
     )
     lut: FilePath | None = with_role(
         "table",
         None,
         exclude=True,
         title="Colour table",
-        description="A new .cube file for the global map at the chosen strength, for any editor; it knows no places, no "
-        "groups, no detail, no second style and no kept colours. Of several photos the files are numbered.",
+        description="A new .cube file for photo editors: the global colour map at the chosen strength. It does not include "
+        "regions, Local, Detail, the second style and kept colours. For several photos the files are numbered.",
     )
 
 
 class FastPhotoConfig(BaseModel):
-    """What the weights say of themselves."""
+    """The metadata in a file of weights."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -98,7 +100,7 @@ class FastPhotoConfig(BaseModel):
 
 
 class FastPhoto(Method):
-    """Look at two thumbnails, map every pixel."""
+    """Compute a colour map from two thumbnails, apply it to every pixel."""
 
     Parameters = FastPhotoParameters
 
@@ -107,7 +109,7 @@ class FastPhoto(Method):
         self.network = FastPhotoNetwork(**checked.model_dump())
         load_strict(self.network, tensors, self.entry.name)
         self.place(self.network)
-        self._written: set[Path] = set()  # tables asked for before: those of further photos are numbered
+        self._written: set[Path] = set()  # tables written before: those of further photos get numbers
 
     def resolve(self, parameters: FastPhotoParameters) -> FastPhotoParameters:
         if parameters.lut and parameters.lut not in self._written:
@@ -115,7 +117,7 @@ class FastPhoto(Method):
         return parameters
 
     def encode_style(self, photos: Sequence[tuple[Tensor, Tensor | None, float]]) -> StyleDescriptor:
-        """What the network sees in pixels ``(1, 3, H, W)``, inside of masks ``(1, 1, H, W)`` perhaps, by their shares."""
+        """The blended descriptor of ``photos``: pixels ``(1, 3, H, W)``, a mask ``(1, 1, H, W)`` or None, a share."""
         seen = [
             self.network.encode_style(small(pixels).to(self.device), None if mask is None else small(mask))[0]
             for pixels, mask, _ in photos
@@ -144,9 +146,7 @@ class FastPhoto(Method):
                 grid = maps.grid * (parameters.local * share) if maps and parameters.local else None
                 layers.append(ColorLayer(torch.cat([colours, self.network.guide(colours)], 1), grid, mask))
             if not all(layer.finite for layer in layers):
-                raise StylehubError(
-                    "The colour map came out with values that are no numbers; load the model with dtype='float32'."
-                )
+                raise StylehubError("The colour map contains NaN or infinity. Load the model with dtype='float32'.")
             if parameters.lut:
                 global_map = self.network(small(photo), descriptor).global_map if descriptor else None
                 table = one_table(tables, global_map, share, size, self.device)[0]
@@ -168,20 +168,20 @@ class FastPhoto(Method):
         descriptor: StyleDescriptor | None,
         parameters: FastPhotoParameters,
     ) -> list[tuple[Tensor | None, Maps | None]]:
-        """Masks that sum to 1 with the maps for what is inside; of the photo as a whole one without a mask.
+        """For each region of ``photo`` its mask and its maps; without regions, one pair whose mask is None.
 
-        ``look`` is of all ``styles``. Groups of things that none of them has share its map.
+        The masks sum to 1. ``descriptor`` describes all ``styles`` together; regions that no style photo has share its maps.
         """
         thumbnail = small(photo)
         if descriptor is None:
             if by_groups(parameters):
-                logger.warning("A colour table alone knows no groups of things: masks and scene parsing do nothing.")
+                logger.warning("A colour table has no regions, so masks and scene parsing have no effect.")
             return [(None, None)]
         if not by_groups(parameters):
             return [(None, self.network(thumbnail, descriptor))]
         seen = reduced(photo, PARSED)
         given = parameters.photo_mask, parameters.style_mask
-        # A mask alone says nothing without the groups of the other picture.
+        # With one mask alone, the other picture must be parsed.
         parser = "bundled" if parameters.parser == "none" and not all(given) else parameters.parser
         masks: dict[str, Tensor] = {}
         likes: dict[str, list[tuple[Tensor, Tensor | None, float]]] = {}
@@ -208,7 +208,7 @@ class FastPhoto(Method):
         other: FastPhotoParameters | None,
         progress: ProgressCallback,
     ) -> Tensor:
-        # The table that is written is the first style's.
+        # Only the first style's table is written.
         rest = None if other is None else other.model_copy(update={"lut": None})
         return super().stylize_where(content, where, parameters, rest, progress)
 
@@ -216,7 +216,7 @@ class FastPhoto(Method):
 def one_table(
     tables: list[tuple[Tensor, float]], mapping: GlobalMap | None, share: float, size: int, device: torch.device
 ) -> Tensor:
-    """Tables by their shares, and the share of ``mapping``, as one table ``(1, 3, size, size, size)`` in [0, 1]."""
+    """The weighted sum of ``tables`` and ``mapping`` as one LUT ``(1, 3, size, size, size)`` in [0, 1]."""
     points = identity_lut(size).to(device).flatten(1)[None, :, None]
     colours = torch.zeros_like(points) if mapping is None else mapping(points).clamp(0, 1) * share
     for table, weight in tables:
@@ -225,17 +225,17 @@ def one_table(
 
 
 def by_groups(parameters: FastPhotoParameters) -> bool:
-    """Whether each group of things has colours of its own."""
+    """Whether the photo is mapped region by region."""
     return parameters.parser != "none" or bool(parameters.photo_mask or parameters.style_mask)
 
 
 def small(pixels: Tensor) -> Tensor:
-    """``(N, C, H, W)`` as the network sees it."""
+    """``(N, C, H, W)`` resized to the network's thumbnail."""
     return resized(pixels, (THUMBNAIL, THUMBNAIL))
 
 
 def fitting(picture: "Image.Image") -> "Image.Image":
-    """``picture`` at the size at which it is parsed."""
+    """``picture`` at the size for scene parsing."""
     return at_short_side(picture, min(PARSED, *picture.size))
 
 

@@ -1,10 +1,13 @@
-"""From two thumbnails to a colour map: one table for the whole picture, and what differs from place to place.
+"""The network of fast-photo: from two thumbnails to a global LUT and a bilateral grid.
 
-The table is a closed-form transport of colours that the network trusts as far as it finds right, then what makes places of
-the photo like the places of the style that resemble them, by attention and two fits in closed form, then a mixture of learned
-tables (after Zeng et al. 2020, "Learning Image-adaptive 3D Lookup Tables"). What differs from place to place is a bilateral
-grid of affine maps (Gharbi et al. 2017, arXiv 1707.02880; Xia et al. 2020, arXiv 2004.10955). All in sRGB, where the
-closed form came nearer to known answers than in L*a*b* or in linear light.
+The global LUT has three steps:
+
+1. An optimal-transport colour map in closed form, weighted by learned gates.
+2. A correction fitted to matched cells: attention between the cells of photo and style photo, then ridge regression.
+3. A mix of learned LUTs (after Zeng et al. 2020, "Learning Image-adaptive 3D Lookup Tables").
+
+The bilateral grid holds affine maps that are added to its result (Gharbi et al. 2017, arXiv 1707.02880; Xia et al. 2020,
+arXiv 2004.10955). All colours are sRGB: there optimal transport was nearer to known answers than in L*a*b* or linear light.
 """
 
 from typing import NamedTuple
@@ -26,30 +29,30 @@ from methods.fast_photo.transport import (
 )
 from methods.parts.color import LUMA
 
-THUMBNAIL = 128  # pixels a side
-PLACES = 16  # cells of the grid a side
-LEVELS = 8  # of its guide
-BINS = 8  # of the colour histogram, a side
-TABLE = 9  # points a side of a learned table
-EXPORTED = 33  # points a side of the table that pictures go through
-SMOOTH = 0.12  # how far a place's colour reaches in a table that is fitted to places
-KNOTS = 16  # of the guide's curves
+THUMBNAIL = 128  # side in pixels
+PLACES = 16  # cells per side, of the grid and of the attention
+LEVELS = 8  # levels of the grid along the guide
+BINS = 8  # bins of the colour histogram per axis
+TABLE = 9  # points per axis of a learned LUT
+EXPORTED = 33  # points per axis of the LUT that is applied to pictures
+SMOOTH = 0.12  # bandwidth of the kernel regression, in units of sRGB
+KNOTS = 16  # steps of each of the guide's curves
 
 
 class StyleDescriptor(NamedTuple):
-    """What is known of a thumbnail: its colours as a whole, and those of each of its ``T`` places with a key to find them.
+    """The description of a thumbnail: statistics of all its colours, and a key and a colour for each of its ``T`` cells.
 
-    Of several, ``blend_descriptors`` makes one again.
+    ``blend_descriptors`` makes one descriptor from several.
     """
 
     mean: Tensor  # (N, 3)
     covariance: Tensor  # (N, 3, 3)
     quantiles: Tensor  # (N, 6, Q)
     histogram: Tensor  # (N, BINS ** 3)
-    features: Tensor  # (N, 2 C): means and deviations of the encoder's channels
-    keys: Tensor  # (N, T, K), of length 1
+    features: Tensor  # (N, 2 C): means and standard deviations of the encoder's channels
+    keys: Tensor  # (N, T, K): attention keys of length 1
     colours: Tensor  # (N, T, 3)
-    weights: Tensor  # (N, T), sums of 1
+    weights: Tensor  # (N, T): weights of the cells, sums of 1
 
     @property
     def moments(self) -> Moments:
@@ -57,23 +60,23 @@ class StyleDescriptor(NamedTuple):
 
 
 class Match(NamedTuple):
-    """For each place of a photo, the colour of the places of the style that are like it, and how sure that is."""
+    """The result of the attention for each cell of the photo."""
 
-    colours: Tensor  # (N, T, 3)
+    colours: Tensor  # (N, T, 3): mean colour of the matched cells of the style
     certainty: Tensor  # (N, T) in [0, 1]
 
 
 class GlobalMap(NamedTuple):
-    """A table in its steps: an affine map, curves, another affine map, and a coarse table that is added."""
+    """The global colour map as its steps: an affine map, curves, a second affine map, a coarse LUT of offsets."""
 
     matrix: Tensor  # (N, 3, 3)
     offset: Tensor  # (N, 3)
-    curves: Tensor  # (N, 3, knots): what is added at equal steps of each channel
-    correction: Tensor  # (N, 3, 4)
-    residual: Tensor  # (N, 3, 9, 9, 9): what the coarse table adds
+    curves: Tensor  # (N, 3, knots): offsets at equal steps of each channel
+    correction: Tensor  # (N, 3, 4): the second affine map
+    residual: Tensor  # (N, 3, 9, 9, 9): a LUT of offsets
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Of ``(N, 3, H, W)`` in [0, 1]: the same, not clamped."""
+        """Map ``(N, 3, H, W)`` in [0, 1] to the same shape; the result is not clamped."""
         moved = linear(self.matrix, self.offset, pixels)
         moved = moved + through_curves(self.curves, moved)
         moved = linear(self.correction[:, :, :3], self.correction[:, :, 3], moved)
@@ -81,15 +84,19 @@ class GlobalMap(NamedTuple):
 
 
 class Maps(NamedTuple):
-    """What the network answers."""
+    """The output of the network."""
 
     global_map: GlobalMap
-    grid: Tensor  # (N, 12, LEVELS, PLACES, PLACES): affine maps of the mapped colours, to be added to them
+    grid: Tensor  # (N, 12, LEVELS, PLACES, PLACES): affine maps of the mapped colours; their result is added
     match: Match
 
 
 class FastPhotoNetwork(nn.Module):
-    """``width`` channels, ``keys`` numbers to find places by, ``bases`` learned tables, ``hidden`` units."""
+    """``width`` channels of features, ``keys`` numbers per attention key, ``bases`` learned LUTs, ``hidden`` units.
+
+    Some names of the state dict are words of this project: ``trust`` are the gates of optimal transport, ``caution`` the
+    logarithms of the ridge strengths, ``sharpness`` the inverse temperatures of the attention.
+    """
 
     def __init__(self, width: int = 48, keys: int = 32, bases: int = 24, hidden: int = 96) -> None:
         super().__init__()
@@ -107,7 +114,7 @@ class FastPhotoNetwork(nn.Module):
         self.key = nn.Conv2d(width + 1, keys, 1)
         self.sharpness = nn.Parameter(torch.tensor([10.0, 50.0]))  # of keys, of colours
         self.certainty = nn.Linear(3, 1)
-        self.caution = nn.Parameter(torch.tensor([-5.0, 0.0]))  # of the fits: logarithms of what they resist by
+        self.caution = nn.Parameter(torch.tensor([-5.0, 0.0]))  # of the affine fit, of the fitted LUT
         seen = 2 * (6 * QUANTILES + 9)
         self.trust = nn.Sequential(nn.Linear(seen, hidden // 2), nn.GELU(), nn.Linear(hidden // 2, 5))
         self.bins = nn.Linear(BINS**3, 48)
@@ -128,9 +135,9 @@ class FastPhotoNetwork(nn.Module):
         nn.init.constant_(self.trust[2].bias, 2.0)  # type: ignore[arg-type]
 
     def encode_style(self, thumbnails: Tensor, masks: Tensor | None = None) -> tuple[StyleDescriptor, Tensor]:
-        """Of ``(N, 3, 128, 128)`` in [0, 1]: its look, and the features ``(N, C, 16, 16)``.
+        """The descriptor of ``(N, 3, 128, 128)`` in [0, 1], and the encoder's features ``(N, C, 16, 16)``.
 
-        With ``masks`` ``(N, 1, 128, 128)`` in [0, 1], not empty, the look is of what is inside.
+        With ``masks`` ``(N, 1, 128, 128)`` in [0, 1], which must not be 0 everywhere, only the pixels inside count.
         """
         deviation, mean = torch.std_mean(thumbnails, (2, 3), keepdim=True)
         x = torch.cat([thumbnails - 0.5, (thumbnails - mean) / (deviation + 0.05)], 1).to(self.bases.dtype)
@@ -153,29 +160,30 @@ class FastPhotoNetwork(nn.Module):
         ), features
 
     def forward(self, content: Tensor, style: StyleDescriptor, masks: Tensor | None = None) -> Maps:
-        """Of thumbnails ``(N, 3, 128, 128)`` and a look of ``N`` or 1.
+        """The maps for thumbnails ``(N, 3, 128, 128)`` in [0, 1] and one style descriptor, or ``N`` of them.
 
-        With ``masks`` as for ``look`` the maps are for what is inside of them.
+        With ``masks`` as in ``encode_style`` the maps are for the pixels inside.
         """
         style = StyleDescriptor(*(t.expand(len(content), *t.shape[1:]) for t in style))
         own, features = self.encode_style(content, masks)
         dtype = self.bases.dtype
+        # 1. Optimal transport of mean and covariance, then of quantiles.
         seen = torch.cat([*flat_colours(own.quantiles, own.moments), *flat_colours(style.quantiles, style.moments)], 1)
         trust = self.trust(seen.to(dtype)).float().sigmoid()
         matrix, _ = monge_kantorovitch(own.moments, style.moments)
         eye = torch.eye(3).to(matrix)
         matrix = eye + trust[:, :1, None] * (matrix - eye)
-        # The mean colour moves as far as the network says, whatever the matrix does about it.
+        # The mean colour has a gate of its own.
         shift = trust[:, 1:2] * (style.mean - own.mean)
         offset = own.mean + shift - torch.einsum("nij,nj->ni", matrix, own.mean)
         moved = linear(matrix, offset, content)
-        # A style of one colour has no ranks and no places to follow: the less lightness varies, the less they count.
+        # In a style of one colour, quantiles and cells mean nothing. They count less when its lightness varies less.
         spread = ((style.covariance.sum((1, 2)) / 3).clamp_min(0).sqrt() / LEAST_SPREAD).clamp(max=1)[:, None]
         curves = curves_between(quantiles(within(moved.detach(), masks))[:, :3], style.quantiles[:, :3])
         curves = curves * (trust[:, 2:] * spread)[:, :, None]
         moved = moved + through_curves(curves, moved)
 
-        # What no distribution tells: which place of the style is like which place of the photo.
+        # 2. Match the photo's cells with cells of the style, and fit a correction to the matches.
         places = at_places(moved)
         match = self.match(own.keys, places, style)
         match = match._replace(certainty=match.certainty * spread)
@@ -184,6 +192,7 @@ class FastPhotoNetwork(nn.Module):
         moved = linear(correction[:, :, :3], correction[:, :, 3], moved).clamp(0, 1)
         table = table_of(at_places(moved), counted, self.caution[1].float().exp())
 
+        # 3. Mix the learned LUTs.
         inside = within(moved, masks)
         described = torch.cat(
             [
@@ -200,6 +209,7 @@ class FastPhotoNetwork(nn.Module):
         learned = (self.mixture(hidden).float() @ self.bases.float()).view_as(table)
         global_map = GlobalMap(matrix, offset, curves, correction, table + learned)
 
+        # The bilateral grid, from the difference that is left at each cell.
         colours = at_places(global_map(content))
         missing = torch.cat([match.colours - colours, colours, match.certainty[:, :, None]], 2)
         missing = missing.transpose(1, 2).reshape(len(content), 7, PLACES, PLACES)
@@ -211,7 +221,7 @@ class FastPhotoNetwork(nn.Module):
         return Maps(global_map, grid, match)
 
     def match(self, keys: Tensor, colours: Tensor, style: StyleDescriptor) -> Match:
-        """To each place, by its key and its mapped colour, the colours of the style's places that are like it."""
+        """Attention from the photo's cells to the style's: by ``keys`` ``(N, T, K)`` and mapped ``colours`` ``(N, T, 3)``."""
         alike = keys @ style.keys.transpose(1, 2)
         sharpness = self.sharpness.float().abs()
         logits = sharpness[0] * alike - sharpness[1] * torch.cdist(colours, style.colours).square()
@@ -222,7 +232,7 @@ class FastPhotoNetwork(nn.Module):
         return Match(shares @ style.colours, certainty)
 
     def guide(self, colours: Tensor) -> Tensor:
-        """Which level of the grid ``colours`` ``(N, 3, ...)`` are at: ``(N, 1, ...)`` in [0, 1], rising along each curve."""
+        """The guide of ``colours`` ``(N, 3, ...)``: their level in the grid, ``(N, 1, ...)`` in [0, 1]; the curves rise."""
         x = torch.einsum("kc,nc...->nk...", self.guide_mix.float(), colours).clamp(0, 1)
         steps = F.softmax(self.guide_steps.float(), 1)
         curves = F.pad(steps.cumsum(1), (1, 0)) - torch.linspace(0, 1, KNOTS + 1).to(steps)
@@ -232,7 +242,7 @@ class FastPhotoNetwork(nn.Module):
 
 
 def sliced(grid: Tensor, guide: Tensor) -> Tensor:
-    """The coefficients ``(N, 12, H, W)`` at every pixel, whose guide is ``(N, 1, H, W)``: linear along x, y and the guide."""
+    """Slice the grid: coefficients ``(N, 12, H, W)`` by trilinear interpolation at x, y and ``guide`` ``(N, 1, H, W)``."""
     n, _, height, width = guide.shape
     y = torch.linspace(-1 + 1 / height, 1 - 1 / height, height).to(guide)
     x = torch.linspace(-1 + 1 / width, 1 - 1 / width, width).to(guide)
@@ -241,16 +251,16 @@ def sliced(grid: Tensor, guide: Tensor) -> Tensor:
 
 
 def affine(coefficients: Tensor, colours: Tensor) -> Tensor:
-    """What the 3x4 map ``(N, 12, H, W)`` of every pixel makes of ``colours`` ``(N, 3, H, W)``."""
+    """Apply the 3x4 map ``(N, 12, H, W)`` of every pixel to ``colours`` ``(N, 3, H, W)``."""
     rows = coefficients.view(len(colours), 3, 4, *colours.shape[2:])
     result: Tensor = (rows[:, :, :3] * colours[:, None]).sum(2) + rows[:, :, 3]
     return result
 
 
 def histogram(pixels: Tensor) -> Tensor:
-    """Shares of the colours of ``(N, 3, H, W)`` in ``BINS`` cubed bins, each between the nearest two along each axis.
+    """The colour histogram ``(N, BINS ** 3)`` of ``(N, 3, H, W)``, with sums of 1; differentiable.
 
-    ``(N, BINS ** 3)``, differentiable.
+    Each colour is shared between the two nearest bins along each axis.
     """
     n = len(pixels)
     place = pixels[:, :, ::2, ::2].flatten(2).clamp(0, 1) * (BINS - 1)
@@ -266,20 +276,20 @@ def histogram(pixels: Tensor) -> Tensor:
 
 
 def at_places(pixels: Tensor) -> Tensor:
-    """Mean colours of the places of ``(N, 3, 128, 128)``: ``(N, T, 3)``."""
+    """Mean colours of the cells of ``(N, 3, 128, 128)``: ``(N, T, 3)``."""
     return F.adaptive_avg_pool2d(pixels, PLACES).flatten(2).transpose(1, 2)
 
 
 def shares_of_places(masks: Tensor) -> Tensor:
-    """How much of ``masks`` ``(N, 1, 128, 128)`` is at each place: ``(N, T)``, sums of 1."""
+    """The share of ``masks`` ``(N, 1, 128, 128)`` in each cell: ``(N, T)``, sums of 1."""
     mass = F.adaptive_avg_pool2d(masks, PLACES).flatten(1)
     return mass / mass.sum(1, keepdim=True)
 
 
 def within(pixels: Tensor, masks: Tensor | None) -> Tensor:
-    """Pixels drawn from ``(N, 3, H, W)`` by their weight in ``masks`` ``(N, 1, H, W)``, evenly: the same shape.
+    """Sample pixels of ``(N, 3, H, W)`` evenly, in proportion to ``masks`` ``(N, 1, H, W)``: the same shape.
 
-    Their order says nothing any more; means, ranks and histograms are those of what is inside.
+    Means, quantiles and histograms of the result are those inside the masks. Positions are lost.
     """
     if masks is None:
         return pixels
@@ -290,14 +300,14 @@ def within(pixels: Tensor, masks: Tensor | None) -> Tensor:
 
 
 def linear(matrix: Tensor, offset: Tensor, pixels: Tensor) -> Tensor:
-    """``matrix`` ``(N, 3, 3)`` and ``offset`` ``(N, 3)`` of every pixel of ``(N, 3, H, W)``."""
+    """Apply ``matrix`` ``(N, 3, 3)`` and ``offset`` ``(N, 3)`` to every pixel of ``(N, 3, H, W)``."""
     return torch.baddbmm(offset[:, :, None], matrix, pixels.flatten(2)).view(pixels.shape)
 
 
 def fitted(colours: Tensor, match: Match, resistance: Tensor) -> Tensor:
-    """The affine map ``(N, 3, 4)`` that makes ``colours`` ``(N, T, 3)`` most like their matches, the identity when unsure.
+    """The affine map ``(N, 3, 4)`` from ``colours`` ``(N, T, 3)`` to their matches; without certainty the identity.
 
-    Ridge regression in closed form, each place by its certainty.
+    Ridge regression in closed form: cells are weighted by certainty, ``resistance`` is the ridge strength.
     """
     ones = torch.cat([colours, torch.ones_like(colours[:, :, :1])], 2)
     weighted = ones.transpose(1, 2) * match.certainty[:, None] / colours.shape[1]
@@ -307,9 +317,9 @@ def fitted(colours: Tensor, match: Match, resistance: Tensor) -> Tensor:
 
 
 def table_of(colours: Tensor, match: Match, resistance: Tensor) -> Tensor:
-    """What to add to ``colours`` ``(N, T, 3)`` to make them their matches, as a table ``(N, 3, 9, 9, 9)``.
+    """A LUT ``(N, 3, 9, 9, 9)`` of offsets from ``colours`` ``(N, T, 3)`` to their matches.
 
-    At each point of the table the mean over the places of about its colour; nothing where there are none.
+    Kernel regression over cells of similar colour; 0 if there are none. ``resistance`` is the ridge strength.
     """
     points = identity_lut(TABLE).to(colours).flatten(1).T[None]
     near = torch.exp(-0.5 * torch.cdist(points, colours).square() / SMOOTH**2) * match.certainty[:, None]
@@ -318,13 +328,13 @@ def table_of(colours: Tensor, match: Match, resistance: Tensor) -> Tensor:
 
 
 def flat_colours(ranks: Tensor, own: Moments) -> list[Tensor]:
-    """Quantiles, means and covariances as inputs of a layer: ``(N, 6 Q)`` and ``(N, 9)``."""
+    """Quantiles, means and covariances, scaled as inputs of a layer: ``(N, 6 Q)``, ``(N, 3)`` and ``(N, 6)``."""
     rows, columns = torch.triu_indices(3, 3, device=own.covariance.device)
     return [ranks.flatten(1) - 0.5, own.mean - 0.5, 10 * own.covariance[:, rows, columns]]
 
 
 def blend_descriptors(looks: StyleDescriptor, shares: Tensor) -> StyleDescriptor:
-    """One look of several ``(N, ...)`` by their ``shares`` ``(N,)``, which sum to 1: means, and the places of all."""
+    """One descriptor from several ``(N, ...)`` with ``shares`` ``(N,)`` that sum to 1: mean statistics, and all cells."""
     means = {
         name: torch.einsum("n...,n->...", getattr(looks, name), shares)[None]
         for name in ("mean", "covariance", "quantiles", "histogram", "features")

@@ -1,7 +1,7 @@
-"""Random changes of colour to learn from: what editors' sliders, presets and tables do to a photograph.
+"""Random changes of colour for training, like those of sliders, presets and LUTs in a photo editor.
 
 Self-supervised colour transfer after Ke et al. 2023, "Neural Preset for Color Style Transfer" (arXiv 2303.13511). The
-kinds of ``HELD_OUT`` are for measuring alone: no training sees them.
+kinds in ``HELD_OUT`` are for evaluation only.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def _luma(pixels: Tensor) -> Tensor:
 
 
 def exposure(rng: np.random.Generator) -> Operator:
-    """Up to one stop and a half, in linear light, highlights rolled off."""
+    """Up to one and a half stops in linear light; highlights are compressed."""
     gain = float(2 ** rng.uniform(-1.5, 1.2))
 
     def operator(pixels: Tensor) -> Tensor:
@@ -34,13 +34,13 @@ def exposure(rng: np.random.Generator) -> Operator:
 
 
 def contrast(rng: np.random.Generator) -> Operator:
-    """Steeper or flatter about a middle grey."""
+    """A larger or smaller slope around a middle grey."""
     slope, pivot = float(rng.uniform(0.55, 1.6)), float(rng.uniform(0.35, 0.6))
     return lambda pixels: pivot + (pixels - pivot) * slope
 
 
 def tone_curve(rng: np.random.Generator) -> Operator:
-    """One smooth rising curve for all channels, its ends lifted or lowered."""
+    """One smooth rising curve for all channels; its ends may be lifted or lowered."""
     curve = _rising(rng, 5)
     return lambda pixels: _through(curve, pixels)
 
@@ -59,7 +59,7 @@ def saturation(rng: np.random.Generator) -> Operator:
 
 
 def split_toning(rng: np.random.Generator) -> Operator:
-    """One tint for the shadows, another for the lights."""
+    """One tint for the shadows, another for the highlights."""
     tints = torch.from_numpy(rng.normal(0, 0.09, (2, 3, 1, 1)).astype(np.float32))
 
     def operator(pixels: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def colour_table(rng: np.random.Generator) -> Operator:
 
 
 def hue_rotation(rng: np.random.Generator) -> Operator:
-    """All hues turned by up to 25 degrees about the grey axis."""
+    """A rotation of all hues around the grey axis by 8 to 25 degrees."""
     angle = float(np.radians(rng.uniform(8, 25) * rng.choice([-1, 1])))
     axis = np.full(3, 3**-0.5)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
@@ -106,7 +106,7 @@ def channel_gammas(rng: np.random.Generator) -> Operator:
 
 
 def film(rng: np.random.Generator) -> Operator:
-    """Slide film in the wrong bath: an S-curve for each channel, blacks lifted, whites tinted."""
+    """Cross-processed slide film: an S-curve for each channel, lifted blacks, tinted whites."""
     steep = torch.from_numpy(rng.uniform(3, 7, (1, 3, 1, 1)).astype(np.float32))
     middle = torch.from_numpy(rng.uniform(0.4, 0.6, (1, 3, 1, 1)).astype(np.float32))
     low = torch.from_numpy(rng.uniform(0, 0.15, (1, 3, 1, 1)).astype(np.float32))
@@ -133,7 +133,7 @@ HELD_OUT: tuple[Kind, ...] = (hue_rotation, sepia, channel_gammas, film)
 
 
 def draw(rng: np.random.Generator, kinds: tuple[Kind, ...] = TRAINED, most: int = 3) -> Operator:
-    """One to ``most`` of ``kinds`` one after another; its result is clamped to [0, 1] after each."""
+    """An operator that applies one to ``most`` of ``kinds`` in a row and clamps to [0, 1] after each."""
     chosen = rng.choice(len(kinds), size=int(rng.integers(1, min(most, len(kinds)) + 1)), replace=False)
     steps = [kinds[index](rng) for index in chosen]
 
@@ -155,7 +155,7 @@ def _rising(rng: np.random.Generator, knots: int) -> Tensor:
 
 
 def _through(curve: Tensor, pixels: Tensor) -> Tensor:
-    """``pixels`` through ``curve``, which is given at equal steps from 0 to 1."""
+    """Apply ``curve``, given at equal steps from 0 to 1, to ``pixels``."""
     place = pixels.clamp(0, 1) * (len(curve) - 1)
     low = place.long().clamp(max=len(curve) - 2)
     return torch.lerp(curve[low], curve[low + 1], place - low)

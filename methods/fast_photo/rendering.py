@@ -1,6 +1,6 @@
-"""A colour map applied to every pixel, in bands of rows: exact at any size, in little memory.
+"""Apply a colour map to every pixel, in bands of rows: exact at any size, with little memory.
 
-Plain PyTorch on every device. No kernel of its own was written for GPUs: there was none to measure it on.
+It is plain PyTorch on every device. There is no special kernel for GPUs.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,19 +15,19 @@ from methods.fast_photo.cube import apply_lut
 from methods.parts.color import LUMA, mixed
 from methods.parts.dense.guided import local_lines
 
-BAND = 1 << 18  # pixels at a time: what a band needs stays in a processor's cache
+BAND = 1 << 18  # pixels per band: they fit into a processor's cache
 BAND_ON_GPU = 1 << 22
-DETAIL = 256  # pixels on the short side at which it is told what is detail
-WINDOW = 1 / 32  # radius of its windows, as a share of the short side
-FINE = 0.012  # variance of lightness
-INVISIBLE = 1 / 4096  # share of a layer that no 8 bits show
+DETAIL = 256  # short side in pixels at which base and detail are separated
+WINDOW = 1 / 32  # radius of the windows for that, as a share of the short side
+FINE = 0.012  # variance of lightness in a window: what varies less is detail
+INVISIBLE = 1 / 4096  # a layer with a smaller mask is not visible in 8 bits
 
 
 class ColorLayer(NamedTuple):
-    """A colour map and where it applies."""
+    """A colour map and the mask of the region to apply it to."""
 
-    lut: Tensor  # (1, 3, S, S, S), with the guide as a fourth channel where there is a grid
-    grid: Tensor | None  # (1, 12, L, h, w): affine maps of the mapped colours, to be added to them
+    lut: Tensor  # (1, 3, S, S, S); with a grid (1, 4, S, S, S): the guide is the fourth channel
+    grid: Tensor | None  # (1, 12, L, h, w): affine maps of the mapped colours; their result is added
     mask: Tensor | None = None  # (1, 1, h, w) in [0, 1], of any size; None: everywhere
 
     @property
@@ -36,10 +36,10 @@ class ColorLayer(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """What becomes of the photo's lightness."""
+    """How the photo's lightness changes while its detail stays."""
 
-    lines: Tensor  # (1, 2, h, w): slope and offset of its change by itself, around every place
-    share: float  # how much of the result's lightness they decide, in [0, 1]
+    lines: Tensor  # (1, 2, h, w): slope and offset of the change of lightness as a function of lightness, per pixel
+    share: float  # their weight in the result's lightness, in [0, 1]
 
 
 def render(
@@ -49,15 +49,15 @@ def render(
     detail: Detail | None = None,
     rows: int | None = None,
 ) -> Tensor:
-    """``photo`` ``(1, 3, H, W)`` in [0, 1] through ``layers``, whose masks sum to 1: the same shape, clamped to [0, 1].
+    """Apply ``layers``, whose masks sum to 1, to ``photo`` ``(1, 3, H, W)`` in [0, 1]: the same shape, in [0, 1].
 
-    ``advance`` is told the rows done; ``rows`` of them are a band.
+    ``advance`` is called with the number of finished rows; ``rows`` is the height of a band.
     """
     height, width = photo.shape[-2:]
     result = torch.empty_like(photo)
     rows = rows or max(1, (BAND_ON_GPU if photo.is_cuda else BAND) // width)
     for top in range(0, height, rows):
-        band = photo[0, :, top : top + rows].transpose(0, 1)[:, :, None]  # rows are a batch, which threads share out
+        band = photo[0, :, top : top + rows].transpose(0, 1)[:, :, None]  # rows as a batch: threads share it
         colours = None
         for layer in layers:
             mask = None if layer.mask is None else plane_rows(layer.mask, top, len(band), height, width)
@@ -75,10 +75,10 @@ def render(
 
 
 def detail_of(photo: Tensor, layers: Sequence[ColorLayer], share: float) -> Detail:
-    """How the lightness of ``photo`` changes around every place, without what the colour maps do to fine contrast.
+    """How ``layers`` change the lightness of ``photo`` at large scale, without their effect on fine contrast.
 
-    As in the guided filter (He, Sun & Tang 2013): the change of lightness is fitted by lightness in windows, and what
-    varies less than ``FINE`` within one counts as detail.
+    As in the guided filter (He, Sun & Tang 2013), the change of lightness is fitted as a linear function of lightness in
+    each window. ``FINE`` is the ridge strength.
     """
     small = reduced(photo, DETAIL)
     before, after = (lightness(pixels) for pixels in (small, render(small, layers)))
@@ -88,7 +88,7 @@ def detail_of(photo: Tensor, layers: Sequence[ColorLayer], share: float) -> Deta
 
 
 def keep_detail(colours: Tensor, band: Tensor, lines: Tensor, share: float) -> None:
-    """Give ``colours`` ``(rows, 3, W)``, made of ``band``, the lightness that ``lines`` ``(rows, 2, W)`` say, in place."""
+    """Change the lightness of ``colours`` ``(rows, 3, W)``, in place, to that of ``band`` after ``lines`` ``(rows, 2, W)``."""
     before = lightness(band)
     wanted = before + lines[:, :1] * before + lines[:, 1:]
     colours.add_(wanted - lightness(colours), alpha=share)
@@ -100,19 +100,19 @@ def lightness(pixels: Tensor) -> Tensor:
 
 
 def reduced(pixels: Tensor, short: int) -> Tensor:
-    """``(N, C, H, W)`` at ``short`` pixels on the short side; as it is where it has no more."""
+    """``(N, C, H, W)`` reduced to ``short`` pixels on the short side; a smaller picture stays as it is."""
     scale = min(1.0, short / min(pixels.shape[-2:]))
     return resized(pixels, (max(1, round(pixels.shape[2] * scale)), max(1, round(pixels.shape[3] * scale))))
 
 
 def mapped_rows(band: Tensor, layer: ColorLayer, top: int, height: int) -> Tensor:
-    """``band`` ``(rows, 3, 1, W)``, which begins at row ``top`` of ``height``, through ``layer``: ``(rows, 3, W)``."""
+    """Apply ``layer`` to ``band`` ``(rows, 3, 1, W)``, which starts at row ``top`` of ``height``: ``(rows, 3, W)``."""
     width = band.shape[3]
     found = apply_lut(layer.lut.expand(len(band), -1, -1, -1, -1), band)[:, :, 0]
     colours = found[:, :3]
     if layer.grid is None:
         return colours
-    # Linear along x, y and the guide is linear along y, done here once for a row, and then bilinear in the other two.
+    # Trilinear interpolation in x, y and the guide: first linear in y, once per row, then bilinear in x and the guide.
     cells = rows_of(layer.grid[0].flatten(0, 1)[None], top, len(band), height)
     x = torch.linspace(-1 + 1 / width, 1 - 1 / width, width).to(band)
     places = torch.stack([x.expand(len(band), -1), found[:, 3] * 2 - 1], -1)[:, None]
@@ -130,7 +130,7 @@ def plane_rows(plane: Tensor, top: int, count: int, height: int, width: int) -> 
 
 
 def rows_of(cells: Tensor, top: int, count: int, height: int) -> Tensor:
-    """``cells`` ``(1, C, h, w)`` at ``count`` rows from ``top`` of ``height``, linear between their middles: ``(count, C, w)``."""
+    """``cells`` ``(1, C, h, w)``, interpolated at ``count`` rows from ``top`` of ``height``: ``(count, C, w)``."""
     place = (torch.arange(top, top + count, device=cells.device) + 0.5) * (cells.shape[2] / height) - 0.5
     place = place.clamp(0, cells.shape[2] - 1)
     low = place.long().clamp(max=cells.shape[2] - 2)

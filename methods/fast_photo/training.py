@@ -1,9 +1,12 @@
-"""How the network learns to give a photograph the colours of another.
+"""Training of the fast-photo network.
 
-First from single photos: one crop through random operators P1 is the content, another crop of the same photo through P2
-is the style, and what the first crop is through P2 is the answer (Ke et al. 2023, arXiv 2303.13511). Then, in the last part, real pairs too: the Gram matrices
-of VGG-16 and the colours are to be the style's, the edges the photo's. Always: a smooth grid (Xia et al. 2020, section
-3.3: the differences of neighbouring cells in x, y and the guide), a smooth and rising table.
+1. Synthetic pairs from single photos (Ke et al. 2023, arXiv 2303.13511). P1 and P2 are random operators. The content is a
+   crop after P1; the style is another crop of the same photo after P2; the target is the first crop after P2.
+2. In the last part also real pairs: the losses compare Gram matrices of VGG-16 and colours with the style, edges with the
+   photo.
+
+Both parts have a smoothness loss of the grid (Xia et al. 2020, section 3.3: differences of neighbouring cells in x, y and
+the guide), and a smoothness and a monotonicity loss of the LUT.
 """
 
 from pathlib import Path
@@ -31,44 +34,44 @@ from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix, style_dis
 from methods.parts.perceptual.similarity import structural_similarity
 from methods.parts.sheets import contact_sheet
 
-SIDE = 192  # pixels a side of the photos that VGG looks at
+SIDE = 192  # side in pixels of the real pairs
 
 
 class FastPhotoSettings(TrainingSettings):
     """Settings of ``stylehub train fast-photo``."""
 
     steps: int = inherited(TrainingSettings, "steps", 4000)
-    batch: int = inherited(TrainingSettings, "batch", 8, description="Pairs a step.")
+    batch: int = inherited(TrainingSettings, "batch", 8, description="Pairs per step.")
     muon_rate: float = inherited(TrainingSettings, "muon_rate", 0.005)
     bf16: bool | None = inherited(
         TrainingSettings,
         "bf16",
         None,
-        description="VGG in bfloat16; measured when left out. Colours are always computed in float32.",
+        description="VGG in bfloat16. Default: the faster one, by measurement. Colours are always computed in float32.",
     )
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
     vgg: Path | None = Field(
-        None, description="VGG-16 or VGG-19 as safetensors; the best at hand when left out, as for every training."
+        None, description="VGG-16 or VGG-19 as safetensors. Default: the best on this machine, as in every training."
     )
     initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
-    pairs_start: float = Field(0.9, ge=0, le=1, description="Where real pairs come in, as a share of all steps.")
-    pairs: int = Field(4, ge=1, description="Real pairs a step, from there on.")
+    pairs_start: float = Field(0.9, ge=0, le=1, description="First step with real pairs, as a share of all steps.")
+    pairs: int = Field(4, ge=1, description="Real pairs per step, from there on.")
     placed: float = Field(
-        0.3, ge=0, le=1, description="Share of photos whose upper and lower parts go through different operators."
+        0.3, ge=0, le=1, description="Share of photos with different operators for the upper and the lower part."
     )
     lab_weight: float = Field(0.01, ge=0, description="Weight of the L*a*b* difference.")
-    gradient_weight: float = Field(1.0, ge=0, description="Weight of the difference of neighbouring pixels' steps.")
-    match_weight: float = Field(1.0, ge=0, description="Weight of the difference of matched places' colours.")
-    grid_weight: float = Field(0.15, ge=0, description="Weight of the Laplacian of the grid.")
-    table_weight: float = Field(1.0, ge=0, description="Weight of the table's bends, and of where it falls.")
-    style_weight: float = Field(0.1, ge=0, description="Weight of the Gram matrices' relative errors, of real pairs.")
-    colour_weight: float = Field(2.0, ge=0, description="Weight of the distance of their colours.")
-    histogram_weight: float = Field(0.3, ge=0, description="Weight of the difference of their colour histograms.")
-    edge_weight: float = Field(0.5, ge=0, description="Weight of what their edges lose.")
+    gradient_weight: float = Field(1.0, ge=0, description="Weight of the difference of the pictures' gradients.")
+    match_weight: float = Field(1.0, ge=0, description="Weight of the difference of matched cells' colours.")
+    grid_weight: float = Field(0.15, ge=0, description="Weight of the grid's smoothness loss.")
+    table_weight: float = Field(1.0, ge=0, description="Weight of the LUT's smoothness and monotonicity losses.")
+    style_weight: float = Field(0.1, ge=0, description="Real pairs: weight of the Gram matrices' relative error.")
+    colour_weight: float = Field(2.0, ge=0, description="Real pairs: weight of the colours' distance.")
+    histogram_weight: float = Field(0.3, ge=0, description="Real pairs: weight of the colour histograms' difference.")
+    edge_weight: float = Field(0.5, ge=0, description="Real pairs: weight of the loss of edges.")
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
-    """Step -> content, style and target of synthetic pairs, in the last part of the training clean photos too."""
+    """For each step content, style and target of synthetic pairs; in the last part also photos for real pairs."""
 
     def __init__(self, settings: FastPhotoSettings) -> None:
         self.settings = settings
@@ -105,13 +108,13 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return {"content": content, "style": style, "target": target}
 
     def clean(self, index: int) -> Tensor:
-        """A crop as it is, ``(1, 3, SIDE, SIDE)``."""
+        """A crop without operators, ``(1, 3, SIDE, SIDE)``."""
         rng = np.random.default_rng([self.settings.seed, 2, index])
         return crop(self.photos.image(self.rounds[index]), rng, SIDE)[0]
 
 
 def crop(photo: Image.Image, rng: np.random.Generator, side: int = THUMBNAIL) -> tuple[Tensor, Tensor]:
-    """A part of ``photo`` of 55 to 100 % of its sides, squeezed into a square as thumbnails are; and its rows' heights.
+    """A random crop of ``photo``, 55 to 100 % of its sides, resized to a square like a thumbnail; and the rows' heights.
 
     ``(1, 3, side, side)`` in [0, 1], and ``(side,)``: 0 at the photo's top, 1 at its bottom.
     """
@@ -122,7 +125,7 @@ def crop(photo: Image.Image, rng: np.random.Generator, side: int = THUMBNAIL) ->
 
 
 def placed(one: Operator, two: Operator, pixels: Tensor, heights: Tensor, boundary: tuple[float, float]) -> Tensor:
-    """``one`` of ``pixels`` towards the top, a good part of ``two`` below: what only a map that knows places can give."""
+    """Apply ``one`` at the top, and a mix of ``one`` and ``two`` below. Only a map with positions can learn this."""
     middle, width = boundary
     share = 0.6 * torch.sigmoid((heights - middle) / width)[:, None]
     return torch.lerp(one(pixels), two(pixels), share)
@@ -156,7 +159,7 @@ class FastPhotoTraining(TrainingTask):
     def parameter_groups(self) -> list[dict[str, object]]:
         named = list(self.network.named_parameters())
         kernels = {name for name, p in named if p.ndim == 4 and name.startswith(("encoder", "local"))}
-        scalars = {"sharpness", "caution"}  # these are not near 0 as weights are
+        scalars = {"sharpness", "caution"}  # inverse temperatures and ridge strengths are much larger than weights
         return [
             {"params": [p for name, p in named if name in kernels], "muon": True},
             {"params": [p for name, p in named if name in scalars], "factor": 30.0},
@@ -164,7 +167,7 @@ class FastPhotoTraining(TrainingTask):
         ]
 
     def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        with torch.autocast(self.device.type, enabled=False):  # eight bits of mantissa are fewer than a photo's
+        with torch.autocast(self.device.type, enabled=False):  # bfloat16 is less precise than a photo's 8 bits
             parts = self.synthetic(batch["content"], batch["style"], batch["target"])
             if "photos" in batch:
                 real = self.real(batch["photos"])
@@ -186,14 +189,14 @@ class FastPhotoTraining(TrainingTask):
         return {"loss": total + parts["regular"], **parts}
 
     def difference(self, result: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The weighted difference of two pictures, and its part in L*a*b* (CIE76), which every fourth pixel tells."""
+        """The weighted difference of two pictures, and its part in L*a*b* (CIE76), computed from every fourth pixel."""
         s = self.settings
         steps = [(result - target).diff(dim=axis).abs().mean() for axis in (2, 3)]
         lab = lab_difference(result[:, :, ::2, ::2].clamp(0, 1), target[:, :, ::2, ::2]).mean()
         return (result - target).abs().mean() + s.lab_weight * lab + s.gradient_weight * (steps[0] + steps[1]), lab
 
     def real(self, photos: Tensor) -> dict[str, Tensor]:
-        """Every photo with the next one as its style."""
+        """The losses of real pairs: each photo takes the next one as its style."""
         s, network = self.settings, self.network
         content, style = photos[:-1], photos[1:]
         small = F.interpolate(photos, THUMBNAIL, mode="bilinear", antialias=True)
@@ -214,7 +217,7 @@ class FastPhotoTraining(TrainingTask):
 
     @torch.no_grad()
     def sheet(self, network: FastPhotoNetwork) -> Image.Image:
-        """Synthetic pairs, then real ones: content, style, result, the global map alone, Reinhard's, target."""
+        """Synthetic pairs, then real ones: content, style, result, the global map alone, Reinhard's transfer, target."""
         cells = []
         for index in range(8):
             item = self.pairs.synthetic(10_000_000 + index)
@@ -235,32 +238,32 @@ class FastPhotoTraining(TrainingTask):
 
 
 def rendered(network: FastPhotoNetwork, mapped: Tensor, grid: Tensor) -> Tensor:
-    """``mapped`` ``(N, 3, H, W)`` with what the grid adds, not clamped."""
+    """``mapped`` ``(N, 3, H, W)`` plus the grid's affine maps of it, not clamped."""
     colours = mapped.clamp(0, 1)
     return mapped + affine(sliced(grid, network.guide(colours)), colours)
 
 
 def laplacian(grid: Tensor) -> Tensor:
-    """Sum of the mean squared differences of cells next to each other in the guide, y and x, and a little of the size."""
+    """Smoothness loss of the grid: squared differences of neighbouring cells in the guide, y and x; and a small L2 loss."""
     smooth = sum(((grid.diff(dim=axis)).square().mean() for axis in (2, 3, 4)), grid.new_zeros(()))
     return 100 * smooth + grid.square().mean()
 
 
 def lut_regularity(mapping: GlobalMap) -> Tensor:
-    """How much the coarse table bends, and how much the whole table falls where it should rise."""
+    """Smoothness loss of the residual LUT (second differences) and monotonicity loss of the whole global map."""
     table = mapping.residual
     bent = sum((table.diff(n=2, dim=axis).square().mean() for axis in (2, 3, 4)), table.new_zeros(()))
     points = identity_lut(9).to(table).flatten(1)[None, :, None].expand(len(table), -1, -1, -1)
     lut = mapping(points).view(-1, 3, 9, 9, 9)
-    # Red rises along the last axis, green along the one before, blue along the first.
+    # Red must rise along the last axis, green along the one before, blue along the first.
     falls = sum((F.relu(0.02 - lut[:, c].diff(dim=3 - c)).mean() for c in range(3)), table.new_zeros(()))
     return 10 * bent + falls
 
 
 def colour_distance(a: Tensor, b: Tensor) -> Tensor:
-    """How far the colours of ``(N, 3, H, W)`` have to move to be those of ``b``, on average along 24 directions: ``(N,)``.
+    """The sliced Wasserstein distance (Rabin et al. 2011) of the colours of ``a`` and ``b`` along 24 directions: ``(N,)``.
 
-    The sliced Wasserstein distance (Rabin et al. 2011) of sRGB; both have as many pixels.
+    Both are ``(N, 3, H, W)`` in sRGB, of the same size.
     """
     generator = torch.Generator().manual_seed(0)
     directions = F.normalize(torch.randn(24, 3, generator=generator), dim=1).to(a)
@@ -269,9 +272,9 @@ def colour_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def edges_lost(result: Tensor, photo: Tensor) -> Tensor:
-    """1 less the structural similarity of the steps of lightness along x and y: ``(N,)``.
+    """1 minus the structural similarity of the gradients of lightness along x and y: ``(N,)``.
 
-    Nearly what ``hub.evaluation`` measures, whose length of a gradient has no derivative where there is none.
+    ``hub.evaluation`` compares the length of the gradient instead, which cannot be differentiated at 0.
     """
     one, two = (mixed(torch.tensor([LUMA]), x) for x in (result, photo))
     alike = [structural_similarity(one.diff(dim=axis).abs(), two.diff(dim=axis).abs()) for axis in (2, 3)]

@@ -1,4 +1,4 @@
-"""Moving one distribution of colours to another in closed form: means and covariances first, then each channel's ranks.
+"""Optimal transport of one colour distribution to another in closed form: mean and covariance, then quantiles.
 
 Pitie & Kokaram 2007, "The Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer".
 """
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 QUANTILES = 17
-CURVE = 33  # points of a curve between the ranks
-LEAST_SPREAD = 0.08  # deviation of lightness that any style has: one of a single colour tints a photo, no more
-STEEPEST = 3.0  # what the linear map multiplies a difference of colours by at most
-NOISE = 0.01  # deviation that every photo has: what is flat is not blown up
-BANDWIDTH = 0.06  # of a curve, in units of the channel: the ranks near to a value decide on it
+CURVE = 33  # points of a curve
+LEAST_SPREAD = 0.08  # least standard deviation of a style's lightness: a style of one colour only tints a photo
+STEEPEST = 3.0  # largest factor of the linear map
+NOISE = 0.01  # standard deviation added to every photo, so that flat colours are not amplified
+BANDWIDTH = 0.06  # of the kernel that makes a curve from quantiles, in units of the channel
 
 # R, G, B, lightness, red against green, blue against yellow.
 PROJECTIONS = torch.tensor(
@@ -29,7 +29,7 @@ class Moments(NamedTuple):
 
 
 def moments(pixels: Tensor) -> Moments:
-    """Of ``(N, 3, H, W)``."""
+    """The moments of ``(N, 3, H, W)``."""
     flat = pixels.flatten(2)
     mean = flat.mean(2)
     centred = flat - mean[:, :, None]
@@ -39,7 +39,7 @@ def moments(pixels: Tensor) -> Moments:
 def monge_kantorovitch(content: Moments, style: Moments) -> tuple[Tensor, Tensor]:
     """Matrix ``(N, 3, 3)`` and offset ``(N, 3)`` that give ``content`` the mean and covariance of ``style``.
 
-    Of all linear maps that do, the one that moves colours least: symmetric, and never a mirror.
+    Of all such linear maps this one moves colours least; it is symmetric and positive semidefinite.
     """
     grey = torch.full((3, 1), 3**-0.5).to(style.mean)
     spread = (grey.T @ style.covariance @ grey).clamp_min(0)
@@ -54,7 +54,7 @@ def monge_kantorovitch(content: Moments, style: Moments) -> tuple[Tensor, Tensor
 
 
 def quantiles(pixels: Tensor) -> Tensor:
-    """Ranks at equal steps of ``(N, 3, H, W)`` along six directions: ``(N, 6, Q)``."""
+    """``Q`` quantiles of the colours of ``(N, 3, H, W)`` along six directions, see ``PROJECTIONS``: ``(N, 6, Q)``."""
     flat = pixels[:, :, ::2, ::2].flatten(2)
     ordered = (PROJECTIONS.to(flat) @ flat).sort(2).values
     places = torch.linspace(0.01, 0.99, QUANTILES) * (ordered.shape[2] - 1)
@@ -62,9 +62,9 @@ def quantiles(pixels: Tensor) -> Tensor:
 
 
 def curves_between(own: Tensor, wanted: Tensor) -> Tensor:
-    """What to add to a channel at ``CURVE`` equal steps so that its ranks ``own`` become ``wanted``: ``(N, C, CURVE)``.
+    """Curves of offsets that move the quantiles ``own`` to ``wanted``, ``(N, C, Q)`` both: ``(N, C, CURVE)``.
 
-    Both are ``(N, C, Q)``. Where no rank is near nothing is added, and no curve is steeper than its bandwidth allows.
+    A curve gives offsets at equal steps from 0 to 1. It is 0 where no quantile is near; ``BANDWIDTH`` limits its slope.
     """
     steps = torch.linspace(0, 1, CURVE).to(own)
     near = torch.exp(-0.5 * ((steps[:, None] - own[:, :, None]) / BANDWIDTH).square())  # (N, C, CURVE, Q)
@@ -72,10 +72,10 @@ def curves_between(own: Tensor, wanted: Tensor) -> Tensor:
 
 
 def through_curves(curves: Tensor, pixels: Tensor) -> Tensor:
-    """What ``curves`` ``(N, C, K)``, given at equal steps from 0 to 1, are at ``pixels`` ``(N, C, ...)``: the same shape."""
+    """The values of ``curves`` ``(N, C, K)``, given at equal steps from 0 to 1, at ``pixels`` ``(N, C, ...)``: same shape."""
     count = curves.shape[2]
     place = pixels.flatten(2).clamp(0, 1) * (count - 1)
-    low = place.detach().long().clamp(0, count - 2)  # NaN is no index
+    low = place.detach().long().clamp(0, count - 2)  # clamp also turns the index of a NaN into a valid one
     found = torch.lerp(curves.gather(2, low), curves.gather(2, low + 1), place - low)
     return found.view(pixels.shape)
 
