@@ -78,7 +78,7 @@ def test_what_other_programs_write_is_read(tmp_path: Path) -> None:
     [
         ("", "LUT_3D_SIZE"),
         ("\x89PNG\r\n\x1a\n" + "\0" * 100, "unknown line"),
-        (GOOD[:-6], "7 colours|means nothing"),
+        (GOOD[:-6], "7 colours|unknown line"),
         (GOOD + "0 0 0\n", "9 colours"),
         (GOOD.replace("SIZE 2", "SIZE 1"), "the size '1'"),
         (GOOD.replace("SIZE 2", f"SIZE {LARGEST + 1}"), "has the size"),
