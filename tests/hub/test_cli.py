@@ -53,7 +53,7 @@ def test_stylize_one_photo(tiny_model: Path, photo_file: Path, tmp_path: Path) -
     assert Image.open(out).size == Image.open(photo_file).size
     recipe = read_recipe(out)
     assert recipe is not None
-    assert recipe["parameters"] == {"style": "hokusai-great-wave", "strength": 0.5}
+    assert recipe["parameters"] == {"style": "hokusai-great-wave", "strength": 0.5, "stroke": "medium"}
 
 
 def test_the_shown_command_makes_the_same_picture(
@@ -107,7 +107,7 @@ def test_a_folder_is_told_from_a_file(tiny_model: Path, photo_file: Path, tmp_pa
     assert (tmp_path / "folder" / "photo-klee-senecio.png").is_file()
     Image.open(photo_file).save(tmp_path / "other.png")
     several = call("stylize", tiny_model, photo_file, tmp_path / "other.png", "--style", "senecio", "-o", "x.jpg")
-    assert "names one file" in several.sentence
+    assert "is one file for" in several.sentence
     (tmp_path / "file").write_text("")
     batch = call("batch", tiny_model, photo_file, "--style", "senecio", "-o", tmp_path / "file")
     assert "is a file" in batch.sentence
@@ -130,7 +130,7 @@ def test_whatever_a_strangers_code_raises_is_one_sentence(photo_file: Path, tmp_
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     result = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert result.returncode == 1
-    assert result.stderr == "stylehub: ValueError: no turning; STYLEHUB_TRACEBACK=1 shows where.\n"
+    assert result.stderr == "stylehub: ValueError: no turning; set STYLEHUB_TRACEBACK=1 to see where.\n"
     report = call("batch", tmp_path / "mine", photo_file, "--trust", "-o", tmp_path / "out", "--json")
     assert "no turning" in json.loads(report.stdout)["failed"][str(photo_file)]
 
@@ -252,17 +252,17 @@ def test_control_c_in_a_batch_leaves_whole_files(tiny_model: Path, photo: Image.
         (["stylize", "MODEL", "PHOTO", "--style", "stary-night"], "did you mean van-gogh-starry-night"),
         (["stylize", "MODEL", "PHOTO", "--style", "senecio", "--strenght", "1"], "did you mean strength"),
         (["stylize", "MODEL", "PHOTO", "--style", "senecio", "--strength", "x"], "'strength' cannot be 'x'"),
-        (["stylize", "MODEL", "PHOTO"], "'style' is needed"),
+        (["stylize", "MODEL", "PHOTO"], "Give the parameter 'style'"),
         (["stylize", "MODEL", "--style", "senecio"], "at least one photo"),
         (["stylize", "MODEL", "nowhere.jpg", "--style", "senecio"], "nowhere.jpg"),
         (["stylize", "MODEL", "-", "PHOTO", "--style", "senecio"], "one picture"),
         (["stylize", "MODEL", "PHOTO", "--style", "senecio", "-o", "x.xyz"], "xyz"),
         (["stylize", "MODEL", "PHOTO", "--style", "senecio", "--device", "abacus"], "no device 'abacus'"),
-        (["stylize", "MODEL", "PHOTO", "--style", "senecio", "--dtype", "int4"], "no dtype 'int4'"),
+        (["stylize", "MODEL", "PHOTO", "--style", "senecio", "--dtype", "int4"], "dtype 'int4' is not supported"),
         (["stylize", "cin-25", "PHOTO", "--style", "senecio"], "cin-25styles"),
-        (["show", "PHOTO"], "does not say how it was made"),
+        (["show", "PHOTO"], "has no provenance metadata"),
         (["train", "nothing"], "There is no method"),
-        (["train", "cin", "--steps", "5"], "'content' is needed"),
+        (["train", "cin", "--steps", "5"], "Give the parameter 'content'"),
         (["train", "cin", "--stepps", "5"], "did you mean steps"),
     ],
 )

@@ -63,8 +63,8 @@ def test_words_that_cannot_be(words: str, error: type[StylehubError], message: s
     [
         ({"style": "x", "strength": "2"}, "'strength' cannot be '2'"),
         ({"style": "x", "mode": "slow"}, "'mode' cannot be 'slow'"),
-        ({}, "'style' is needed"),
-        ({"style": "x", "other": 1}, "no parameter 'other'; there are style, strength"),
+        ({}, "Give the parameter 'style'"),
+        ({"style": "x", "other": 1}, "no parameter 'other'; choose one of style, strength"),
     ],
 )
 def test_values_that_cannot_be(values: dict[str, object], message: str) -> None:
@@ -109,5 +109,5 @@ def test_an_inherited_field_keeps_what_is_not_said_again() -> None:
 def test_a_misspelt_parameter_is_recognised() -> None:
     with pytest.raises(ParameterError, match=r"no parameter 'strenght'; did you mean strength\?"):
         validate(Parameters, {"strenght": 1})
-    with pytest.raises(ParameterError, match=r"no parameter 'zzz'; there are .*strength"):
+    with pytest.raises(ParameterError, match=r"no parameter 'zzz'; choose one of .*strength"):
         validate(Parameters, {"zzz": 1})

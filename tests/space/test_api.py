@@ -27,8 +27,12 @@ def test_single_style(client: Client, photo_at: Any, photo_file: Path, monkeypat
         photo=photo_at, style="starry-night", strength=0.8, api_name=SINGLE
     )
     assert Image.open(before).size == Image.open(after).size == Image.open(picture).size == Image.open(photo_file).size
-    assert read_recipe(Path(picture))["parameters"] == {"strength": 0.8, "style": "van-gogh-starry-night"}  # type: ignore[index]
-    assert command == "stylehub stylize cin-25styles photo.png --strength 0.8 --style van-gogh-starry-night"
+    painted = {"strength": 0.8, "style": "van-gogh-starry-night", "stroke": "medium"}
+    assert read_recipe(Path(picture))["parameters"] == painted  # type: ignore[index]
+    assert (
+        command
+        == "stylehub stylize cin-25styles photo.png --strength 0.8 --style van-gogh-starry-night --stroke medium"
+    )
     monkeypatch.chdir(photo_file.parent)
     exec(python)
     assert Image.open("painted.png").tobytes() == Image.open(picture).tobytes(), "the Python line makes another picture"

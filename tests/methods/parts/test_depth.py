@@ -179,7 +179,10 @@ def test_near_keeps_its_detail_and_far_is_painted(photo: Image.Image) -> None:
     assert np.abs(painted - original)[:, :40].mean() < 0.5 * np.abs(plain - original)[:, :40].mean()
     assert np.abs(painted - original)[:, :2].max() <= 3, "what is nearest is the photo itself"
     assert np.abs(painted - plain)[:, 200:].mean() < 0.5 * np.abs(original - plain)[:, 200:].mean()
-    assert method(large, style="great-wave").info["stylehub"]["parameters"] == {"style": "hokusai-great-wave"}
+    assert method(large, style="great-wave").info["stylehub"]["parameters"] == {
+        "style": "hokusai-great-wave",
+        "stroke": "medium",
+    }
 
 
 def test_it_is_adain_when_the_place_is_everywhere(photo: Image.Image) -> None:
