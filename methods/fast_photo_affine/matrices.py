@@ -1,11 +1,13 @@
-"""Prepare photos for training: square crops with their matting Laplacians and with what is where in them.
+"""Prepare photos for training: square crops with their matting Laplacians and their scene parsing.
 
     python -m methods.fast_photo_affine.matrices PHOTOS ... --out shards/ --side 192
 
-Both depend on the photo alone, so they are computed once instead of at every step. The photos become tar shards (WebDataset
-layout): ``000001.png`` is the crop, ``000001.safetensors`` holds ``matting``, the couplings of the Laplacian (see
-``stencil.py``; ``(12, side, side)`` in float16), and ``groups``, the shares of the ten groups of scene parsing
-(``(10, side, side)``, 255 is all).
+Both depend on the photo alone, so they are computed once instead of at every step. The result are tar shards (WebDataset
+layout):
+
+- ``000001.png`` is the crop;
+- ``000001.safetensors`` holds ``matting``, the couplings of the Laplacian (see ``stencil.py``; ``(12, side, side)`` in
+  float16), and ``groups``, the shares of the ten groups of scene parsing (``(10, side, side)`` in 0..255).
 """
 
 import argparse
@@ -36,9 +38,9 @@ PHOTOS_A_SHARD = 100
 def prepare(paths: Sequence[Path | str], out: Path, side: int, seed: int = 0, *, overwrite: bool = False) -> list[Path]:
     """Write the photos of ``paths`` (pictures, folders, patterns, or tar shards) into ``out``; return the shards.
 
-    A crop is a square at a random place, between ``side`` pixels and the whole of the photo's short side, resized to
-    ``side``. Shards appear whole or not at all. Raises ``StylehubError`` when a shard is there already and ``overwrite``
-    is off, when pymatting is missing, or a photo cannot be read.
+    A crop is a square at a random position, between ``side`` pixels and the photo's short side, resized to ``side``. A shard
+    is written completely or not at all. Raises ``StylehubError`` when a shard exists and ``overwrite`` is off, when
+    pymatting is missing, or when a photo cannot be read.
     """
     photos = open_photos(paths)
     shards = [out / f"matting-{side}-{n:04d}.tar" for n in range(-(-len(photos) // PHOTOS_A_SHARD))]
@@ -62,7 +64,7 @@ def prepare(paths: Sequence[Path | str], out: Path, side: int, seed: int = 0, *,
 
 
 def square(photo: Image.Image, side: int, rng: np.random.Generator) -> Image.Image:
-    """A random square of ``photo``, reduced to ``side``; a photo that is smaller is enlarged."""
+    """A random square of ``photo``, resized to ``side``."""
     short = min(photo.size)
     region = rng.uniform(min(side, short), short)
     left, top = rng.uniform(0, photo.width - region), rng.uniform(0, photo.height - region)
@@ -71,7 +73,7 @@ def square(photo: Image.Image, side: int, rng: np.random.Generator) -> Image.Ima
 
 
 def facts(photo: Tensor) -> dict[str, Tensor]:
-    """What is stored beside the crop ``(1, 3, H, W)`` in [0, 1]."""
+    """The tensors that are stored with a crop ``(1, 3, H, W)`` in [0, 1]."""
     height, width = photo.shape[-2:]
     groups = (parse(photo)[0].clamp(0, 1) * 255).round()
     return {
@@ -87,7 +89,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """The command. An error that a user can mend is one sentence and exit status 1."""
+    """The command. An error that a user can fix gives one sentence and exit status 1."""
     parser = argparse.ArgumentParser(
         prog="python -m methods.fast_photo_affine.matrices",
         description=__doc__,
@@ -95,8 +97,8 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("photos", nargs="+", help="pictures, folders, patterns, or tar shards")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the new shards")
-    parser.add_argument("--side", type=int, default=192, help="of the square crops, in pixels; a multiple of 16")
-    parser.add_argument("--seed", type=int, default=0, help="of the places that the crops come from")
+    parser.add_argument("--side", type=int, default=192, help="side of the crops in pixels; a multiple of 16")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random crops")
     parser.add_argument("--overwrite", action="store_true", help="replace shards that exist")
     options = parser.parse_args(words)
     if options.side < 32 or options.side % 16:

@@ -1,7 +1,7 @@
-"""A photo in the colours of one photo that a network has learnt, kept a photograph by the matting Laplacian alone.
+"""Photorealistic style transfer by one network per style photo, trained with the matting Laplacian.
 
 The image transformation network of Johnson et al. 2016 (arXiv 1603.08155) with the losses of Luan et al. 2017
-(arXiv 1703.07511), as a thesis of 2018 combined them. Every style has weights of its own, as in ``fast-art``.
+(arXiv 1703.07511), as a thesis of 2018 combined them. Every style has its own weights, as in ``fast-art``.
 """
 
 from typing import Any
@@ -18,13 +18,13 @@ class FastPhotoAffineParameters(Parameters):
         "style",
         None,
         title="Style",
-        description="The name of a style photo that was learnt; the first one when left out.",
+        description="The name of a trained style. Empty: the first one.",
     )
     other: str | None = other_style()
 
 
 class FastPhotoAffine(FastArt):
-    """One image transformation network a style photo."""
+    """One image transformation network per style photo."""
 
     Parameters = FastPhotoAffineParameters  # type: ignore[assignment]  # it paints no strokes
 

@@ -1,9 +1,11 @@
-"""The matting Laplacian as a stencil: twelve numbers a pixel, the same places for every picture of a size.
+"""The matting Laplacian as a stencil of twelve numbers per pixel.
 
-Windows of 3x3 couple a pixel with its 24 neighbours in 5x5. The matrix is symmetric, so one half of the neighbours says
-all; its rows sum to zero, since a constant is an affine function of any colours, so the diagonal need not be kept. What is
-left is a plane of couplings for each of twelve offsets, which can be stored, stacked into batches, and applied on any
-device without an index.
+1. Windows of 3x3 couple a pixel with its 24 neighbours in 5x5.
+2. The matrix is symmetric, so 12 of the neighbours are enough.
+3. Its rows sum to zero, because a constant is an affine function of any colours. So the diagonal is not stored.
+
+The result is a plane of couplings for each of twelve offsets. It can be stored, stacked into batches, and applied on any
+device without sparse indices.
 """
 
 from typing import Any
@@ -11,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Rows and columns to the neighbour: those that come later in reading order.
+# Offsets (rows, columns) to the neighbours that come later in reading order.
 OFFSETS = tuple((row, column) for row in range(3) for column in range(-2, 3) if (row, column) > (0, 0))
 
 
 def stencil(laplacian: Tensor, height: int, width: int) -> Tensor:
-    """Of ``laplacian``, what ``matting_laplacian`` gives for a photo ``(1, 3, H, W)``: couplings ``(12, H, W)`` float32.
+    """The couplings ``(12, H, W)``, in float32, of a photo's ``matting_laplacian``.
 
-    At a place stands its coupling with the neighbour at each of ``OFFSETS``; 0 where that is outside of the picture.
-    They lie in [-3, 3] whatever the photo, where float16 has its full precision: six windows at most hold two pixels both,
-    and off its diagonal no entry of a projection, which fitting a window is, exceeds one half.
+    Each pixel has its coupling with the neighbour at each of ``OFFSETS``; 0 if that is outside the picture. All couplings
+    are in [-3, 3], so float16 is precise enough. Reason: at most six windows contain both pixels, each fit of a window is a
+    projection, and no entry of a projection outside its diagonal is larger than 1/2.
     """
     pixels = torch.arange(height * width, device=laplacian.device)
     rows = pixels.repeat_interleave(laplacian.crow_indices().diff().long())
@@ -34,16 +36,16 @@ def stencil(laplacian: Tensor, height: int, width: int) -> Tensor:
 
 
 def product(couplings: Tensor, picture: Tensor) -> Tensor:
-    """``M V`` of every channel ``V`` of ``picture`` ``(N, C, H, W)``, by ``couplings`` ``(N, 12, H, W)``: like ``picture``.
+    """``M V`` for every channel ``V`` of ``picture`` ``(N, C, H, W)`` and ``couplings`` ``(N, 12, H, W)``: ``(N, C, H, W)``.
 
-    Computed from differences of neighbours, so that a constant costs nothing whatever the couplings are rounded to.
+    It uses differences of neighbours, so a constant picture gives exactly 0, also with rounded couplings.
     """
     result: Tensor = _Product.apply(couplings, picture)
     return result
 
 
 class _Product(torch.autograd.Function):
-    """Its gradient is the same product, since the matrix is symmetric."""
+    """The gradient is the same product, because the matrix is symmetric."""
 
     @staticmethod
     def forward(ctx: Any, couplings: Tensor, picture: Tensor) -> Tensor:
@@ -74,7 +76,7 @@ def _product(couplings: Tensor, picture: Tensor) -> Tensor:
 def affine_loss(couplings: Tensor, result: Tensor, photo: Tensor) -> Tensor:
     """``1/N sum_V |M V(O) - M V(C)|^2`` over the channels V and the N pixels, for each item of the batch: ``(N,)``.
 
-    ``result`` O and ``photo`` C are ``(N, 3, H, W)`` in [0, 1]. The Laplacian nearly annuls the photo itself; what is left
-    of the photo where it has no texture is taken off here.
+    ``result`` O and ``photo`` C are ``(N, 3, H, W)`` in [0, 1]. ``M V(C)`` is nearly 0; it is subtracted because it is not
+    exactly 0 in areas without texture.
     """
     return product(couplings, result - photo).square().sum(1).mean((1, 2))

@@ -1,12 +1,17 @@
-"""How a network learns the look of one photo while the matting Laplacian keeps its pictures near photographs.
+"""Training of one network for the colours of one photo, with the matting Laplacian as the penalty for realism.
 
-The fast-art network with the losses of Luan et al. 2017 (arXiv 1703.07511) made feed-forward: ``1/N sum_V |M V(O) - M V(C)|^2``
-for realism, Gram matrices group of things by group, total variation. In training, and only there, the result is mixed with
-the photo, 0.85 to 0.15. The matrices M and the groups come from shards that ``matrices.py`` prepared.
+The network of fast-art with the losses of Luan et al. 2017 (arXiv 1703.07511):
 
-The matting term alone is content with blur: M annuls the photo, but an even picture just as well, and what it charges for is
-detail that is not the photo's. So the first part of the training, the opening, teaches the network to draw: Reinhard's
-transfer of colours from the style photo, pixel by pixel.
+1. realism: ``1/N sum_V |M V(O) - M V(C)|^2``;
+2. style: Gram matrices, region by region;
+3. smoothness: total variation.
+
+In training only, the losses see 0.85 of the result plus 0.15 of the photo. ``matrices.py`` prepares shards with the matrices
+M and the regions.
+
+The realism term does not prevent blur: M is 0 for the photo, but also for an even picture; it only punishes detail that
+differs from the photo's. Therefore the first part of the training, the opening, teaches the network to draw: its target is
+Reinhard's colour transfer from the style photo, pixel by pixel.
 """
 
 from collections.abc import Mapping
@@ -49,15 +54,15 @@ class FastPhotoAffineSettings(OneStyleSettings):
 
     content: list[Path] = Field(description="Shards that `python -m methods.fast_photo_affine.matrices` wrote.")
     vgg: Path | None = Field(
-        None, description="VGG-16 or VGG-19 as safetensors; the best at hand when left out, as for every training."
+        None, description="VGG-16 or VGG-19 as safetensors. Default: the best on this machine, as in every training."
     )
     style_size: int = Field(256, ge=64, description="Short side of the style photo in pixels.")
-    blend: float = Field(0.15, ge=0, lt=1, description="Share of the photo in the result, in training alone.")
-    opening: float = Field(0.57, ge=0, le=1, description="Share of the steps that ask for Reinhard's transfer.")
-    affine_weight: float = Field(100.0, ge=0, description="Weight of |M V(O) - M V(C)|^2 a pixel.")
+    blend: float = Field(0.15, ge=0, lt=1, description="Share of the photo mixed into the result, in training only.")
+    opening: float = Field(0.57, ge=0, le=1, description="Share of the steps whose target is Reinhard's transfer.")
+    affine_weight: float = Field(100.0, ge=0, description="Weight of |M V(O) - M V(C)|^2 per pixel.")
     style_weight: float = Field(1.0, ge=0, description="Weight of the masked Gram matrices' mean relative error.")
     content_weight: float = Field(
-        0.0, ge=0, description="Weight of fast-art's content loss, the relative relu4_2 error; 0: without."
+        0.0, ge=0, description="Weight of fast-art's content loss, the relative relu4_2 error; 0: no such loss."
     )
     variation_weight: float = Field(0.1, ge=0, description="Weight of the total variation.")
     steps: int = inherited(TrainingSettings, "steps", 700)
@@ -68,8 +73,8 @@ class FastPhotoAffineSettings(OneStyleSettings):
 
 
 class Prepared(Dataset[dict[str, Tensor]]):
-    """Step -> ``photos`` ``(N, 3, S, S)``, ``groups`` ``(N, 10, S, S)``, both in [0, 1] and mirrored where ``mirrored``
-    ``(N,)`` says so, and ``matting`` ``(N, 12, S, S)`` of the photos as they were.
+    """For each step ``photos`` ``(N, 3, S, S)``, ``groups`` ``(N, 10, S, S)``, ``matting`` ``(N, 12, S, S)``, ``mirrored``
+    ``(N,)``. Photos and groups are in [0, 1] and mirrored where ``mirrored`` is true; ``matting`` never is.
     """
 
     def __init__(self, settings: FastPhotoAffineSettings) -> None:
@@ -105,7 +110,7 @@ class Prepared(Dataset[dict[str, Tensor]]):
 
 
 class FastPhotoAffineTraining(OneStyleTraining):
-    """One style photo for every photo."""
+    """Every photo gets the colours of the same style photo."""
 
     Settings = FastPhotoAffineSettings
     method = "fast-photo-affine"
@@ -126,15 +131,15 @@ class FastPhotoAffineTraining(OneStyleTraining):
 
     @torch.no_grad()
     def trial(self, network: ImageTransformationNetwork) -> Tensor:
-        """How far it is from what the opening asks for."""
+        """The error of ``network`` in the opening."""
         photos = self.prepared[0]["photos"].to(self.device)
         return self.opening_error(network(photos, photos.new_ones(len(photos), 1)).float(), photos)
 
     @torch.no_grad()
     def style_grams(self) -> dict[str, dict[str, Tensor]]:
-        """Of each group, by its title, the Gram matrices ``(1, C, C)`` of its places in the style photo, by layer.
+        """For each group's title and each layer the Gram matrix ``(1, C, C)`` of this region of the style photo.
 
-        Of a group that the style photo lacks, those of all of it.
+        For a group that the style photo lacks it is that of the whole photo.
         """
         features = self.vgg(self.look, STYLE_LAYERS)
         everywhere = torch.ones_like(self.look[:, :1])
@@ -167,16 +172,17 @@ class FastPhotoAffineTraining(OneStyleTraining):
         return {"loss": loss, **parts}
 
     def opening_error(self, result: Tensor, photos: Tensor) -> Tensor:
-        """Mean difference to Reinhard's transfer of colours from the style photo: what the photo shows, in other colours."""
+        """Mean difference to Reinhard's colour transfer from the style photo."""
         return (result - reinhard(photos, self.look)).abs().mean()
 
     def blended(self, result: Tensor, photos: Tensor) -> Tensor:
-        """What the losses see of the network's ``result``: with a share of the photo, which the network alone has not."""
+        """``result`` mixed with a share of the photo, for the losses."""
         return torch.lerp(result, photos, self.settings.blend)
 
     def style_error(self, features: Mapping[str, Tensor], groups: Tensor) -> Tensor:
-        """Relative errors of the Gram matrices of pictures' ``features``, each group's places beside those of the style
-        photo: the mean over batch and layers, groups weighed by their shares. ``groups`` is ``(N, 10, S, S)``.
+        """Relative error of the Gram matrices of each region, compared with the same region of the style photo.
+
+        The mean over batch and layers; regions are weighted by their areas. ``groups`` is ``(N, 10, S, S)``.
         """
         total = groups.new_zeros(())
         for index in range(len(groups)):
@@ -191,7 +197,7 @@ class FastPhotoAffineTraining(OneStyleTraining):
 
     @torch.no_grad()
     def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
-        """Five photos and the style photo above, what the network alone makes of each below."""
+        """Five photos and the style photo in the top row, their results below."""
         photos = torch.stack([self.prepared.item(index)["photos"] for index in range(5)]).to(self.device)
         photos = torch.cat([photos, resized(self.look, (photos.shape[2], photos.shape[3]))])
         results = network(photos, photos.new_ones(len(photos), 1)).float()
@@ -199,5 +205,5 @@ class FastPhotoAffineTraining(OneStyleTraining):
 
 
 def unmirrored(pictures: Tensor, mirrored: Tensor) -> Tensor:
-    """``pictures`` ``(N, 3, H, W)`` the way round that their matting Laplacians know; ``mirrored`` is ``(N,)``."""
+    """Undo the mirroring of ``pictures`` ``(N, 3, H, W)``, to fit their matting Laplacians; ``mirrored`` is ``(N,)``."""
     return torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)

@@ -156,7 +156,7 @@ def test_what_was_prepared_is_not_overwritten(
 
 def test_photos_that_were_not_prepared(material: Path, shards: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        TrainingError, match=r"No \.png sample.*prepare photos by `python -m methods\.fast_photo_affine"
+        TrainingError, match=r"[Nn]o \.png sample.*prepare photos by `python -m methods\.fast_photo_affine"
     ):
         prepared(material / "photos.tar")
     other = matrices.prepare([material / "photos.tar"], tmp_path, 48)
