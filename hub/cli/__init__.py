@@ -1,7 +1,7 @@
-"""The command line. Every command is named here; the modules beside this one say what it does.
+"""The command line: all commands, each implemented in a module of this folder.
 
-A method's own flags are drawn from its ``Parameters``; nothing here knows any method. Heavy imports happen inside
-the commands, so that ``stylehub list`` answers at once.
+A method's flags are generated from its ``Parameters``. Heavy imports happen inside the commands, so that
+``stylehub list`` is fast.
 """
 
 import os
@@ -48,10 +48,10 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def main() -> NoReturn:
-    """Run the command line; every expected error is one sentence on standard error and exit status 1."""
+    """Run the command line; an expected error becomes one sentence on standard error and exit status 1."""
     give_way()
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the client's own retries are not the user's business
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a picture is said in our words
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # hides the client's messages about retries
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # our own errors describe bad pictures
     try:
         app()
     except StylehubError as error:
@@ -65,5 +65,5 @@ def main() -> NoReturn:
         if os.environ.get("STYLEHUB_TRACEBACK"):
             raise
         what = " ".join(str(error).split()) or "no reason given"
-        print(f"stylehub: {type(error).__name__}: {what}; STYLEHUB_TRACEBACK=1 shows where.", file=sys.stderr)
+        print(f"stylehub: {type(error).__name__}: {what}; set STYLEHUB_TRACEBACK=1 to see where.", file=sys.stderr)
     sys.exit(1)

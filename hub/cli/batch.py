@@ -1,4 +1,4 @@
-"""`stylehub batch`: whole folders."""
+"""`stylehub batch`: stylise whole folders."""
 
 import sys
 from pathlib import Path
@@ -19,23 +19,23 @@ def batch(
         list[str], typer.Argument(metavar="PHOTOS...", help="Pictures, folders or glob patterns; and flags.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder for the results, which keep the photos' names.")
+        Path, typer.Option("--output", "-o", help="The folder for the results; they keep the photos' names.")
     ],
     overwrite: Overwrite = False,
     quality: Quality = 95,
     strength_map: StrengthMap = None,
     engine: Annotated[
-        str, typer.Option(help="local: this process; ray: several (pip install 'stylehub\\[scale]').")
+        str, typer.Option(help="local: one process; ray: several processes (pip install 'stylehub\\[scale]').")
     ] = ("local"),
     workers: Annotated[
-        int | None, typer.Option(min=1, help="local: threads that read, and as many that write; ray: processes.")
+        int | None, typer.Option(min=1, help="local: threads for reading, and as many for writing; ray: processes.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Photos of one size stylised together; what suits the device by default.")
+        int | None, typer.Option(min=1, help="Photos of one size stylised together. Default: chosen for the device.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Stylise whole folders; run it again to go on where it stopped."""
+    """Stylise whole folders; run the same command again to continue after an interruption."""
     from hub.batch import run_folder
     from hub.progress import Pace
 
@@ -65,7 +65,7 @@ def batch(
                 **parameters,
             )
         except KeyboardInterrupt:
-            print(f"stylehub: stopped; what is finished is in {output}, the same command goes on.", file=sys.stderr)
+            print(f"stylehub: stopped; run the same command again to continue in {output}.", file=sys.stderr)
             raise typer.Exit(130) from None
     if as_json:
         print_json(
@@ -78,7 +78,7 @@ def batch(
         )
     else:
         print(
-            f"{len(report.written)} written to {output}, {len(report.skipped)} were there already, {len(report.failed)} failed"
+            f"{len(report.written)} written to {output}, {len(report.skipped)} existed already, {len(report.failed)} failed"
         )
         if report.written:
             print(f"{len(report.written) / report.seconds['elapsed']:.3g} images/s: {report.shares}")

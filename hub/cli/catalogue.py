@@ -1,4 +1,4 @@
-"""`stylehub list`, `info` and `show`: what there is, and how a picture was made."""
+"""`stylehub list`, `info` and `show`: the models, and the provenance metadata of a picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ def list_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Every model there is."""
+    """List all models."""
     from hub.registry import list_models
 
     entries = list_models(task)
@@ -33,7 +33,7 @@ def list_(
 
 @loads_model
 def info(method: "Method", as_json: Json = False) -> None:
-    """One model: its styles, its flags, its paper and its licences."""
+    """Show the styles, flags, paper and licences of a model."""
     from hub.cli.flags import rows
 
     entry, model = method.entry, method.entry.model
@@ -73,14 +73,14 @@ def info(method: "Method", as_json: Json = False) -> None:
 
 
 def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub made.")], as_json: Json = False) -> None:
-    """How a picture was made, and the command that makes it again."""
+    """Show how a picture was made, and the command that makes it again."""
     from hub.images import read_recipe
     from hub.provenance import command, python_line
 
     recipe = read_recipe(picture)
     if recipe is None:
         raise ImageError(
-            f"{picture} does not say how it was made; it was saved without a recipe, or its metadata was removed."
+            f"{picture} has no provenance metadata: stylehub did not make it, or another program removed them."
         )
     if as_json:
         print_json(recipe | {"command": command(recipe)})
@@ -90,5 +90,5 @@ def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub m
     by = f"weights sha256 {recipe['weights']}" if recipe.get("weights") else "no weights of its own"
     network = recipe.get("remarks", {}).get("perceptual_network")
     if recipe.get("stopped"):
-        print("# stopped before its end: the command goes further")
+        print("# stopped before the end: the command continues further")
     print(f"{by}{f', optimised by {network}' if network else ''}, stylehub {recipe.get('stylehub')}")

@@ -1,4 +1,4 @@
-"""What the commands print: bars, tables, JSON."""
+"""Output of the commands: progress bars, tables, JSON."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def progress_bar(hidden: bool) -> "Iterator[Bars]":
 
 
 def updating(bar: "Bars", task: Any, latest: "list[Image.Image] | None" = None) -> "ProgressCallback":
-    """Move the bar, show the losses beside it, and keep the ``latest`` preview; without a terminal, a line now and then."""
+    """Update the bar and its losses, and keep the ``latest`` preview; without a terminal print a line every 10 seconds."""
     from hub.progress import Pace
 
     name, pace = bar.tasks[task].description, Pace()
@@ -49,7 +49,7 @@ def wide_console() -> Any:
 
 
 def whole_column(title: str) -> "Column":
-    """A column of names, which are of no use when they are cut."""
+    """A column that is never cut, for names."""
     from rich.table import Column
 
     return Column(title, no_wrap=True)

@@ -1,4 +1,4 @@
-"""`stylehub eval`: how good a model is."""
+"""`stylehub eval`: measure the quality of a model."""
 
 import json
 from collections.abc import Mapping
@@ -20,46 +20,46 @@ from hub.cli.options import Json, Overwrite, loads_model
 @loads_model
 def evaluate(
     method: "Method",
-    photos: Annotated[str, typer.Option(help="A tar shard, a folder or a pattern of photos that were not trained on.")],
-    vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, keys as torchvision's vgg16().features.")],
+    photos: Annotated[str, typer.Option(help="A tar shard, a folder or a pattern of photos not used for training.")],
+    vgg: Annotated[Path, typer.Option(help="VGG-16 as safetensors, with the keys of torchvision's vgg16().features.")],
     paintings: Annotated[
         Path | None,
         typer.Option(
-            help="The folder of the paintings, named by the model's styles; a tar shard too if it takes any painting."
+            help="The folder of the paintings, named after the styles; also a tar shard for models that take any painting."
         ),
     ] = None,
     photo: Annotated[
-        bool, typer.Option("--photo", help="Pairs of the photos instead of paintings: does a photo stay a photo?")
+        bool, typer.Option("--photo", help="Measure photorealism on pairs of the photos, without paintings.")
     ] = False,
-    beside: Annotated[list[str] | None, typer.Option(help="With --photo: another model too; may be repeated.")] = None,
+    beside: Annotated[list[str] | None, typer.Option(help="With --photo: one more model; may be repeated.")] = None,
     size: Annotated[int, typer.Option(min=64, help="Short side in pixels.")] = 512,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
-    style: Annotated[list[str] | None, typer.Option(help="Only these paintings; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first photos.")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="Use only these paintings; may be repeated.")] = None,
     gap: Annotated[
-        bool, typer.Option("--gap", help="The optimality gap too: optimises every picture further, a minute each.")
+        bool, typer.Option("--gap", help="Measure the optimality gap too; takes about a minute per picture.")
     ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the JSON to this file too.")] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a model: distance to the painting, distance to the photo, edges kept."""
+    """Measure a model: distance to the painting, distance to the photo, preserved edges."""
     if output and output.exists() and not overwrite:
         raise ImageError(already_exists(output))
     if photo:
         if paintings or style or gap:
-            raise ParameterError("With --photo the styles are photos too: leave --paintings, --style and --gap out.")
+            raise ParameterError("With --photo the styles are photos; leave out --paintings, --style and --gap.")
         from hub.loading import load
 
         others = [load(name, device=method.device) for name in beside or ()]
         for one in (method, *others):
             if "style-images" not in one.entry.method.inputs:
                 raise ParameterError(
-                    f"{one.entry.name} takes no photo as a style; `stylehub list --task photo` lists those that do."
+                    f"{one.entry.name} cannot take a photo as a style; `stylehub list --task photo` lists models that can."
                 )
         _evaluate_photos([method, *others], photos, vgg, size, limit, output, as_json)
         return
     if paintings is None:
-        raise ParameterError("The paintings are needed: --paintings FOLDER; or --photo, for pairs of the photos.")
+        raise ParameterError("Give the paintings with --paintings FOLDER, or use --photo for pairs of the photos.")
     from hub.evaluation import average, evaluate, paintings_for, read_photos, stylise_by
     from hub.plugins import provided
     from methods.parts.perceptual.vgg import read_vgg
@@ -95,7 +95,7 @@ def evaluate(
 def _evaluate_photos(
     methods: "list[Method]", photos: str, vgg: Path, size: int, limit: int | None, output: Path | None, as_json: bool
 ) -> None:
-    """The table of ``eval --photo``: every method, the classic ways to move colours, and the photo as it is."""
+    """The table of ``eval --photo``: every method, the classic colour transfers, and the unchanged photo."""
     from hub.evaluation import read_photos
     from hub.evaluation.photos import PAIRS, by_method, classic_transfers, evaluate_photos, photo_pairs
     from methods.parts.perceptual.vgg import read_vgg
@@ -130,7 +130,7 @@ def _report_scores(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """``result`` into ``output`` and, as JSON, to the screen; or ``rows`` there as a table, whose first column is ``first``."""
+    """Write ``result`` to ``output``; print it as JSON, or print ``rows`` as a table with first column ``first``."""
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_whole(output, (json.dumps(result, indent=2) + "\n").encode())

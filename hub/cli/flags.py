@@ -1,4 +1,4 @@
-"""Command-line flags drawn from a pydantic model, so that nothing about a parameter is written twice."""
+"""Command-line flags generated from the fields of a pydantic model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ from hub.parameters import FieldSpec, field_specs
 
 
 def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Split ``words`` into values for ``model`` and the words that are no flags.
+    """Split ``words`` into values for ``model`` and the remaining words.
 
-    Flags are ``--name value`` or ``--name=value``, ``--flag`` and ``--no-flag``; lists repeat the flag or separate by
-    commas, shares are ``--style name=0.6 --style other=0.4``. Raises ``UnknownName`` or ``ParameterError``.
+    Flags are ``--name value`` or ``--name=value``, ``--flag`` and ``--no-flag``. A list repeats the flag or uses commas;
+    shares are ``--style name=0.6 --style other=0.4``. Raises ``UnknownName`` or ``ParameterError``.
     """
     options = {field.option: field for field in field_specs(model)}
     negatives = {"--no-" + field.option[2:]: field for field in options.values() if field.kind == "flag"}
@@ -36,7 +36,7 @@ def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any],
             try:
                 option = "--" + resolve(option.lstrip("-"), {o[2:] for o in options}, "option")
             except UnknownName as error:
-                raise UnknownName(f"{error} For a file of that name write ./{word}.") from None
+                raise UnknownName(f"{error} If it is a file, write ./{word}.") from None
         field = options[option]
         if field.kind == "flag" and not equals:
             flags[field.name] = True
@@ -51,7 +51,7 @@ def parse(model: type[BaseModel], words: Sequence[str]) -> tuple[dict[str, Any],
 
 
 def rows(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
-    """(flag, range, default, description) of every field: the help text, and the table in a card."""
+    """(flag, range, default, description) of every field, for the help text and the table in a model card."""
     return [(f.option, _range(f), "needed" if f.required else _default(f), f.description) for f in field_specs(model)]
 
 

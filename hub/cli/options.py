@@ -1,4 +1,4 @@
-"""What the commands share: options that many have, and a model loaded by its name."""
+"""Options that several commands share, and loading a model by name."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
     from hub.method import Method
 
 
-# A method's flags are unknown to typer: they arrive among the words and are parsed against the method's parameters.
+# Typer does not know a method's flags; they arrive among the words, and ``flags.parse`` reads them.
 FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
-FLAGS_HELP = "The method's own flags (such as --style, --strength, --size) are listed by `stylehub info MODEL`."
+FLAGS_HELP = "`stylehub info MODEL` lists the method's own flags (such as --style, --strength, --size)."
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.")
 ]
 Words = Annotated[
     list[str],
-    typer.Argument(metavar="PHOTOS...", help="Pictures, folders, glob patterns, or - for standard input; and flags."),
+    typer.Argument(metavar="PHOTOS...", help="Pictures, folders, glob patterns or - (standard input), and flags."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Quality = Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG and WebP.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
-Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16; the fastest that is right when left out.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16. Default: the fastest for the method.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
-Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first: for many pictures, on GPUs.")]
-Bits = Annotated[int, typer.Option(help="Bits a channel: 8, or 16 from end to end, into PNG (stylehub\\[deep]).")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first; for many pictures, on GPUs.")]
+Bits = Annotated[int, typer.Option(help="Bits per channel: 8, or 16 for input and PNG output (stylehub\\[deep]).")]
 StrengthMap = Annotated[
-    Path | None, typer.Option(help="A grey picture: white where the style applies, black where not.")
+    Path | None, typer.Option(help="A grey picture: white where the style applies, black where it does not.")
 ]
 
 
 def loads_model(command: Callable[..., None]) -> Callable[..., None]:
-    """``command(method, ...)`` as a command that takes a model's name and, after its own options, how to load it."""
+    """``command(method, ...)`` with a model name instead of a method, and with the options for loading it."""
 
     def load(
         model: ModelName,
@@ -71,7 +71,7 @@ def loads_model(command: Callable[..., None]) -> Callable[..., None]:
     def with_model(**values: Any) -> None:
         how = {name: values.pop(name) for name in loading}
         if values.get("bits") == 16 and how["dtype"] is None:
-            how["dtype"] = "float32"  # half of it would keep some 8 of the 16 bits
+            how["dtype"] = "float32"  # half precision would keep about 8 of the 16 bits
         command(load(**how), **values)
 
     parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (model, *rest, *options)]

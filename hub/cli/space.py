@@ -8,12 +8,12 @@ from hub.errors import StylehubError
 
 
 def space(
-    host: Annotated[str | None, typer.Option(help="The address to listen on; this machine only when left out.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one from 7860 by default.")] = None,
-    share: Annotated[bool, typer.Option("--share", help="Have Gradio make a public address for some days.")] = False,
+    host: Annotated[str | None, typer.Option(help="The address to listen on. Default: this machine only.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: the first free port from 7860.")] = None,
+    share: Annotated[bool, typer.Option("--share", help="Let Gradio create a public address for some days.")] = False,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the models to agents too; needs stylehub[mcp].")] = False,
 ) -> None:
-    """The app in a browser: every model with its controls."""
+    """Start the app in a browser: every model with its controls."""
     try:
         from space.app import serve
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""`stylehub add-style` and `vector`: a painting kept for later; `scene`: a photo's mask."""
+"""`stylehub add-style` and `vector`: keep a style as a file; `scene`: make a mask of a photo."""
 
 import sys
 from pathlib import Path
@@ -19,26 +19,28 @@ from hub.cli.options import Device, Overwrite, loads_model
 
 
 def add_style(
-    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="The picture whose style is learnt.")],
-    name: Annotated[str, typer.Option(help="What the style will be called.")],
+    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="The style image.")],
+    name: Annotated[str, typer.Option(help="The name of the new style.")],
     words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", hidden=True)] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="What learns it: a name of `stylehub list` or ./folder; the first that can when left out."),
+        typer.Option(
+            help="The model: a name of `stylehub list` or ./folder. Default: the first that can learn styles."
+        ),
     ] = None,
     title: Annotated[str, typer.Option(help="The painting's title.")] = "",
-    artist: Annotated[str, typer.Option(help="Who painted it.")] = "",
-    year: Annotated[str, typer.Option(help="When it was painted.")] = "",
+    artist: Annotated[str, typer.Option(help="The painting's artist.")] = "",
+    year: Annotated[str, typer.Option(help="The painting's year.")] = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A .safetensors file elsewhere than in your styles' folder.")
+        Path | None, typer.Option("--output", "-o", help="A .safetensors file. Default: in your folder of styles.")
     ] = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Teach a model one more style: stylehub add-style painting.jpg --name mine.
 
-    The model finds it by itself from then on, also for blends. Flags of the learning itself: --content PHOTOS (to
-    practise on), --vgg FILE (another perceptual network than the best at hand), --steps N and the rest of the recipe's.
+    The model can then use the style, also in blends. Training flags: --content PHOTOS (training photos), --vgg FILE
+    (another perceptual network), --steps N and all other training settings.
     """
     from hub.cli.flags import parse
     from hub.files import write_whole
@@ -51,7 +53,7 @@ def add_style(
     method = load(model, device=device, dtype="float32", styles=[])
     values, rest = parse(training_of(method).Settings, words or [])
     if rest:
-        raise ParameterError(f"One painting at a time; {rest[0]!r} is one too many.")
+        raise ParameterError(f"Give one painting only, without {rest[0]!r}.")
     preview: list[Image.Image] = []
     with progress_bar(False) as bar:
         task = bar.add_task(name, total=None)
@@ -73,7 +75,7 @@ def add_style(
     picture = path.with_suffix(".jpg")
     write_whole(picture, encode_image(preview[0], "jpeg"))
     use = f"hub.load({model!r}, styles=[{str(path)!r}])" if output else f"stylehub stylize {model} PHOTO --style {name}"
-    print(f"{path}\n{picture} shows it; use it by: {use}")
+    print(f"{path}\n{picture} shows it; use it with: {use}")
 
 
 @loads_model
@@ -84,45 +86,45 @@ def vector(
         typer.Argument(metavar="PAINTINGS...", help="A picture, or several with shares: a.jpg=0.6 b.jpg=0.4."),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; the painting's name and .safetensors by default.")
+        Path | None, typer.Option("--output", "-o", help="The file. Default: the painting's name with .safetensors.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Keep what a method sees of a painting, or of a blend, as a file of some kilobytes: --style takes it from then on."""
+    """Save the style vector of a painting or a blend as a file of some kilobytes, which --style accepts."""
     from hub.cli.flags import parse
     from hub.parameters import field_specs, value_of
 
     style = next((f for f in field_specs(method.Parameters) if f.role == "style" and f.kind == "pictures"), None)
     if style is None:
         raise ParameterError(
-            f"{method.entry.name} takes no paintings; `stylehub list --task arbitrary` lists who does."
+            f"{method.entry.name} cannot take paintings; `stylehub list --task arbitrary` lists models that can."
         )
     values, _ = parse(method.Parameters, [word for painting in paintings for word in (style.option, painting)])
     chosen = value_of(method.checked(values), "style")
     target = output or Path(label(chosen)).with_suffix(".safetensors")
     if target.suffix != ".safetensors":
-        raise ParameterError(f"A style vector is a .safetensors file; call it {target.with_suffix('.safetensors')}.")
+        raise ParameterError(f"A style vector must be a .safetensors file; use {target.with_suffix('.safetensors')}.")
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
     method.save_vector(chosen, target)
-    print(f"{target}; use it by: stylehub stylize {method.entry.name} PHOTO --style {target}")
+    print(f"{target}; use it with: stylehub stylize {method.entry.name} PHOTO --style {target}")
 
 
 def scene(
     photo: Annotated[Path, typer.Argument(help="A photo.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The mask; beside the photo by default, as NAME-scene.png.")
+        Path | None, typer.Option("--output", "-o", help="The mask. Default: NAME-scene.png beside the photo.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """What is where in a photo, as a mask to paint over: --photo-mask and --style-mask of deep-photo take it."""
+    """Save the segmentation of a photo as a mask to edit, for --photo-mask and --style-mask of deep-photo."""
     from hub.images import read_image, write_image
     from methods.parts.dense.segmentation.groups import GROUPS
     from methods.parts.dense.segmentation.masks import scene as find
 
     target = output or photo.with_name(f"{photo.stem}-scene.png")
     if target.suffix.lower() != ".png":
-        raise ParameterError(f"A mask is a PNG, which keeps its colours; call it {target.with_suffix('.png')}.")
+        raise ParameterError(f"A mask must be a PNG, which keeps its colours; use {target.with_suffix('.png')}.")
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
     mask = find(read_image(photo).rgb)
@@ -136,7 +138,7 @@ def scene(
 
 
 def label(style: Any) -> str:
-    """What a result's name says of its style: names of styles as they are, of files without folder and suffix."""
+    """The style in the name of a result: names of styles, and of files without folder and suffix."""
     if isinstance(style, str):
         return style
     names = (Path(name).stem for name in style.names) if hasattr(style, "names") else style

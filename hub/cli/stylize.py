@@ -1,4 +1,4 @@
-"""`stylehub stylize` and `fuse`: photos in, pictures out."""
+"""`stylehub stylize` and `fuse`: stylise photos."""
 
 import sys
 from collections.abc import Callable
@@ -25,7 +25,7 @@ FUSE = "Blend styles: stylehub fuse cin-25styles photo.jpg --style starry-night=
 
 
 def stylize_command(blending: bool) -> Callable[..., None]:
-    """The body of ``stylize`` and ``fuse``: they differ in what they expect, not in their options."""
+    """The command ``stylize``, or with ``blending`` the command ``fuse``; both have the same options."""
 
     @loads_model
     def command(
@@ -42,10 +42,10 @@ def stylize_command(blending: bool) -> Callable[..., None]:
         as_json: Json = False,
     ) -> None:
         if bits not in (8, 16):
-            raise ParameterError(f"A picture has 8 or 16 bits a channel, not {bits}; give --bits 8 or --bits 16.")
+            raise ParameterError(f"{bits} bits per channel are not supported; use --bits 8 or --bits 16.")
         if blending and "fusion" not in method.entry.tasks:
             raise ParameterError(
-                f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists those that can."
+                f"{method.entry.name} cannot blend styles; `stylehub list --task fusion` lists models that can."
             )
         parameters, photos = split_words(method, words)
         style = field_of(method.Parameters, "style") or ""
@@ -102,7 +102,7 @@ def _stylize(
                 made = record(method, method.checked(parameters), photo, strength_map) | {"stopped": True}
                 reached.info["stylehub"] = made | (RECORD if deep else {})
                 save(reached, stopped)
-                print(f"stylehub: stopped; {stopped} is how far it came, --initial goes on from it.", file=sys.stderr)
+                print(f"stylehub: stopped; continue from {stopped} with --initial.", file=sys.stderr)
                 raise typer.Exit(130) from None
             made = result.recipe if deep else result.info["stylehub"]
             if to_stdout:
@@ -128,39 +128,39 @@ def _stylize(
 def _jobs(
     photos: list[str], output: str | None, to_stdout: bool, style: str, extension: str | None
 ) -> "dict[Path | None, Path]":
-    """Photo -> result: the file or folder of ``output``, or the photo's name with the style's in the current folder.
+    """Photo -> result: the file or folder of ``output``, or a name from photo and style in the current folder.
 
-    The photo None is standard input. Names that are made here end in ``extension``, by default in the photo's own where
-    that can be written.
+    The photo None is standard input. New names end in ``extension``; None: the photo's own, or .png if that cannot be
+    written.
     """
     from hub.images import FORMATS, find_images
 
     if "-" in photos:
         if photos != ["-"]:
-            raise ParameterError("Standard input is one picture; give - alone.")
+            raise ParameterError("Standard input is one picture; give - without other photos.")
         return {None: Path(output or "-")}
     paths = find_images(photos)
     if to_stdout:
         if len(paths) > 1:
-            raise ParameterError(f"Standard output takes one picture, not {len(paths)}; give a folder with -o.")
+            raise ParameterError(f"Standard output takes one picture, not {len(paths)}; choose a folder with -o.")
         return {paths[0]: Path("-")}
     folder = Path(output or ".")
     if output and folder.suffix and not folder.is_dir() and not output.endswith("/"):
         if len(paths) > 1:
-            raise ImageError(f"{output} names one file, and there are {len(paths)} photos; give a folder with -o.")
+            raise ImageError(f"{output} is one file for {len(paths)} photos; choose a folder with -o.")
         return {paths[0]: folder}
     jobs: dict[Path | None, Path] = {}
     for path in paths:
         suffix = extension or (path.suffix if path.suffix.lower() in FORMATS else ".png")
         target = folder / f"{path.stem}-{style}{suffix}"
         if target in jobs.values():
-            raise ImageError(f"Two photos would become {target}; stylise them into two folders.")
+            raise ImageError(f"Two photos would become {target}; use two output folders.")
         jobs[path] = target
     return jobs
 
 
 def _check_targets(jobs: "dict[Path | None, Path]", overwrite: bool, deep: bool) -> None:
-    """Raise ``ImageError`` before any work is done for a file that is not to be written."""
+    """Raise ``ImageError``, before any work, for a target that must not be written."""
     from hub.images.deep import check_png
 
     for photo, target in jobs.items():

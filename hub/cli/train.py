@@ -1,4 +1,4 @@
-"""`stylehub train`: a method's weights from photos and paintings."""
+"""`stylehub train`: train a method's weights."""
 
 import os
 import sys
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 from hub.cli.console import progress_bar, whole_column, wide_console
 from hub.cli.options import Device
 
-BACKGROUND = "At the lowest priority: other work on the machine goes first."
+OUT = "The folder of this run; an interrupted run continues."
+BACKGROUND = "Run at the lowest priority, after all other work on the machine."
 
 
 def train(
     method: Annotated[str, typer.Argument(help="A method that can be trained, such as cin.")] = "",
-    words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", help="The recipe's settings.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="The folder of this run; a run that stopped goes on.")] = Path(
-        "runs/train"
-    ),
+    words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", help="The training settings.")] = None,
+    out: Annotated[Path, typer.Option("--out", help=OUT)] = Path("runs/train"),
     device: Device = "auto",
     background: Annotated[bool, typer.Option("--background", help=BACKGROUND)] = False,
     help_: Annotated[bool, typer.Option("--help", help="Show this method's settings.")] = False,
@@ -45,14 +44,14 @@ def train(
     else:
         entry = method_entry(method)
         if entry.method.training is None:
-            raise ParameterError(f"{method} is not trained; these are: {', '.join(trainable)}.")
+            raise ParameterError(f"{method} cannot be trained; choose one of {', '.join(trainable)}.")
         method, recipe_class = entry.method_id, plugin_class(entry, entry.method.training)
     if help_:
         from rich.table import Table
 
         table = Table(whole_column("flag"), "range", "default", "what it does", box=None, pad_edge=False)
         for row in [
-            ("--out", "path", "runs/train", "The folder of this run; a run that stopped goes on."),
+            ("--out", "path", "runs/train", OUT),
             ("--device", "", "auto", "auto, cpu, cuda, mps."),
             ("--background", "", "off", BACKGROUND),
             *rows(recipe_class.Settings),
@@ -65,11 +64,11 @@ def train(
     from hub.runtime import choose_device
     from hub.training import train as run
 
-    if background and hasattr(os, "nice"):  # Windows has no such priorities
+    if background and hasattr(os, "nice"):  # not on Windows
         os.nice(19)
     values, rest = parse(recipe_class.Settings, words or [])
     if rest:
-        raise ParameterError(f"{rest[0]!r} is no flag; `stylehub train {method} --help` lists them.")
+        raise ParameterError(f"{rest[0]!r} is not a flag; `stylehub train {method} --help` lists the flags.")
     place = choose_device(device)
     settings = validate(recipe_class.Settings, values).on(place)
     recipe = recipe_class(settings, place)
@@ -88,7 +87,7 @@ def train(
         try:
             weights = run(recipe, out, place, advance)
         except KeyboardInterrupt:
-            print(f"stylehub: stopped; the same command goes on from the checkpoint in {out}.", file=sys.stderr)
+            print(f"stylehub: stopped; the same command continues from the checkpoint in {out}.", file=sys.stderr)
             raise typer.Exit(130) from None
     shown = weights if weights.is_absolute() else f"./{weights}"
     trial = "" if method in shared else f"; try it with `stylehub stylize {shown} PHOTO ...`"

@@ -1,4 +1,4 @@
-"""How good a model is, by numbers. The top of the house: it may use what methods share."""
+"""Measure the quality of models. This layer is above ``methods`` and may import ``methods.parts``."""
 
 from hub.evaluation.paintings import Scores as Scores
 from hub.evaluation.paintings import average as average

@@ -1,4 +1,4 @@
-"""How good a model is: distance to the painting, distance to the photo, edges kept; per style and in all."""
+"""Measure a model: distance to the painting, distance to the photo and preserved edges, per style and on average."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,11 +25,11 @@ Stylise = Callable[[Image.Image, str], Image.Image]
 class Scores:
     """Means over the photos.
 
-    ``style``: squared difference of Gram matrices over the mean square of the painting's, mean over relu1_2,
-    relu2_2, relu3_3 and relu4_3 of VGG-16. ``content``: squared difference at relu3_3 over the mean square of the
-    photo's features. ``edges``: structural similarity of edge maps, 1 is all edges kept. ``untouched_style``: the
-    style distance of the photo itself (its content distance is 0). ``gap``: the total loss over the least that
-    optimisation reaches from there, if it was asked for.
+    ``style``: squared difference of Gram matrices, divided by the mean square of the painting's, averaged over relu1_2,
+    relu2_2, relu3_3 and relu4_3 of VGG-16. ``content``: squared difference at relu3_3, divided by the mean square of
+    the photo's features. ``edges``: structural similarity of edge maps; 1: all edges are kept. ``untouched_style``: the
+    style distance of the photo itself (its content distance is 0). ``gap``, if measured: the total loss divided by the
+    least loss that optimisation reaches from the result.
     """
 
     style: float
@@ -39,7 +39,7 @@ class Scores:
     gap: float | None = None
 
     def measured(self) -> dict[str, float]:
-        """The scores by name, ``gap`` only if it was asked for."""
+        """The scores by name, ``gap`` only if it was measured."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -54,10 +54,10 @@ def evaluate(
     gap: Callable[[Image.Image, Image.Image, Image.Image], float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Scores]:
-    """Scores of ``stylise(photo, name)`` for every painting by name; photos and paintings at ``size`` on the short side.
+    """Scores of ``stylise(photo, name)`` for every painting by name; ``size`` is the short side of all pictures.
 
-    VGG-16 runs in float32 on the device it is on. ``gap`` of (result, photo, painting) is measured too when it is given:
-    it is what the part ``optimality-gap`` of the registry provides. ``progress`` counts pictures.
+    VGG-16 runs in float32 on its own device. ``gap``: a function of (result, photo, painting), from the part
+    ``optimality-gap`` of the registry. ``progress`` counts pictures.
     """
     device = vgg.mean.device
     resized = [at_short_side(photo, size) for photo in photos]
@@ -102,7 +102,7 @@ def average(scores: Mapping[str, Scores]) -> Scores:
 
 
 def read_photos(source: str | Path, limit: int | None = None) -> Iterator[Image.Image]:
-    """The pictures of a tar shard, a folder or a pattern, in their order, RGB."""
+    """The pictures of a tar shard, a folder or a pattern, in order, RGB."""
     if str(source).endswith(".tar"):
         shards = Shards([source])
         for index in range(min(len(shards), limit or len(shards))):
@@ -113,9 +113,9 @@ def read_photos(source: str | Path, limit: int | None = None) -> Iterator[Image.
 
 
 def paintings_for(method: Method, source: str | Path, names: Sequence[str] | None = None) -> dict[str, Image.Image]:
-    """What to measure ``method`` on, by name: the paintings of its styles, or every one there is if it takes pictures.
+    """The paintings for measuring ``method``, by name: those of its styles, or all if it takes style images.
 
-    ``source``: a folder, a pattern or a tar shard; of a shard they are numbered. ``names``: only these. Raises
+    ``source``: a folder, a pattern or a tar shard, whose paintings are numbered. ``names``: only these. Raises
     ``ImageError``, ``UnknownName``.
     """
     if "style-images" in method.entry.method.inputs:
@@ -126,12 +126,12 @@ def paintings_for(method: Method, source: str | Path, names: Sequence[str] | Non
         return {name: found[name] for name in (resolve(n, found, "painting") for n in names or found)}
     chosen = [resolve(name, method.styles, "style") for name in names or method.styles]
     if not Path(source).is_dir():
-        raise ImageError(f"{source} is no folder; give the folder of the paintings, each named by its style.")
+        raise ImageError(f"{source} is not a folder; give a folder with one painting per style, named after the style.")
     return {name: read_image(find_named(Path(source), name)).rgb for name in chosen}
 
 
 def stylise_by(method: Method, paintings: Mapping[str, Image.Image]) -> Stylise:
-    """What ``evaluate`` calls: ``method`` with the painting itself if it takes pictures, by its name otherwise."""
+    """``method`` as ``evaluate`` calls it: with the painting if it takes style images, otherwise with its name."""
     if "style-images" in method.entry.method.inputs:
         return lambda photo, name: method(photo, style=Pictures([paintings[name]], names=[name]))
     return lambda photo, name: method(photo, style=name)

@@ -1,4 +1,4 @@
-"""How well a photo takes another photo's look and stays a photo: the scores, the pairs they are measured on."""
+"""Measure photorealistic style transfer: the scores and the pairs of photos."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ Transfer = Callable[[Image.Image, Image.Image], Image.Image]  # of a photo and a
 class PhotoScores:
     """Means over the pairs.
 
-    ``edges``: structural similarity of edge maps of result and photo, 1 is all edges kept. ``style``: relative squared
-    difference of Gram matrices of result and style photo, mean over relu1_2, relu2_2, relu3_3 and relu4_3 of VGG-16.
-    ``regions``: the same between what scene parsing says are the same groups of things, weighed by their share of the
-    photo; groups that the style photo lacks are compared with all of it. ``colors``: half the sum of the differences of
-    the joint RGB histograms of 8 x 8 x 8 bins, 1 is no colour in common.
+    ``edges``: structural similarity of the edge maps of result and photo; 1: all edges are kept. ``style``: relative
+    squared difference of Gram matrices of result and style photo, mean over relu1_2, relu2_2, relu3_3 and relu4_3 of
+    VGG-16. ``regions``: the same between equal segmentation classes, weighted by their share of the photo; a class that
+    the style photo lacks is compared with the whole style photo. ``colors``: half the sum of the differences of the
+    joint RGB histograms of 8 x 8 x 8 bins; 1: no colour in common.
     """
 
     edges: float
@@ -50,7 +50,7 @@ def evaluate_photos(
     size: int = 512,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, PhotoScores]:
-    """Scores of each of ``transfers`` on ``pairs`` of photo and style photo, all at ``size`` on the short side."""
+    """Scores of ``transfers`` on ``pairs`` of photo and style photo; ``size`` is the short side of all pictures."""
     device = vgg.mean.device
     rows: dict[str, list[list[float]]] = {name: [] for name in transfers}
     for number, pair in enumerate(pairs):
@@ -88,10 +88,9 @@ def evaluate_photos(
 
 
 def photo_pairs(photos: Sequence[Image.Image], count: int) -> list[tuple[int, int]]:
-    """``count`` photos, evenly spread over all, each with another whose scene is the most alike.
+    """``count`` photos, evenly spread, each paired with the photo of the most similar scene.
 
-    Alike is by the shares that the groups of scene parsing have of the pictures. Every style photo is taken once while
-    there are others.
+    Similarity compares the area of each segmentation class. No style photo is used twice before all are used.
     """
     shares = torch.cat([parse(to_tensor(at_short_side(photo, 256))).mean((2, 3)) for photo in photos])
     distances = torch.cdist(shares, shares, p=1)
@@ -101,12 +100,12 @@ def photo_pairs(photos: Sequence[Image.Image], count: int) -> list[tuple[int, in
         index = number * len(photos) // count
         other = int(distances[index].argmin())
         pairs.append((index, other))
-        distances[:, other] += 2  # as far as can be: the sum of the differences of two sets of shares
+        distances[:, other] += 2  # the largest possible distance of two sets of shares
     return pairs
 
 
 def histogram_distance(a: Tensor, b: Tensor) -> float:
-    """Half the sum of the differences of the joint colour histograms of two ``(1, 3, H, W)`` in [0, 1]: 0 to 1."""
+    """Half the summed difference of the joint colour histograms of two ``(1, 3, H, W)`` in [0, 1]: 0 to 1."""
 
     def histogram(picture: Tensor) -> Tensor:
         bins = (picture[0].flatten(1) * BINS).long().clamp_(0, BINS - 1)
@@ -117,12 +116,12 @@ def histogram_distance(a: Tensor, b: Tensor) -> float:
 
 
 def by_method(method: Method, size: int, **parameters: Any) -> Transfer:
-    """``method`` with ``parameters`` as ``evaluate_photos`` calls it; one with a working size works at ``size``."""
+    """``method`` with ``parameters`` as ``evaluate_photos`` calls it, with the working size ``size``."""
     return lambda photo, style: method(photo, style=style, size=size, **parameters)
 
 
 def classic_transfers() -> dict[str, Transfer]:
-    """What any method has to beat: Reinhard's transfer, histogram matching, and the photo as it is."""
+    """Baselines: Reinhard's transfer, histogram matching, and the unchanged photo."""
 
     def of(transfer: Callable[[Tensor, Tensor], Tensor]) -> Transfer:
         return lambda photo, style: to_image(transfer(to_tensor(photo), to_tensor(style)))

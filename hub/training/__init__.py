@@ -1,4 +1,4 @@
-"""Training: what a method brings (a ``TrainingTask``), the one loop, its data, and learning one more style."""
+"""Training: the ``TrainingTask`` of a method, the training loop, its data, and adding a style."""
 
 from hub.training.loop import CHECKPOINT, LearningTask, Recipe, Trainer, TrainingTask, train
 from hub.training.optimizer import Optimizer, decay

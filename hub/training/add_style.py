@@ -1,4 +1,4 @@
-"""One more style for a model, learnt from one painting and kept as a small file of its own."""
+"""Add a style to a model: learn it from one painting and keep it as a small file."""
 
 import json
 import re
@@ -39,44 +39,44 @@ def add_style(
     progress: ProgressCallback | None = None,
     **settings: Any,
 ) -> Path:
-    """Teach ``model`` the style of ``painting`` and return the file, which ``hub.load(model)`` finds by itself.
+    """Teach ``model`` the style of ``painting`` and return the style file; ``hub.load(model)`` finds it.
 
     Args:
         model: a name or folder, as for ``hub.load``, or a method loaded in float32.
-        name: lower-case letters, digits and hyphens; not the name of a style that the model has.
-        out: another place for the file than the user's folder; ``hub.load(model, styles=[out])`` loads it from there.
-        progress: called after every step, now and then with a preview; raise ``hub.errors.Cancelled`` in it to stop.
-        settings: of the method's recipe, such as ``content`` (photos to practise on; by default the example photo),
-            ``vgg`` (a perceptual network as safetensors; by default the best at hand) and ``steps``.
+        name: lower-case letters, digits and hyphens; the model must not have a style of this name.
+        out: a file outside the user's folder; ``hub.load(model, styles=[out])`` loads it.
+        progress: called after every step, sometimes with a preview; raise ``hub.errors.Cancelled`` in it to stop.
+        settings: of the method's training task, such as ``content`` (training photos; default: the example photo),
+            ``vgg`` (a perceptual network as safetensors; default: the best available) and ``steps``.
 
-    Raises ``StylehubError`` before anything is written; the file appears whole or not at all.
+    Raises ``StylehubError`` before anything is written; the file is written atomically.
     """
     if not re.fullmatch(NAME, name) or len(name) > 64:
         raise ParameterError(
-            f"{name[:80]!r} is no name for a style; use up to 64 lower-case letters, digits and hyphens, such as my-style."
+            f"{name[:80]!r} cannot be a style name; use up to 64 lower-case letters, digits and hyphens, such as my-style."
         )
     method = load(model, device=device, dtype="float32", styles=[]) if isinstance(model, str | Path) else model
     place = method.device
     recipe_class = training_of(method)
     if name in method.styles:
-        raise ParameterError(f"{method.entry.name} has a style called {name!r} already; choose another name.")
+        raise ParameterError(f"{method.entry.name} already has a style {name!r}; choose another name.")
     for known in method.styles:
         if known.endswith(f"-{name}"):
-            raise ParameterError(
-                f"{name!r} is short for {known!r} of {method.entry.name} already; choose another name."
-            )
+            raise ParameterError(f"{name!r} already means {known!r} of {method.entry.name}; choose another name.")
     path = Path(out) if out else home(method) / f"{name}.safetensors"
     if path.suffix != ".safetensors":
-        raise ParameterError(f"A style is a .safetensors file, not {path.name}; choose another name.")
+        raise ParameterError(f"A style must be a .safetensors file, not {path.name}; choose another name.")
     if path.exists() and not overwrite:
         raise ParameterError(already_exists(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ParameterError(f"There can be no folder {path.parent} ({error.strerror}); choose another one.") from None
+        raise ParameterError(
+            f"Cannot create the folder {path.parent} ({error.strerror}); choose another one."
+        ) from None
     picture = read_image(painting).rgb
     if is_flat(picture):
-        raise ImageError("The painting has one colour only, which is no style to learn; choose another picture.")
+        raise ImageError("The painting has only one colour, so it has no style; choose another picture.")
 
     checked = validate(recipe_class.Settings, _with_defaults(settings)).on(place)
     recipe = recipe_class(checked, place, method, picture)
@@ -98,9 +98,9 @@ def add_style(
 
 
 def training_of(method: Method) -> Any:
-    """The class of the recipe that teaches ``method``. Raises ``StylehubError`` when there is none."""
+    """The training task class that adds a style to ``method``. Raises ``StylehubError`` if it cannot learn styles."""
     if method.entry.method.adding is None:
-        raise StylehubError(f"{method.entry.name} cannot be taught further styles.")
+        raise StylehubError(f"{method.entry.name} cannot learn further styles.")
     return plugin_class(method.entry, method.entry.method.adding)
 
 

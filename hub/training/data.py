@@ -1,6 +1,6 @@
-"""Photos to train on, read by index so that what training sees is a function of the seed and the step alone.
+"""Training photos, from WebDataset-style tar shards or from picture files.
 
-They come as WebDataset-style tar shards, or as ordinary picture files.
+They are read by index, so that every batch is a function of the seed and the step only.
 """
 
 import io
@@ -19,11 +19,9 @@ from hub.images import find_images, read_image
 class Shards:
     """The samples of some tar files: ``000001.jpg``, ``000001.json``, ``000001.depth.png``, ... share a key.
 
-    ``paths`` are tar files, folders of them, or glob patterns. Only the headers are read at the start; a sample is
-    read when asked for, so a set of any size fits. Streaming readers are faster on remote storage but cannot say what
-    the thousandth step saw, which resuming needs.
-
-    Raises ``TrainingError`` when nothing is found or a tar file is damaged.
+    ``paths`` are tar files, folders of them, or glob patterns. At the start only headers are read, so the set may have
+    any size. Streaming readers are faster on remote storage but cannot repeat the samples of a given step, which
+    resuming needs. Raises ``TrainingError`` if nothing is found or a tar file is damaged.
     """
 
     def __init__(self, paths: Sequence[Path | str], extension: str = "jpg") -> None:
@@ -37,27 +35,22 @@ class Shards:
                         if m.isfile() and m.name.partition(".")[2] == extension
                     ]
             except (tarfile.TarError, OSError) as error:
-                raise TrainingError(
-                    f"The shard {shard} cannot be read ({error}); make it again or leave it out."
-                ) from error
+                raise TrainingError(f"The shard {shard} cannot be read ({error}); replace or remove it.") from error
         if not self.samples:
-            raise TrainingError(
-                f"No .{extension} sample in {', '.join(map(str, paths))}; give tar shards with --content."
-            )
+            named = ", ".join(map(str, paths))
+            raise TrainingError(f"{named} has no .{extension} samples; give tar shards with --content.")
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def read(self, index: int) -> bytes:
         path, offset, size = self.samples[index]
-        with path.open(
-            "rb"
-        ) as file:  # opened each time: a handle shared by forked loader processes shares its position
+        with path.open("rb") as file:  # every time: forked loader processes would share the position of one handle
             file.seek(offset)
             return file.read(size)
 
     def image(self, index: int) -> Image.Image:
-        """Sample ``index`` as RGB. The caller's own data is trusted: no limit on its size beyond Pillow's."""
+        """Sample ``index`` as RGB. The user's own data are trusted, so only Pillow's limit on size applies."""
         try:
             return Image.open(io.BytesIO(self.read(index))).convert("RGB")
         except OSError as error:
@@ -66,7 +59,7 @@ class Shards:
 
 
 class PhotoFiles:
-    """Picture files in the same shape as ``Shards``: ``len`` and ``image``."""
+    """Picture files with the interface of ``Shards``: ``len`` and ``image``."""
 
     def __init__(self, paths: Sequence[Path | str]) -> None:
         self.paths = find_images(paths)
@@ -80,14 +73,14 @@ class PhotoFiles:
 
 
 def open_photos(paths: Sequence[Path | str]) -> Shards | PhotoFiles:
-    """``paths`` as tar shards when there is a tar among what they name, otherwise as pictures."""
+    """``paths`` as tar shards if they contain a tar file, otherwise as pictures."""
     named = [Path(path) for path in paths]
     tars = any(str(path).endswith(".tar") or (path.is_dir() and any(path.glob("*.tar"))) for path in named)
     return Shards(paths) if tars else PhotoFiles(paths)
 
 
 class Rounds:
-    """Endless shuffled rounds over ``size`` items: ``rounds[i]`` depends on the seed and ``i`` only."""
+    """Endless shuffled epochs over ``size`` items: ``rounds[i]`` depends only on the seed and ``i``."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.size, self.seed = size, seed
@@ -110,6 +103,6 @@ def _expand(paths: Sequence[Path | str]) -> list[Path]:
         else:
             found = sorted(Path(p) for p in glob(str(path)))  # noqa: PTH207 (patterns may be absolute)
         if not found:
-            raise TrainingError(f"No tar shard at {path}; give a tar file, a folder of them or a pattern.")
+            raise TrainingError(f"{path} has no tar shards; give a tar file, a folder of them or a pattern.")
         shards += found
     return shards

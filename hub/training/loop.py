@@ -1,7 +1,7 @@
-"""The one training loop. A method brings a ``TrainingTask``: its network, its batches, its losses.
+"""The training loop. A ``TrainingTask`` defines a method's network, batches and losses.
 
-Every random choice is a function of the seed and the step, so a run that was killed and resumed sees the same
-batches as one that never stopped, and reaches the same losses.
+Every random choice is a function of the seed and the step, so a resumed run has the same batches and losses as an
+uninterrupted one.
 """
 
 from abc import ABC, abstractmethod
@@ -30,7 +30,7 @@ MOST_SKIPPED = 10
 
 
 class LearningTask(ABC):
-    """What a ``Trainer`` optimises. ``network`` is what learns; everything else is frozen."""
+    """The task of a ``Trainer``. Only the weights of ``network`` are trained."""
 
     Settings: ClassVar[type[TrainingSettings]]
     settings: TrainingSettings
@@ -38,34 +38,34 @@ class LearningTask(ABC):
 
     @abstractmethod
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Groups of parameters; ``factor`` multiplies Adam's rate, ``muon=True`` hands convolution kernels to Muon."""
+        """Parameter groups; ``factor`` multiplies Adam's rate, ``muon=True`` selects Muon for convolution kernels."""
 
     @abstractmethod
     def batches(self) -> Dataset[Any]:
-        """``batches()[step]`` is the whole batch of that step, a function of the seed and the step alone."""
+        """``batches()[step]`` is the whole batch of a step, a function of the seed and the step only."""
 
     @abstractmethod
     def losses(self, batch: Any, step: int) -> dict[str, Tensor]:
-        """Scalars to log; ``loss`` is the one to minimise."""
+        """The scalars to log; ``loss`` is minimised."""
 
 
 class TrainingTask(LearningTask):
-    """What is particular about training one method, with what ``train`` leaves behind."""
+    """The task for training one method, with contact sheets and exported weights."""
 
     @abstractmethod
     def sheet(self, network: Any) -> Image.Image:
-        """A contact sheet of what ``network`` can do now."""
+        """A contact sheet of results of ``network``."""
 
     @abstractmethod
     def export(self, network: Any, folder: Path, facts: dict[str, Any]) -> None:
-        """Write ``model.safetensors`` and ``config.json`` that ``hub.load(folder)`` reads; ``facts`` go into the config."""
+        """Write ``model.safetensors`` and ``config.json`` for ``hub.load(folder)``; ``facts`` go into the config."""
 
 
 Recipe = TrainingTask  # the name before version 0.2
 
 
 class Trainer:
-    """One optimisation: the network that learns, the moving average of it that ships, the optimiser between them."""
+    """One training run: the network, the moving average of its weights, which is exported, and the optimiser."""
 
     def __init__(self, task: LearningTask, device: torch.device) -> None:
         self.task, self.settings, self.device = task, task.settings, device
@@ -74,9 +74,9 @@ class Trainer:
         self.optimizer = Optimizer(task.parameter_groups(), self.settings)
 
     def steps(self, start: int = 0) -> Iterator[tuple[int, dict[str, float]]]:
-        """Go on from step ``start`` to the end; after each step: how many are done, and its losses.
+        """Train from step ``start`` to the end and yield, after each step, the steps done and the losses.
 
-        Raises ``TrainingError`` when no gradient is finite any more.
+        Raises ``TrainingError`` after several steps without a finite gradient.
         """
         settings = self.settings
         autocast = torch.autocast(self.device.type, dtype=torch.bfloat16) if settings.bf16 else nullcontext()
@@ -89,7 +89,7 @@ class Trainer:
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if settings.workers else None,
         )
-        skipped = 0  # a picture of one colour can send a gradient through 16 normalisations to infinity: leave it out
+        skipped = 0  # with a picture of one colour, 16 normalisations can make the gradient infinite: skip it
         for step, batch in enumerate(loader, start=start):
             with autocast:
                 parts = losses(_to(batch, self.device), step)
@@ -102,23 +102,23 @@ class Trainer:
                 self.average.update_parameters(self.network)
             elif (skipped := skipped + 1) == MOST_SKIPPED:
                 raise TrainingError(
-                    f"No finite gradient in {skipped} steps up to step {step}; go on from the last checkpoint, if there "
-                    "is one, with smaller --learning-rate and --muon-rate."
+                    f"No finite gradient in {skipped} steps up to step {step}; continue from the last checkpoint with "
+                    "smaller --learning-rate and --muon-rate."
                 )
             yield step + 1, {name: value.item() for name, value in parts.items()}
 
 
 def train(task: TrainingTask, out: Path, device: torch.device, progress: ProgressCallback | None = None) -> Path:
-    """Train ``task`` in the folder ``out``, going on from the checkpoint in it; return the exported weights' folder.
+    """Train ``task`` in the folder ``out``, from its checkpoint if it has one; return the folder of exported weights.
 
-    ``out`` receives ``checkpoint.safetensors`` (newest only, replaced atomically), ``sheets/*.png``, TensorBoard
-    scalars in ``logs/`` and at the end ``weights/``. Raises ``TrainingError`` when the loss is no longer finite or
-    the checkpoint belongs to another configuration.
+    ``out`` receives ``checkpoint.safetensors`` (newest only, replaced atomically), ``sheets/*.png``, TensorBoard scalars
+    in ``logs/`` and at the end ``weights/``. Raises ``TrainingError`` if gradients are no longer finite or the
+    checkpoint belongs to other settings.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise TrainingError("Training keeps its losses for TensorBoard: pip install 'stylehub[train]'.") from None
+        raise TrainingError("Training needs TensorBoard: pip install 'stylehub[train]'.") from None
 
     settings = task.settings
     keep_freed_memory()
@@ -160,11 +160,8 @@ def _save_sheet(sheet: Image.Image, path: Path) -> Image.Image:
 
 
 def _save(path: Path, step: int, run: Trainer) -> None:
-    parts = {
-        "network": run.network.state_dict(),
-        "average": run.average.state_dict(),
-        "optimizer": run.optimizer.state(),
-    }
+    network, average, optimizer = run.network.state_dict(), run.average.state_dict(), run.optimizer.state()
+    parts = {"network": network, "average": average, "optimizer": optimizer}
     tensors = {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
     write_safetensors(path, tensors, {"step": str(step)})
 

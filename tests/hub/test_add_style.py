@@ -138,12 +138,12 @@ def test_one_that_does_not_fit_is_left_out_or_refused(
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"name": "../mine"}, ParameterError, "is no name"),
-        ({"name": "Mine"}, ParameterError, "is no name"),
-        ({"name": "klee-senecio"}, ParameterError, "has a style called"),
-        ({"name": "senecio"}, ParameterError, "'senecio' is short for 'klee-senecio'"),
+        ({"name": "../mine"}, ParameterError, "cannot be a style name"),
+        ({"name": "Mine"}, ParameterError, "cannot be a style name"),
+        ({"name": "klee-senecio"}, ParameterError, "already has a style"),
+        ({"name": "senecio"}, ParameterError, "'senecio' already means 'klee-senecio'"),
         ({"name": "a" * 300}, ParameterError, "up to 64"),
-        ({"out": f"{__file__}/x.safetensors"}, ParameterError, "There can be no folder"),
+        ({"out": f"{__file__}/x.safetensors"}, ParameterError, "Cannot create the folder"),
         ({"painting": Image.new("RGB", (64, 64), "teal")}, ImageError, "one colour"),
         ({"painting": b"no picture"}, ImageError, ""),
         ({"vgg": "nowhere.safetensors"}, WeightsError, "nowhere.safetensors"),

@@ -410,7 +410,7 @@ def test_the_command(tiny_model: Path, photos: Callable[..., Path], tmp_path: Pa
     words = ["batch", tiny_model, folder, "--style", STYLE, "-o", out, "--workers", "1", "--batch-size", "2"]
     result = call(*words)
     assert result.exit_code == 0
-    assert f"3 written to {out}, 0 were there already, 0 failed" in result.stdout
+    assert f"3 written to {out}, 0 existed already, 0 failed" in result.stdout
     assert "images/s: decode" in result.stdout
     report = json.loads(call(*words, "--json").stdout)
     assert len(report["skipped"]) == 3

@@ -186,7 +186,7 @@ def test_learning_rate_warms_up_and_decays(material: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"content": ["nowhere.tar"]}, "No tar shard"),
+        ({"content": ["nowhere.tar"]}, "has no tar shards"),
         ({"styles": Path("/nowhere")}, "No painting"),
         ({"vgg": Path("/nowhere.safetensors")}, "nowhere.safetensors"),
     ],
@@ -202,7 +202,7 @@ def test_damaged_shards_and_samples(tmp_path: Path) -> None:
         Shards([tmp_path / "bad.tar"])
     with tarfile.open(tmp_path / "empty.tar", "w"):
         pass
-    with pytest.raises(TrainingError, match=r"No \.jpg sample"):
+    with pytest.raises(TrainingError, match=r"has no \.jpg samples"):
         Shards([tmp_path / "empty.tar"])
     with tarfile.open(tmp_path / "text.tar", "w") as tar:
         member = tarfile.TarInfo("000000.jpg")

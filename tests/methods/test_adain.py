@@ -218,7 +218,7 @@ def test_a_vector_by_the_command_line(
     for words, message in (
         (["vector", str(weights), "painting.png"], "exists"),
         (["vector", str(weights), "painting.png", "-o", "x.png"], "a .safetensors file"),
-        (["vector", "cin-25styles", "udnie"], "takes no paintings"),
+        (["vector", "cin-25styles", "udnie"], "cannot take paintings"),
         (["vector", "gatys", "painting.png", "-o", "y.safetensors"], "has no style vectors"),
     ):
         with pytest.raises(StylehubError, match=message):

@@ -286,11 +286,11 @@ def test_eval_of_photos_on_the_command_line(material: Path, tmp_path: Path, monk
     assert set(result["scores"]) == {"deep-photo", "Reinhard", "histogram matching", "the photo itself"}
     assert result["scores"]["deep-photo"]["edges"] == pytest.approx(1)
     both = CliRunner().invoke(app, ["eval", "deep-photo", *arguments, "--photo", "--paintings", str(tmp_path)])
-    assert "leave --paintings" in str(both.exception)
+    assert "leave out --paintings" in str(both.exception)
     neither = CliRunner().invoke(app, ["eval", "deep-photo", *arguments])
-    assert "--paintings FOLDER; or --photo" in str(neither.exception)
+    assert "--paintings FOLDER, or use --photo" in str(neither.exception)
     learnt = CliRunner().invoke(app, ["eval", "cin-25styles", *arguments, "--photo"])
-    assert "takes no photo as a style" in str(learnt.exception)
+    assert "cannot take a photo as a style" in str(learnt.exception)
 
 
 def test_no_parsing_is_a_choice_like_the_others(deep_photo: Method, photo: Image.Image, dusk: Image.Image) -> None:

@@ -39,7 +39,7 @@ def test_a_painting_is_learnt_and_hung(
     assert "my-own" in hub.load(tiny_model, device="cpu").styles, "it is gone at the next start"
     for arguments, message in (
         ((None, "x"), "Choose a painting"),
-        ((upload, ""), "is no name"),
+        ((upload, ""), "cannot be a style name"),
         ((upload, "my own"), "already; choose another name"),
     ):
         with pytest.raises(gr.Error, match=message):

@@ -502,7 +502,7 @@ def test_the_alpha_is_cropped_with_the_photo(tiny_model: Path, tiff: Path, tmp_p
     ("words", "message"),
     [
         (["--bits", "16", "-o", "out.jpg"], "need a PNG file; give out.jpg the extension .png."),
-        (["--bits", "12"], "A picture has 8 or 16 bits a channel, not 12"),
+        (["--bits", "12"], "12 bits per channel are not supported"),
     ],
 )
 def test_mistakes_leave_nothing(

@@ -201,7 +201,7 @@ def test_the_scene_of_a_photo_on_the_command_line(valley: Image.Image, tmp_path:
     assert "sky" in run.output
     assert Image.open(target).size == valley.size
     lossy = CliRunner().invoke(app, ["scene", str(tmp_path / "photo.png"), "-o", str(tmp_path / "mask.jpg")])
-    assert "call it" in str(lossy.exception)
+    assert "must be a PNG" in str(lossy.exception)
     again = CliRunner().invoke(app, ["scene", str(tmp_path / "photo.png")])
     assert again.exit_code == 1
     assert "exists" in str(again.exception)
