@@ -1,6 +1,5 @@
 """`stylehub train`: train a method's weights."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.errors import ParameterError
+from hub.threads import give_way_to_all
 
 if TYPE_CHECKING:
     from hub.progress import Progress
@@ -64,8 +64,8 @@ def train(
     from hub.runtime import choose_device
     from hub.training import train as run
 
-    if background and hasattr(os, "nice"):  # not on Windows
-        os.nice(19)
+    if background:
+        give_way_to_all()
     values, rest = parse(recipe_class.Settings, words or [])
     if rest:
         raise ParameterError(f"{rest[0]!r} is not a flag; `stylehub train {method} --help` lists the flags.")

@@ -72,3 +72,20 @@ def test_the_command_leaves_the_users_setting() -> None:
 def test_where_torch_is_loaded_nothing_changes() -> None:
     code = "import os, sys; sys.modules['torch'] = sys; from hub.threads import *; give_way(); print(os.environ.get(WAIT[0]))"
     assert run(code) == "None"
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="there are no nice values here")
+@pytest.mark.parametrize("own_session", [True, False])
+def test_a_background_run_has_the_lowest_priority_in_its_session_and_lowers_its_own_session(own_session: bool) -> None:
+    code = (
+        "import os, pathlib; from hub.threads import give_way_to_all; give_way_to_all()\n"
+        "group = pathlib.Path('/proc/self/autogroup')\n"
+        "print(os.nice(0), group.read_text() if group.is_file() else '')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, start_new_session=own_session
+    )
+    nice, _, group = done.stdout.strip().partition(" ")
+    assert nice == "19"
+    if group:
+        assert group.endswith("nice 19") is own_session
