@@ -36,10 +36,10 @@ def settings(material: Path, **changes: object) -> FastArtSettings:
 @pytest.mark.parametrize("upsampling", ["resize", "transposed"])
 def test_training_on_four_images_lowers_the_loss(material: Path, tmp_path: Path, upsampling: str) -> None:
     seen: list[Progress] = []
-    recipe = FastArtTraining(settings(material, steps=60, warmup=4, content_weight=0, upsampling=upsampling), CPU)
+    recipe = FastArtTraining(settings(material, steps=24, warmup=4, content_weight=0, upsampling=upsampling), CPU)
     weights = train(recipe, tmp_path, CPU, seen.append)
     losses = [p.losses["loss"] for p in seen]
-    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+    assert np.mean(losses[-6:]) < 0.6 * np.mean(losses[:6])
 
     method = hub.load(weights, device="cpu")
     assert list(method.styles) == ["red-stripes"]
