@@ -11,7 +11,7 @@ from PIL import Image
 import hub
 from hub.registry import Entry
 from hub.weights import find_weights, read_metadata, read_safetensors, write_safetensors
-from tests.golden import golden, paint
+from tests.support.golden import golden, paint
 
 ENTRIES = hub.list()
 WITH_WEIGHTS = [entry for entry in ENTRIES if entry.model.files]

@@ -3,7 +3,7 @@
 python -m tools.golden
 """
 
-from tests.golden import record
+from tests.support.golden import record
 
 if __name__ == "__main__":
     record()

@@ -15,7 +15,7 @@ from hub.method import Method
 from hub.names import resolve
 
 if TYPE_CHECKING:
-    from hub.batch.pipeline import Job, Outcome, Task
+    from hub.batch.job import Job, Outcome, Task
 
     Note = Callable[[Outcome], None]
     Engine = Callable[[Job, Sequence[Task], int | None, Note], Generator[Outcome, None, None]]
@@ -79,7 +79,7 @@ def run_folder(
         ParameterError, UnknownName: before anything is written.
         StylehubError: an engine that is not installed or does not start.
     """
-    from hub.batch.pipeline import Job, Outcome, Task
+    from hub.batch.job import Job, Outcome, Task
 
     started = time.perf_counter()
     run = _engine(engine)

@@ -8,12 +8,11 @@ number of photos. A failed photo carries its error to the end; the others contin
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,10 +20,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from hub.batch.job import Job, Outcome, Task
 from hub.batch.manifest import same_recipe
-from hub.errors import ImageError, StylehubError
+from hub.errors import ImageError
 from hub.images import read_image, read_recipe, read_size, save, to_image
-from hub.method import Method
 from hub.runtime import out_of_memory
 
 CHUNK = 16  # photos inspected at a time
@@ -36,59 +35,6 @@ class Limits(NamedTuple):
 
     window: int = 512  # photos inspected and not yet read; a larger window finds more photos of one size
     ahead: int = 64_000_000  # pixels read, or stylised and not yet written, before a stage waits: 0.2 GB each
-
-
-@dataclass(frozen=True)
-class Job:
-    """The settings for every photo. It can be pickled if the method can.
-
-    Args:
-        recipe: ``method.describe`` of the run; every picture adds the name of its photo.
-        strength_map: ``(H, W)`` in [0, 1].
-        batch: how many photos of one size are stylised together; None: chosen for the device.
-    """
-
-    method: Method
-    parameters: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    strength_map: Tensor | None = None
-    overwrite: bool = False
-    quality: int = 95
-    batch: int | None = None
-
-    def recipe_of(self, photo: Path) -> dict[str, Any]:
-        return {**self.recipe, "photo": photo.name}
-
-
-@dataclass(frozen=True)
-class Task:
-    """A photo and the file for its result."""
-
-    photo: Path
-    target: Path
-
-
-@dataclass
-class Outcome:
-    """The result for a photo and its seconds per stage; the time of a batch is divided evenly.
-
-    ``there``: a result made in the same way existed already.
-    """
-
-    task: Task
-    status: Literal["pending", "written", "there", "failed"] = "pending"
-    error: str | None = None
-    decode: float = 0.0
-    stylise: float = 0.0
-    encode: float = 0.0
-
-    def fail(self, error: Exception, culprit: str) -> None:
-        """Note an error: ours unchanged, any other in one line with the ``culprit``."""
-        self.status = "failed"
-        reason = " ".join(str(error).split())
-        self.error = (
-            reason if isinstance(error, StylehubError) else f"{culprit} failed with {type(error).__name__}: {reason}"
-        )
 
 
 @dataclass

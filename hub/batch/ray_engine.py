@@ -26,7 +26,8 @@ give_way()  # an actor's process imports this module before torch
 import ray
 import ray.data
 
-from hub.batch.pipeline import Job, Outcome, Pipeline, Task
+from hub.batch.job import Job, Outcome, Task
+from hub.batch.pipeline import Pipeline
 from hub.errors import StylehubError
 from hub.plugins import plugin_class
 from hub.registry import Entry

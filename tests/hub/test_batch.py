@@ -18,8 +18,9 @@ from PIL import Image
 import hub
 import hub.batch.pipeline
 from hub.batch import Report, run_folder
+from hub.batch.job import Job, Task
 from hub.batch.manifest import Manifest
-from hub.batch.pipeline import Job, Limits, Pipeline, Task
+from hub.batch.pipeline import Limits, Pipeline
 from hub.errors import ImageError, ParameterError, UnknownName
 from hub.images import read_image, read_recipe
 from hub.method import Method

@@ -1,6 +1,7 @@
 """Drafts and revisions: the same painting at any size."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_a_draft_then_revisions_up_to_the_size_of_the_photo(shift: Shift) -> Non
     assert shift.seen[0] == (64, 84)
     assert shift.seen[-1] == (1300, 1700)
     heights = [height for height, _ in shift.seen]
-    assert all(a < b <= a * (revision.STEP + 0.1) for a, b in zip(heights, heights[1:], strict=False))
+    assert all(a < b <= a * (revision.STEP + 0.1) for a, b in pairwise(heights))
 
 
 @pytest.mark.parametrize(("size", "stroke"), [((1300, 700), "fine"), ((500, 640), "medium"), ((60, 900), 64)])

@@ -10,8 +10,9 @@ from PIL import Image
 import hub
 from hub.method import Method
 from tests.conftest import make_photo
+from tests.support.paths import DATA
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = DATA / "golden"
 ITERATIONS = 4
 
 

@@ -1,0 +1,64 @@
+"""What a batch is asked for, one photo of it, and what became of that photo."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from hub.errors import StylehubError
+from hub.method import Method
+
+
+@dataclass(frozen=True)
+class Job:
+    """The settings for every photo. It can be pickled if the method can.
+
+    Args:
+        recipe: ``method.describe`` of the run; every picture adds the name of its photo.
+        strength_map: ``(H, W)`` in [0, 1].
+        batch: how many photos of one size are stylised together; None: chosen for the device.
+    """
+
+    method: Method
+    parameters: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    strength_map: Tensor | None = None
+    overwrite: bool = False
+    quality: int = 95
+    batch: int | None = None
+
+    def recipe_of(self, photo: Path) -> dict[str, Any]:
+        return {**self.recipe, "photo": photo.name}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A photo and the file for its result."""
+
+    photo: Path
+    target: Path
+
+
+@dataclass
+class Outcome:
+    """The result for a photo and its seconds per stage; the time of a batch is divided evenly.
+
+    ``there``: a result made in the same way existed already.
+    """
+
+    task: Task
+    status: Literal["pending", "written", "there", "failed"] = "pending"
+    error: str | None = None
+    decode: float = 0.0
+    stylise: float = 0.0
+    encode: float = 0.0
+
+    def fail(self, error: Exception, culprit: str) -> None:
+        """Note an error: ours unchanged, any other in one line with the ``culprit``."""
+        self.status = "failed"
+        reason = " ".join(str(error).split())
+        self.error = (
+            reason if isinstance(error, StylehubError) else f"{culprit} failed with {type(error).__name__}: {reason}"
+        )
