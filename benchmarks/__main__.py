@@ -33,6 +33,7 @@ TABLES = {
     "photo_affine": "benchmarks.photo_affine",
     "operators": "benchmarks.operators",
     "arbitrary": "benchmarks.arbitrary",
+    "strokes": "benchmarks.strokes",
     "load": "benchmarks.space_load",
     "contention": "benchmarks.contention",
 }

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import sys
 from functools import partial
 from importlib.util import find_spec
@@ -221,6 +222,19 @@ def test_quality(capsys: pytest.CaptureFixture[str], material: Path, photo: Imag
     assert result["average"]["peer"]["style"] > 0
     assert "| klee-senecio |" in table
     assert str(tmp_path) not in json.dumps(result)
+
+
+@pytest.mark.slow
+def test_strokes(capsys: pytest.CaptureFixture[str], material: Path, tmp_path: Path) -> None:
+    """Seen whole, a large painting with medium strokes is as near as the small one; with fine strokes it is not."""
+    (tmp_path / "paintings").mkdir()
+    shutil.copy(material / "paintings" / "red-stripes.png", tmp_path / "paintings" / "picabia-udnie.png")
+    words = ["--paintings", tmp_path / "paintings", "--vgg", material / "vgg.safetensors", "--styles", "picabia-udnie"]
+    result, table = run(capsys, tmp_path, "strokes", *words, "--model", "cin-25styles-lite", "--sizes", 1024)
+    draft, fine, medium = result["rows"]
+    assert (fine["stroke"], medium["stroke"]) == ("fine", "medium")
+    assert abs(medium["whole"] / draft["whole"] - 1) < abs(fine["whole"] / draft["whole"] - 1)
+    assert "| medium " in table
 
 
 @needs_peer
