@@ -1,4 +1,4 @@
-"""Any painting in one pass, by a network whose normalisations take their scales and shifts from the painting.
+"""Any painting in one pass: a small network predicts the scales and shifts of instance normalisation from the painting.
 
-Not in ``registry.yaml`` yet: no weights are trained. ``tests/methods/test_any_style.py`` shows the entry that it needs.
+It is not in ``registry.yaml`` yet: no weights are trained. ``tests/methods/test_any_style.py`` shows the entry it needs.
 """

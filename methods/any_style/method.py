@@ -1,4 +1,4 @@
-"""Any painting in one pass: its statistics become a code, the code every scale and shift of a small network.
+"""Any painting in one pass: a network predicts a style code from the painting; the code gives all scales and shifts.
 
 Ghiasi, Lee, Kudlur, Dumoulin & Shlens 2017, "Exploring the structure of a real-time, arbitrary neural artistic
 stylization network" (arXiv 1705.06830).
@@ -29,12 +29,12 @@ class AnyStyleParameters(PaintingParameters):
         AdaINParameters,
         "stroke_size",
         1.0,
-        description="Size at which the painting is looked at, as a factor: larger ones give larger strokes.",
+        description="Factor on the size at which the painting is encoded: a larger one gives larger strokes.",
     )
 
 
 class AnyStyleConfig(BaseModel):
-    """What the weights say of themselves."""
+    """The metadata in a file of weights."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -45,7 +45,7 @@ class AnyStyleConfig(BaseModel):
 
 
 class AnyStyle(PaintingMethod):
-    """Describe the painting, predict its code, paint with the code's scales and shifts."""
+    """Describe the painting, predict its style code, paint with the scales and shifts of the code."""
 
     Parameters = AnyStyleParameters
 
@@ -65,13 +65,13 @@ class AnyStyle(PaintingMethod):
         return code
 
     def code(self, parameters: AnyStyleParameters) -> Tensor:
-        """The blended code ``(1, code)`` of all the paintings given, by their shares."""
+        """The weighted mean code ``(1, code)`` of all paintings of ``parameters``."""
         return self.blend(parameters.style).rows(parameters.stroke_size).to(self.device)
 
     def stylize(self, content: Tensor, parameters: AnyStyleParameters, progress: ProgressCallback) -> Tensor:
         code = self.code(parameters).expand(len(content), -1)
         pictures = [content]
-        del content  # nobody else may hold it: 48 megapixels are 0.6 GB
+        del content  # so that the runner can free it: 48 megapixels are 0.6 GB
         return self.runner(pictures, code, progress, self.tile)
 
     def stylize_where(
@@ -82,7 +82,7 @@ class AnyStyle(PaintingMethod):
         other: AnyStyleParameters | None,
         progress: ProgressCallback,
     ) -> Tensor:
-        """Two paintings meet in the scales and shifts of every layer, as long as the picture is computed whole."""
+        """Two paintings are mixed in the scales and shifts of every layer; for a picture too large for that, in pixels."""
         if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
             return super().stylize_where(content, where, parameters, other, progress)
         one, two = (self.code(p).expand(len(content), -1) for p in (parameters, other))

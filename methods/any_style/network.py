@@ -1,9 +1,9 @@
-"""A painting's statistics become a code, and the code becomes every scale and shift of an image transformation network.
+"""The style prediction network and the image transformation network.
 
 Ghiasi, Lee, Kudlur, Dumoulin & Shlens 2017, "Exploring the structure of a real-time, arbitrary neural artistic
-stylization network" (arXiv 1705.06830): a style prediction network gives a painting the row that conditional instance
-normalisation would have learnt for it. Theirs is an Inception-v3; here it is three small layers on the means and
-deviations of VGG features, which is what AdaIN (Huang & Belongie 2017) takes of a painting.
+stylization network" (arXiv 1705.06830). The style prediction network predicts the scales and shifts that conditional
+instance normalisation would learn for a painting. In the paper it is an Inception-v3. Here it is three small layers on the
+means and standard deviations of VGG features, the statistics of AdaIN (Huang & Belongie 2017).
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # AdaIN's layers
 
 
 class AnyStyleNetwork(nn.Module):
-    """``predictor`` turns a description into a code; ``transformation`` paints with the scales and shifts of a code.
+    """``predictor`` predicts a style code from a description; ``transformation`` paints with the code.
 
-    A scale of the transformation network is ``code @ scale``: what is one row a style in the conditional network is
-    one row a number of the code here, so everything that runs that network runs this one.
+    The scales of a layer are ``code @ scale``. The conditional network has one row per style; this one has one row per number
+    of the code. So both run with the same code.
     """
 
     def __init__(self, width: int, code: int, description: int, hidden: int) -> None:
@@ -32,15 +32,15 @@ class AnyStyleNetwork(nn.Module):
         self.predictor = StylePredictor(description, hidden, code)
 
     def forward(self, content: Tensor, description: Tensor) -> Tensor:
-        """``content`` ``(N, 3, H, W)`` in [0, 1], painted as ``description`` ``(N, D)`` says: the same shape and range."""
+        """Paint ``content`` ``(N, 3, H, W)`` in [0, 1] by ``description`` ``(N, D)``: the same shape and range."""
         pictures: Tensor = self.transformation(content, self.predictor(description))
         return pictures
 
 
 class StylePredictor(nn.Module):
-    """A painting's description ``(N, D)`` to its code ``(N, code)``, whose first number is always 1.
+    """From a painting's description ``(N, D)`` to its style code ``(N, code)``, whose first number is always 1.
 
-    The first row of every scale and shift is thus what all paintings share, and a blend whose shares sum to 1 keeps it.
+    So all paintings share the first row of scales and shifts. A blend whose shares sum to 1 keeps it.
     """
 
     mean: Tensor
@@ -55,7 +55,7 @@ class StylePredictor(nn.Module):
         )
 
     def forward(self, description: Tensor) -> Tensor:
-        # Always in float32: a code is computed once a painting, and every pixel depends on it.
+        # Always in float32: a code is computed once per painting, and every pixel depends on it.
         with torch.autocast(description.device.type, enabled=False):
             standard = ((description.float() - self.mean) / self.deviation).clamp(-5, 5)
             code: Tensor = self.layers(standard)
@@ -63,9 +63,9 @@ class StylePredictor(nn.Module):
 
 
 def describe(pictures: Tensor, vgg: VGG, layers: Sequence[str] = LAYERS) -> Tensor:
-    """What is said of paintings ``(N, 3, H, W)`` in [0, 1]: means and deviations of their features and colours, ``(N, D)``.
+    """The description ``(N, D)`` of paintings ``(N, 3, H, W)`` in [0, 1]: statistics of their features and colours.
 
-    The sides must be at least 16 pixels. ``vgg`` is the bundled ``vgg-slim``: D is 975.
+    The sides must be at least 16 pixels. With the bundled ``vgg-slim`` D is 975.
     """
     features = vgg(pictures, layers)
     numbers: list[Tensor] = []
@@ -77,5 +77,5 @@ def describe(pictures: Tensor, vgg: VGG, layers: Sequence[str] = LAYERS) -> Tens
 
 
 def description_size(vgg: VGG, layers: Sequence[str] = LAYERS) -> int:
-    """How many numbers ``describe`` gives: two a channel, and of the colours their means, deviations and second moments."""
+    """The length of a description: two numbers per channel, and means, deviations and second moments of the colours."""
     return 2 * sum(vgg.channels(layer) for layer in layers) + 15

@@ -1,6 +1,6 @@
-"""What a training asks of each painting, computed once and kept on disk: its description and its Gram matrices.
+"""The targets of each painting for training: its description, Gram matrices and moments, computed once and kept on disk.
 
-They are those of the whole painting at the size of use, and cost no pass of VGG in any later step.
+They are computed from the whole painting at about the size of use. Later steps need no pass of VGG for the painting.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ from methods.parts.perceptual.vgg import VGG
 from methods.parts.transformation.runner import pad_to_multiple
 
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-VIEWS = 2  # every painting as it is, and once more smaller and in other colours
+VIEWS = 2  # each painting as it is, and a smaller view in other colours
 
 
 class PaintingTargets:
-    """``targets[index]`` is what view ``index % VIEWS`` of painting ``index // VIEWS`` is to be recognised by.
+    """``targets[index]`` are the targets of view ``index % VIEWS`` of painting ``index // VIEWS``.
 
-    A file is named by the hash of everything that its numbers depend on, so a folder that holds those of other
-    paintings or another perceptual network is no danger.
+    The name of a file is a hash of everything that its numbers depend on. So paintings and perceptual networks may share a
+    folder.
     """
 
     def __init__(self, paintings: Shards | PhotoFiles, vgg: VGG, encoder: VGG, folder: Path, seed: int) -> None:
@@ -43,22 +43,22 @@ class PaintingTargets:
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """``description`` ``(D,)``, the Gram matrix ``(C, C)`` and the moments ``(2, C)`` of each layer, all float32.
 
-        Raises ``WeightsError`` when the disk takes no more.
+        Raises ``WeightsError`` when a file cannot be written.
         """
         view = self.view(index)
         key = hashlib.sha256(f"{self.networks} {view.size}".encode() + view.tobytes()).hexdigest()
         path = self.folder / f"{key}.safetensors"
         if path.is_file():
-            with suppress(WeightsError):  # a damaged file is made again
+            with suppress(WeightsError):  # a damaged file is computed again
                 return {name: tensor.float() for name, tensor in read_safetensors(path).items()}
         found = self.compute(view)
-        # bfloat16 keeps 0.4 % and, unlike float16, the range of a Gram matrix.
+        # bfloat16 is precise to 0.4 % and, unlike float16, has the range of a Gram matrix.
         kept = {n: t if n == "description" else t.bfloat16() for n, t in found.items()}
         write_safetensors(path, kept, {})
         return {name: tensor.float() for name, tensor in kept.items()}
 
     def view(self, index: int) -> Image.Image:
-        """The painting as view ``index`` shows it: at some size; every second one smaller and in other colours."""
+        """View ``index`` of its painting: at a random size; every second view is smaller and in other colours."""
         painting = self.paintings.image(index // VIEWS)
         rng = np.random.default_rng([self.seed, 3, index])
         if index % VIEWS == 0:
@@ -69,7 +69,7 @@ class PaintingTargets:
 
     @torch.no_grad()
     def compute(self, view: Image.Image) -> dict[str, Tensor]:
-        """What ``targets[index]`` gives, of ``view`` itself and unrounded."""
+        """The targets of ``view``, not rounded."""
         device = self.vgg.mean.device
         pixels = pad_to_multiple(to_tensor(view).to(device), 16).contiguous(memory_format=torch.channels_last)
         features = self.vgg(pixels, {*STYLE_LAYERS, *MOMENTS})

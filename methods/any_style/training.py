@@ -1,10 +1,12 @@
-"""How one network learns to paint like paintings that it has never seen.
+"""Training of one network for any painting.
 
-Ghiasi et al. 2017 (arXiv 1705.06830), section 2: the losses of Johnson et al. 2016 with another painting in every
-slot of every batch, the style's rows predicted from the painting. Beyond the paper: the filters start as those of
-``cin-25styles`` and the code as the principal components of its 25 rows, so the first step paints already; the
-painting's Gram matrices are those of the whole painting, computed once; each error is over the energy of both sides
-(Cheng et al. 2021, arXiv 2104.10064); the photo's large lights and darks are kept by a loss of their own.
+Ghiasi et al. 2017 (arXiv 1705.06830), section 2: the losses of Johnson et al. 2016, with another painting for each photo of
+a batch; the scales and shifts are predicted from the painting. Additions to the paper:
+
+1. The filters start from ``cin-25styles``, the codes from the principal components of its 25 rows.
+2. The Gram matrices are those of the whole painting, computed once.
+3. Each error is divided by the energy of both sides (Cheng et al. 2021, arXiv 2104.10064).
+4. A loss keeps the photo's lightness at large scale.
 """
 
 from pathlib import Path
@@ -54,10 +56,10 @@ class AnyStyleSettings(ArbitrarySettings):
         None, description="Weights of a conditional network to start from; its paintings must be among the presets."
     )
     targets: Path = Field(
-        Path("runs/targets"), description="Folder for what is computed once of each painting (up to 1.4 MB each)."
+        Path("runs/targets"), description="Folder for the targets of each painting (up to 1.4 MB each)."
     )
-    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; 32 is the paper's.")
-    code: int = Field(64, ge=2, le=512, description="Numbers of a code; 100 in the paper.")
+    width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; the paper has 32.")
+    code: int = Field(64, ge=2, le=512, description="Length of a style code; the paper has 100.")
     hidden: int = Field(256, ge=4, description="Width of the prediction network.")
     crops: list[int] = inherited(PerceptualSettings, "crops", [192, 256])
     crop_starts: list[float] = inherited(PerceptualSettings, "crop_starts", [0.0, 0.75])
@@ -69,12 +71,12 @@ class AnyStyleSettings(ArbitrarySettings):
         PerceptualSettings, "style_weight", 8.0, description="Weight of the balanced errors of the Gram matrices."
     )
     moments_weight: float = Field(2.0, ge=0, description="Weight of the balanced errors of means and deviations.")
-    colour_weight: float = Field(4.0, ge=0, description="Weight of the difference in colours: their first two moments.")
-    light_weight: float = Field(0.3, ge=0, description="Weight of the difference in the large lights and darks.")
+    colour_weight: float = Field(4.0, ge=0, description="Weight of the difference in the colours' first two moments.")
+    light_weight: float = Field(0.3, ge=0, description="Weight of the difference in lightness at large scale.")
 
 
 class AnyStyleTraining(TrainingTask):
-    """Photo crops, each with another painting; filters, rows and the prediction network learn together."""
+    """Each photo crop has another painting; filters, rows and the prediction network are trained together."""
 
     Settings = AnyStyleSettings
     settings: AnyStyleSettings
@@ -111,12 +113,12 @@ class AnyStyleTraining(TrainingTask):
         self.network = self.network.to(memory_format=torch.channels_last)
 
     def start_from(self, base: Path) -> None:
-        """Filters of the conditional network in ``base``; codes as the principal components of its rows."""
+        """Take the filters of the conditional network in ``base``; make the principal components of its rows the codes."""
         styles = styles_of(base)
         if missing := sorted(set(styles) - set(self.presets)):
-            raise TrainingError(f"--presets lacks {missing[0]}, which {base} has learnt; add the painting.")
+            raise TrainingError(f"--presets lacks {missing[0]}, a style of {base}; add the painting.")
         tensors = read_safetensors(base)
-        # Its shapes are checked before its rows are taken apart.
+        # This checks the shapes.
         load_strict(ImageTransformationNetwork(len(styles), self.settings.width), tensors, base)
         names = [name for name in tensors if ".norm." in name]
         rows = torch.cat([tensors[name].float() for name in names], dim=1)
@@ -135,7 +137,7 @@ class AnyStyleTraining(TrainingTask):
         self.fit(styles, codes.to(self.device))
 
     def fit(self, styles: list[str], codes: Tensor, steps: int = 400) -> None:
-        """Teach the prediction network the codes of the paintings that are known already, at several sizes of each."""
+        """Train the prediction network on the codes of the base's paintings, at several sizes of each."""
         descriptions, wanted = [], []
         for name, code in zip(styles, codes, strict=True):
             for size in (256, 362, 512):
@@ -172,7 +174,7 @@ class AnyStyleTraining(TrainingTask):
         photos = batch.contiguous(memory_format=torch.channels_last)
         chosen = [self.targets[self.rounds[step * s.batch + slot]] for slot in range(len(photos))]
         target = {name: torch.stack([c[name] for c in chosen]).to(self.device) for name in chosen[0]}
-        # Some paintings mixed with the next one, most of them hardly: what fusion will ask for.
+        # Prepare for fusion: mix 25 % of the paintings with the next one, with a share of 0.375 to 0.5.
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
         share = torch.rand(len(photos), generator=generator).to(self.device)
         share = 0.5 * share * (share > 0.75)
@@ -201,7 +203,7 @@ class AnyStyleTraining(TrainingTask):
 
     @torch.no_grad()
     def sheet(self, network: AnyStyleNetwork) -> Image.Image:
-        """Three photos by five paintings, which are above: presets if there are any, otherwise those of the training."""
+        """Three photos in the styles of five paintings, which are in the top row: presets first, then training paintings."""
         photos = torch.stack([self.crops.crop(index, 256) for index in range(3)]).to(self.device)
         shown: list[tuple[Image.Image, Tensor]] = []
         for style in [*self.presets.values()][1::9][:5]:  # far apart in the alphabet
@@ -236,15 +238,15 @@ class AnyStyleTraining(TrainingTask):
 
 
 def styles_of(base: Path) -> list[str]:
-    """The names of the styles of a conditional network, in the order of its rows. Raises ``TrainingError``."""
+    """The names of a conditional network's styles, in the order of its rows. Raises ``TrainingError`` for other weights."""
     config = read_config(base)
     if config.get("method") != "cin":
-        raise TrainingError(f"{base} holds no weights of cin; give others with --base.")
+        raise TrainingError(f"{base} is not a file of weights of cin; choose another one with --base.")
     return [style["name"] for style in config["styles"]]
 
 
 def large_lights(pictures: Tensor) -> Tensor:
-    """The lightness of ``(N, 3, H, W)`` in cells of 16 pixels, with mean 0 and deviation 1: ``(N, 1, H / 16, W / 16)``."""
+    """The lightness of ``(N, 3, H, W)`` in cells of 16 pixels, normalised to mean 0, deviation 1: ``(N, 1, H/16, W/16)``."""
     cells = F.avg_pool2d(mixed(torch.tensor([LUMA]), pictures.float()), 16)
     variance, mean = torch.var_mean(cells, dim=(1, 2, 3), keepdim=True, correction=0)
     return (cells - mean) / (variance + 1e-3).sqrt()

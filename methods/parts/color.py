@@ -1,25 +1,25 @@
-"""Colour: linear light, CIE L*a*b*, and the two classic transfers that a learned one has to beat.
+"""Colour spaces (linear light, CIE L*a*b*) and two classic colour transfers, as baselines.
 
-All take and give ``(N, 3, ...)`` in float32; sRGB lies in [0, 1], L* in [0, 100].
+All functions take and return ``(N, 3, ...)`` in float32; sRGB is in [0, 1], L* in [0, 100].
 """
 
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, of sRGB as it is stored
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, for stored (not linear) sRGB
 
-# IEC 61966-2-1: linear sRGB to XYZ, over the white point D65.
+# IEC 61966-2-1: linear sRGB to XYZ, divided by the white point D65.
 _XYZ = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _TO_XYZ = _XYZ / _XYZ.sum(1, keepdim=True)
 _FROM_XYZ = torch.linalg.inv(_TO_XYZ)
-# f(X), f(Y), f(Z) to L*, a*, b*, without the 16 that is taken from L*.
+# f(X), f(Y), f(Z) to L*, a*, b*, before 16 is subtracted from L*.
 _TO_LAB = torch.tensor([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 _FROM_LAB = torch.linalg.inv(_TO_LAB)
 _KNEE = 6 / 29
 
 
 def mixed(matrix: Tensor, pixels: Tensor) -> Tensor:
-    """``matrix`` ``(K, C)`` or ``(N, K, C)`` times every pixel of ``(N, C, ...)``: ``(N, K, ...)``."""
+    """Multiply every pixel of ``(N, C, ...)`` by ``matrix`` ``(K, C)`` or ``(N, K, C)``: ``(N, K, ...)``."""
     flat = matrix.to(pixels) @ pixels.flatten(2)
     return flat.view(len(pixels), -1, *pixels.shape[2:])
 
@@ -35,7 +35,7 @@ def from_linear(linear: Tensor) -> Tensor:
 
 
 def to_lab(srgb: Tensor) -> Tensor:
-    """CIE 1976 L*a*b* under D65; differentiable everywhere, black too."""
+    """CIE 1976 L*a*b* with white point D65; differentiable everywhere, also at black."""
     xyz = mixed(_TO_XYZ, to_linear(srgb))
     f = torch.where(xyz > _KNEE**3, xyz.clamp_min(0.008) ** (1 / 3), xyz / (3 * _KNEE**2) + 4 / 29)
     lab = mixed(_TO_LAB, f)
@@ -50,15 +50,14 @@ def from_lab(lab: Tensor) -> Tensor:
 
 
 def lab_difference(a: Tensor, b: Tensor) -> Tensor:
-    """CIE76 difference of the sRGB colours ``(N, 3, ...)`` at every pixel: ``(N, ...)``; 2.3 is just noticeable."""
+    """CIE76 difference at every pixel of sRGB colours ``(N, 3, ...)``: ``(N, ...)``; 2.3 is just noticeable."""
     return ((to_lab(a) - to_lab(b)).square().sum(1) + 1e-6).sqrt()
 
 
 def reinhard(content: Tensor, style: Tensor) -> Tensor:
-    """``content`` with the means and deviations of ``style`` in L*a*b*, each channel by itself.
+    """``content`` with the mean and standard deviation of ``style`` in each channel of L*a*b*.
 
-    Reinhard et al. 2001, "Color Transfer between Images", in the space that most implementations take in place of the
-    paper's l-alpha-beta.
+    Reinhard et al. 2001, "Color Transfer between Images". The paper uses l-alpha-beta; most implementations use L*a*b*.
     """
     own, other = to_lab(content), to_lab(style)
     axes = tuple(range(2, content.ndim))
@@ -68,7 +67,7 @@ def reinhard(content: Tensor, style: Tensor) -> Tensor:
 
 
 def match_histograms(content: Tensor, style: Tensor) -> Tensor:
-    """``content`` ``(1, 3, H, W)`` with the histograms of ``style`` ``(1, 3, h, w)`` at 256 levels, R, G and B by themselves."""
+    """``content`` ``(1, 3, H, W)`` with the histograms of ``style`` ``(1, 3, h, w)``, 256 levels for each of R, G and B."""
     result = torch.empty_like(content)
     for channel in range(3):
         levels = (content[0, channel] * 255).round().long()

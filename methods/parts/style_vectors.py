@@ -1,7 +1,7 @@
-"""A painting as a method sees it: some rows of numbers at several scales, some kilobytes.
+"""Style vectors: a painting encoded once, at several scales, in some kilobytes.
 
-Made once from the painting, kept by the hash of its pixels, saved and shared as a file. ``PaintingMethod`` is what
-methods have in common whose style is such a vector.
+Vectors are cached by the hash of the painting's pixels, and can be saved and shared as files. ``PaintingMethod`` is the
+base class of methods whose style is such a vector.
 """
 
 import hashlib
@@ -32,23 +32,23 @@ from methods.parts.transformation.runner import pad_to_multiple
 if TYPE_CHECKING:
     from hub.images import Source
 
-SCALES = (0.5, 2**-0.5, 1.0, 2**0.5, 2.0)  # stroke sizes that a vector holds
+SCALES = (0.5, 2**-0.5, 1.0, 2**0.5, 2.0)  # the stroke sizes in a vector
 SIDE = 512  # short side of the painting at a stroke size of 1
-SMALLEST = 32
-PRESET = "presets."  # what the names of presets begin with among the tensors of a model
+SMALLEST = 32  # least short side of a painting in pixels
+PRESET = "presets."  # prefix of the presets' names among the tensors of a model
 
 Describe = Callable[[Tensor], Tensor]  # a painting (1, 3, H, W) in [0, 1], sides multiples of 8, to (rows, C)
 
 
 @dataclass(frozen=True)
 class StyleVector:
-    """``numbers`` is ``(scales, rows, C)``: what ``encoder`` (a sha256) says of a painting at each of ``SCALES``."""
+    """``numbers`` ``(scales, rows, C)`` encode a painting at each of ``SCALES``; ``encoder`` is the sha256 of the encoder."""
 
     numbers: Tensor
     encoder: str
 
     def rows(self, stroke: float) -> Tensor:
-        """The rows ``(rows, C)`` for a stroke size between 0.5 and 2; between two scales, in proportion."""
+        """The rows ``(rows, C)`` for a stroke size between 0.5 and 2, interpolated between two scales."""
         place = (math.log2(stroke) + 1) * 2
         low = min(max(int(place), 0), len(SCALES) - 2)
         return torch.lerp(self.numbers[low], self.numbers[low + 1], place - low)
@@ -60,26 +60,26 @@ class StyleVector:
 
 
 def read_vector(path: Path, encoder: str, shape: tuple[int, int]) -> StyleVector:
-    """Raises ``WeightsError`` when ``path`` holds no vector of rows of ``shape``, a broken one, or another encoder's."""
+    """The vector in ``path``. Raises ``WeightsError`` if it is missing, invalid, of another shape or of another encoder."""
     try:
         made_by = json.loads(read_metadata(path)["config"])["vector_of"]
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise WeightsError(f"{path} holds no style vector; `stylehub vector` makes one of a painting.") from None
+        raise WeightsError(f"{path} holds no style vector. `stylehub vector` makes one from a painting.") from None
     if made_by != encoder:
         raise WeightsError(
             f"{path} was made by another encoder ({str(made_by)[:12]} instead of {encoder[:12]}); make it again from the painting."
         )
     numbers = read_safetensors(path).get("vector")
     if numbers is None or not _is_vector(numbers, shape):
-        raise WeightsError(f"{path} holds no valid style vector; make it again with `stylehub vector`.")
+        raise WeightsError(f"{path} holds no valid style vector. Make it again with `stylehub vector`.")
     return StyleVector(numbers.float(), encoder)
 
 
 @torch.inference_mode()
 def vector_of(painting: Image.Image, encoder: str, shape: tuple[int, int], describe: Describe) -> StyleVector:
-    """The vector of an RGB ``painting``: what ``describe`` gives at every scale, remembered by pixels and ``encoder``.
+    """The vector of an RGB ``painting``: ``describe`` at every scale. It is cached by pixels and ``encoder``.
 
-    Raises ``ImageError`` for a painting that has no style.
+    Raises ``ImageError`` for a painting that is too small or has one colour only.
     """
     if min(painting.size) < SMALLEST:
         raise ImageError(
@@ -87,7 +87,7 @@ def vector_of(painting: Image.Image, encoder: str, shape: tuple[int, int], descr
             "choose a larger one."
         )
     if is_flat(painting):
-        raise ImageError("The painting has one colour only, which is no style; choose another picture.")
+        raise ImageError("The painting has one colour only; choose another picture.")
     key = hashlib.sha256(f"{painting.size} {encoder}".encode() + painting.tobytes()).hexdigest()
     path = user_cache() / "vectors" / f"{key}.safetensors"
     if path.is_file():
@@ -95,23 +95,23 @@ def vector_of(painting: Image.Image, encoder: str, shape: tuple[int, int], descr
             return read_vector(path, encoder, shape)
     rows = [describe(pad_to_multiple(to_tensor(at_short_side(painting, round(SIDE * s))), 8)) for s in SCALES]
     vector = StyleVector(torch.stack(rows).float().cpu(), encoder)
-    with suppress(WeightsError):  # a disk that takes nothing costs the time again
+    with suppress(WeightsError):  # if the cache cannot be written, the vector is computed again next time
         vector.save(path)
     return vector
 
 
 def blend(vectors: Sequence[tuple[StyleVector, float]]) -> StyleVector:
-    """The mean of several of one encoder by shares that sum to 1.
+    """The weighted mean of vectors of one encoder; the shares sum to 1.
 
-    Decoding AdaIN's is the paper's style interpolation (equation 15), which averages features that AdaIN has changed:
-    they are linear in these numbers.
+    For AdaIN this equals the paper's style interpolation (equation 15), the mean of the features after AdaIN: these are
+    linear in the vectors.
     """
     numbers = torch.stack([vector.numbers * share for vector, share in vectors]).sum(0)
     return StyleVector(numbers, vectors[0][0].encoder)
 
 
 class PaintingParameters(StrokeParameters):
-    """What every such method takes."""
+    """The parameters of every such method."""
 
     style: Pictures = with_role(
         "style",
@@ -122,9 +122,10 @@ class PaintingParameters(StrokeParameters):
 
 
 class PaintingMethod(Method):
-    """A method that takes any painting, its vector in a file, or the name of a preset, and blends of these.
+    """A method whose style is a painting, a vector in a file, the name of a preset, or a blend of these.
 
-    ``setup`` sets ``encoder``, the sha256 of the network behind ``encode_painting``, and ``shape``, that of a vector's rows.
+    ``setup`` sets ``encoder``, the sha256 of the network behind ``encode_painting``, and ``shape``, the shape of a vector's
+    rows.
     """
 
     encoder: str
@@ -132,7 +133,7 @@ class PaintingMethod(Method):
 
     @abstractmethod
     def encode_painting(self, pixels: Tensor) -> Tensor:
-        """The rows of a painting ``(1, 3, H, W)`` in [0, 1] whose sides are multiples of 8: ``self.shape``."""
+        """The rows, of shape ``self.shape``, of a painting ``(1, 3, H, W)`` in [0, 1] whose sides are multiples of 8."""
 
     def keep_presets(self, presets: Sequence[Style], tensors: Mapping[str, Tensor]) -> None:
         """Take the vectors of ``presets`` out of a model's ``tensors`` (untrusted). Raises ``WeightsError``."""
@@ -142,7 +143,7 @@ class PaintingMethod(Method):
             numbers = tensors.get(PRESET + name)
             if numbers is None or not _is_vector(numbers, self.shape):
                 raise WeightsError(
-                    f"{self.entry.name} holds no valid vector of its preset {name!r}; get the weights again."
+                    f"{self.entry.name} holds no valid vector of its preset {name!r}. Download the weights again."
                 )
             self.presets[name] = StyleVector(numbers.float(), self.encoder)
 
@@ -151,7 +152,7 @@ class PaintingMethod(Method):
         return self._styles
 
     def resolve(self, parameters: Any) -> Any:
-        """Names of presets in full. What is neither a file nor a preset is left for the reader of pictures to refuse."""
+        """Complete the names of presets. The picture reader refuses names that are neither a preset nor a file."""
         given: Pictures = parameters.style
         pictures, names = list(given.pictures), list(given.names)
         for index, picture in enumerate(pictures):
@@ -163,7 +164,7 @@ class PaintingMethod(Method):
         return parameters.model_copy(update={"style": Pictures(pictures, given.shares, names)})
 
     def vector(self, painting: "Source") -> StyleVector:
-        """What the method takes of ``painting``: a preset's name, a saved vector, or a picture; ``save`` keeps it."""
+        """The vector of ``painting``: a preset's name, a file with a vector, or a picture."""
         if isinstance(painting, str) and painting in self.presets:
             return self.presets[painting]
         if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
@@ -172,7 +173,7 @@ class PaintingMethod(Method):
             return vector_of(read_image(painting).rgb, self.encoder, self.shape, self.encode_painting)
 
     def blend(self, paintings: Pictures) -> StyleVector:
-        """The vector of several by their shares."""
+        """The weighted mean of the vectors of ``paintings``."""
         chosen = zip(paintings.pictures, paintings.shares, strict=True)
         return blend([(self.vector(picture), share) for picture, share in chosen if share])
 
@@ -181,7 +182,7 @@ class PaintingMethod(Method):
 
 
 def without_presets(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a model that are its networks'."""
+    """The tensors of a model without its presets."""
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(PRESET)}
 
 

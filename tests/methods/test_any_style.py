@@ -244,7 +244,7 @@ def test_a_base_whose_paintings_are_not_at_hand_is_refused(material: Path, base:
     with pytest.raises(TrainingError, match="blue-dots"):
         AnyStyleTraining(settings(material, tmp_path, base=base), CPU)
     write_safetensors(tmp_path / "other.safetensors", {}, {"config": json.dumps({"method": "adain"})})
-    with pytest.raises(TrainingError, match="no weights of cin"):
+    with pytest.raises(TrainingError, match="not a file of weights of cin"):
         AnyStyleTraining(settings(material, tmp_path, base=tmp_path / "other.safetensors"), CPU)
 
 
