@@ -27,9 +27,9 @@ def test_any_painting(client: Client, photo_at: Any, painting_at: Any, photo_fil
 
 def test_a_painting_in_one_pass(client: Client, photo_at: Any, painting_at: Any) -> None:
     *_, picture, command, _python = client.predict(photo=photo_at, style=painting_at, stroke_size=0.7, api_name=PAINTER)
-    assert command == "stylehub stylize adain photo.png --style red-stripes.png --stroke-size 0.7"
+    assert command == "stylehub stylize adain photo.png --style red-stripes.png --stroke-size 0.7 --stroke medium"
     *_, by_name, command, _ = client.predict(photo=photo_at, style_name="great-wave", api_name=PAINTER)
-    assert command == "stylehub stylize adain photo.png --style hokusai-great-wave"
+    assert command == "stylehub stylize adain photo.png --style hokusai-great-wave --stroke medium"
     assert Image.open(by_name).tobytes() != Image.open(picture).tobytes()
 
 
@@ -59,7 +59,7 @@ def test_lists_of_names_are_filled() -> None:
 
 
 def test_paintings_by_names_that_are_none(client: Client, photo_at: Any, painting_at: Any) -> None:
-    assert "Choose first: painting" in refused(client, PAINTER, photo=photo_at)
+    assert "Choose the painting first" in refused(client, PAINTER, photo=photo_at)
     for path in ("tests/data/space_api.json", "registry.yaml"):
         for place in ("style_name", "style_2_name"):
             assert "There is no style" in refused(client, PAINTER, photo=photo_at, **{place: path})
@@ -74,7 +74,7 @@ def test_paintings_by_names_that_are_none(client: Client, photo_at: Any, paintin
 def test_paintings_that_are_none(client: Client, photo_at: Any, tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_bytes(b"hello")
-    assert "Choose first: painting" in refused(client, ANY, photo=photo_at, style=None)
+    assert "Choose the painting first" in refused(client, ANY, photo=photo_at, style=None)
     assert "has an unknown format" in refused(client, ANY, photo=photo_at, style=handle_file(str(text)))
 
 

@@ -21,7 +21,7 @@ def test_near_and_far(client: Client, photo_at: Any, tmp_path: Path) -> None:
     *_, picture, command, _ = client.predict(
         photo=photo_at, style_name="great-wave", where="layer", layer=0.2, api_name=NEAR_AND_FAR
     )
-    assert command.endswith("--where layer --layer 0.2 --style hokusai-great-wave")
+    assert command.endswith("--where layer --layer 0.2 --style hokusai-great-wave --stroke medium")
     *_, met, command, _ = client.predict(
         photo=photo_at, style_name="great-wave", other_name="starry-night", where="across", api_name=NEAR_AND_FAR
     )
@@ -65,5 +65,5 @@ def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
         with pytest.raises(StylehubError, match="Nothing is painted"):
             depth._mask(layers)
     for path in OUTSIDE:
-        with pytest.raises(gr.Error, match="not uploaded here"):
+        with pytest.raises(gr.Error, match="was not uploaded"):
             mask_editor._strokes(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
