@@ -1,5 +1,6 @@
-"""The Gradio app: it builds itself from the registry and from what the methods declare, and names none of them.
+"""The Gradio app, built from the registry and the declared parameters, without the name of any method.
 
-``app`` builds the page; ``single``, ``fusion`` and ``any`` are its tabs; ``wall`` and ``blend`` the two controls of our own;
-``models`` keeps what is loaded; ``stream`` runs what takes minutes; ``photo`` reads and ``result`` shows and stores pictures.
+``app`` builds the page; ``single``, ``fusion``, ``any``, ``depth`` and ``realistic`` are its tabs; ``style_gallery`` and
+``blend`` are our own controls; ``models`` keeps loaded models; ``stream`` runs long work; ``photo`` reads pictures and
+``result`` shows and stores them.
 """

@@ -1,4 +1,4 @@
-"""The tab for any painting: a photo, a painting beside it, the result."""
+"""The tab for any painting as the style image."""
 
 from hub.registry import Entry
 from space.handlers import Handlers
@@ -6,7 +6,7 @@ from space.panel import Panel, build_panel, finish
 
 
 def build_any(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel; the painting is one of the controls that it declares (see ``space/controls.py``)."""
+    """One model's panel; the painting is one of its declared parameters."""
     panel = build_panel(handlers, entry, "arbitrary", None, api_name)
     finish(handlers, panel)
     return panel

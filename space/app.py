@@ -1,6 +1,6 @@
 """Build the page from the registry, and serve it.
 
-Adding a model changes nothing here: its entry says for which tasks it is, its parameters say which controls it needs.
+A new model needs no change here: its entry names its tasks, and its parameters define its controls.
 """
 
 import logging
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-if not __package__:  # run as a file, as a Space does: the repository is one folder up
+if not __package__:  # a Space runs this as a file; the repository is one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from hub.threads import give_way
 
@@ -36,19 +36,19 @@ from space.realistic import build_realistic
 from space.single import build_single
 from space.theme import CSS, Gallery
 
-_QUEUE = 64  # visitors who wait at most; one more is told to come back
+_QUEUE = 64  # visitors who may wait; any more are asked to come back
 _HOUR = 3600
 
 
 @dataclass(frozen=True)
 class Tab:
-    """How the models for one task are shown."""
+    """The tab for the models of one task."""
 
     title: str
     build: Callable[[Handlers, Entry, str], Panel]
 
 
-# Tasks without a tab are not shown yet.
+# Tasks without a tab are not shown.
 TABS = {
     "single": Tab("Single style", build_single),
     "fusion": Tab("Fusion", build_fusion),
@@ -59,9 +59,9 @@ TABS = {
 
 
 def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
-    """The page for every model of the registry. No weights are loaded; that happens when a visitor needs them.
+    """The page for every model of the registry. Weights are loaded only when a visitor needs them.
 
-    ``learns``: visitors can add paintings of their own, for everybody who uses this app.
+    ``learns``: visitors can add their own paintings, for everybody who uses this app.
     """
     handlers = Handlers(models or Models(), learns)
     demo: gr.Blocks
@@ -89,7 +89,7 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
         for entry in _offered():
             if "style-names" in entry.method.inputs and set(entry.tasks) & set(TABS):
                 api(_list_styles(handlers, entry), api_name=f"{entry.slug}_styles", concurrency_id=ACCELERATOR)
-        demo.unload(handlers.stop)  # nobody is left to see the result
+        demo.unload(handlers.stop)  # the visitor has left
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
     return demo
 
@@ -99,7 +99,7 @@ def _offered(task: str | None = None) -> list[Entry]:
 
 
 def _models(handlers: Handlers, tab: Tab, task: str, entries: list[Entry]) -> list[Callable[[Any], None]]:
-    """One model fills the tab, several have a tab each inside. Returns what fills the one that is seen first."""
+    """Build one model in the tab, or several in inner tabs. Returns the fill functions of the one shown first."""
     if len(entries) == 1:
         return [fill for fill in [_model(handlers, tab, task, entries[0])] if fill]
     fills = []
@@ -115,10 +115,10 @@ def _models(handlers: Handlers, tab: Tab, task: str, entries: list[Entry]) -> li
 
 
 def _model(handlers: Handlers, tab: Tab, task: str, entry: Entry) -> Callable[[Any], None] | None:
-    """One model's panel, and a function that lets an event fill its styles."""
+    """Build one model's panel; return a function that lets an event fill its styles."""
     try:
         panel = tab.build(handlers, entry, f"{entry.slug}_{task}")
-    except StylehubError as error:  # somebody's plugin does not load: the others still do
+    except StylehubError as error:  # a plugin does not load; the other models still work
         logging.getLogger("stylehub.space").warning("%s", error)
         gr.Markdown(f"This model cannot be shown. {error}")
         return None
@@ -155,7 +155,7 @@ def _list_styles(handlers: Handlers, entry: Entry) -> Callable[[], list[dict[str
         return [style.model_dump() for style in handlers.models.get(entry.name).styles.values()]
 
     styles.__name__ = f"{entry.slug}_styles"
-    styles.__doc__ = f"The styles of {entry.name}: name, title, artist and year of each."
+    styles.__doc__ = f"The styles of {entry.name} with name, title, artist and year."
     return one_sentence(styles)
 
 
@@ -166,13 +166,13 @@ def serve(
 
     Args:
         host: None: this machine only, or GRADIO_SERVER_NAME.
-        port: None: the first free one from 7860, or GRADIO_SERVER_PORT.
-        share: let Gradio make a public address; the only thing here that uses the network.
+        port: None: the first free port from 7860, or GRADIO_SERVER_PORT.
+        share: let Gradio create a public address; nothing else here uses the network.
         mcp: offer the endpoints to agents too; needs the extra ``stylehub[mcp]``.
-        block: stay until interrupted.
+        block: run until interrupted.
     """
     models = Models()
-    if zero_gpu.AVAILABLE:  # its worker processes inherit what is loaded now and forget what they load themselves
+    if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later
         for entry in _offered():
             if set(entry.tasks) & set(TABS):
                 models.get(entry.name)
@@ -195,7 +195,7 @@ def serve(
             quiet=True,
         )
     except OSError as error:
-        raise StylehubError(f"The app cannot start: {error}") from None
+        raise StylehubError(f"The app cannot start ({error}); try another --host or --port.") from None
     address: str = public or local
     print(f"stylehub is at {address}  (Ctrl-C stops it)", flush=True)
     if block:

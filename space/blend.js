@@ -1,4 +1,4 @@
-// The blend. `props.styles` is filled by the server; `props.value` is {style name: share}, shares of any sum.
+// The blend. The server fills `props.styles`; `props.value` is {style name: share} with shares of any sum.
 const pad = element.querySelector(".pad");
 const point = element.querySelector(".point");
 const quarters = [...pad.querySelectorAll("i")];
@@ -8,7 +8,7 @@ const add = element.querySelector(".add");
 const spoken = element.querySelector(".spoken");
 let at = { x: 0.5, y: 0.5 };
 let lastDrag = 0;
-let sent = ""; // the value that was set here, so that one from a file can be told from it
+let sent = ""; // the last value set here; any other value comes from a file
 
 const known = () => new Map((props.styles || []).map((style) => [style.name, style]));
 
@@ -19,8 +19,8 @@ function option(value, label) {
   return node;
 }
 
-// Bilinear: the share of a corner is the area of the rectangle opposite to it. Styles that were added beside the
-// corners keep theirs, and the pad divides the rest.
+// Bilinear: a corner's share is the area of the opposite rectangle. Styles outside the corners keep their shares, and
+// the pad divides the rest.
 function padShares() {
   const areas = [(1 - at.x) * (1 - at.y), at.x * (1 - at.y), (1 - at.x) * at.y, at.x * at.y];
   const names = corners.map((corner) => corner.value);
@@ -34,7 +34,7 @@ function padShares() {
   return { ...shares, ...beside };
 }
 
-// A blend that came from a file: up to four styles go to the corners, the point to where it divides them so.
+// A blend from a file: up to four styles go to the corners, and the point moves to give their shares.
 function follow() {
   const shares = Object.entries(props.value || {}).filter(([, share]) => share > 0);
   if (sent === JSON.stringify(props.value) || !shares.length) return;
@@ -103,7 +103,7 @@ function drawShares() {
   const kept = shares.map(([name, share, percent]) => {
     const item = rows.get(name);
     if (!item) return row(name, share, percent);
-    // A row stays while its slider is being dragged, or the finger would lose it.
+    // Keep a row while its slider is dragged.
     const range = item.querySelector("input");
     if (document.activeElement !== range || pad.classList.contains("held")) range.value = share;
     item.querySelector("output").textContent = `${percent} %`;
@@ -167,7 +167,7 @@ for (const corner of corners) {
   let before = corner.value;
   corner.addEventListener("focus", () => { before = corner.value; });
   corner.addEventListener("change", () => {
-    const { [before]: _, ...others } = props.value || {}; // the style that hung there leaves the blend
+    const { [before]: _, ...others } = props.value || {}; // the corner's old style leaves the blend
     before = corner.value;
     props.value = others;
     drawPad();

@@ -1,7 +1,7 @@
-"""The blend: a pad whose four corners are styles, and a slider for each style in the mixture.
+"""The blend control: a pad with a style at each corner, and a slider for each style in the mixture.
 
-One component, because both show and change one value: ``{style: share}``. On the pad the shares are bilinear in the
-point's position: at a corner that style alone, in the middle a quarter of each.
+It is one component because both change the same value, ``{style: share}``. On the pad the shares are bilinear in the
+point's position: one style alone at a corner, a quarter of each in the middle.
 """
 
 from pathlib import Path
@@ -35,17 +35,17 @@ _TEMPLATE = """
 
 
 def style_blend(field: FieldSpec) -> gr.HTML:
-    """The control for a mixture. Events: ``drag`` while the point or a slider moves, ``settle`` when it is let go."""
+    """The control for a mixture. Events: ``drag`` while the point or a slider moves, ``settle`` on release."""
     blend = gr.HTML(
         value=None,
         label=field.title,
-        html_template=_TEMPLATE,  # no values in it: see space/wall.py
+        html_template=_TEMPLATE,  # without values: see space/style_gallery.py
         js_on_load=(_HERE / "blend.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_classes=["blend-box"],
         styles=[],
     )
-    # What the API documents; by default it is a string, as of any other piece of HTML.
+    # The type in the API; the default for HTML is a string.
     blend.api_info = _schema  # type: ignore[method-assign]
     return blend
 

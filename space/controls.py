@@ -1,4 +1,4 @@
-"""From a declared parameter to its control. Whatever a method declares gets one here, without being named."""
+"""Controls for declared parameters, by their type only."""
 
 import math
 from collections.abc import Mapping
@@ -13,10 +13,9 @@ Control = gr.components.Component
 
 
 def control(field: FieldSpec, start: Any = None) -> Control | None:
-    """The control for ``field``; None for pictures, which have their own, and for paths, since a visitor has no business
-    with the server's files.
+    """The control for ``field``; None for pictures, which have their own control, and for paths on the server.
 
-    ``start``: what it shows at first where that is not the method's own default.
+    ``start``: the first value, if it differs from the method's default.
     """
     common: dict[str, Any] = {"label": field.title, "info": field.description}
     match field.kind:
@@ -58,13 +57,13 @@ def _number(field: FieldSpec, start: Any, common: dict[str, Any]) -> Control:
 
 
 def _too_fine(default: float, minimum: float, maximum: float) -> bool:
-    """Whether a slider would be no use: nobody hits one value in thousands, or the one next to the edge."""
+    """Whether a slider is too coarse: more than a thousand values, or a default very near its edge."""
     span = maximum - minimum
     return span > 1000 or 0 < default - minimum < span / 50
 
 
 def _number_or_nothing(field: FieldSpec, start: Any, common: dict[str, Any]) -> Control:
-    """A box that may stay empty. Gradio's own for numbers sends 0 when it is, which is a number like any other."""
+    """A box that may stay empty; Gradio's own box for numbers sends 0 when it is empty."""
     box = gr.Textbox(value=start, placeholder="automatic", max_lines=1, **common)
     schema: dict[str, Any] = {"type": "integer" if field.kind == "integer" else "number"}
     bounds = {"minimum": field.minimum, "maximum": field.maximum}
@@ -74,8 +73,8 @@ def _number_or_nothing(field: FieldSpec, start: Any, common: dict[str, Any]) -> 
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``values`` without what was left empty, so that the method's own defaults apply.
+    """``values`` without empty ones, so that the method's defaults apply.
 
-    A browser sends an empty list for a list of names of which none is chosen.
+    A browser sends an empty list if no name is chosen.
     """
     return {name: value for name, value in values.items() if value is not None and value not in ("", {}, [])}

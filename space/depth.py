@@ -1,4 +1,4 @@
-"""The tab for near and far: the depth of the photo beside the result, a layer at a click, a mask with a brush."""
+"""The tab for depth: the depth map beside the result, a layer by a click, a mask by a brush."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ from space.result import saved
 
 
 def build_depth(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel with its maps, which follow the photo and the place before anything is painted."""
+    """One model's panel with its maps, which follow the photo and the controls before painting."""
     panel = build_panel(handlers, entry, "depth", None, api_name)
     photo, where, layer, given = (panel.inputs[name] for name in ("photo", "where", "layer", "map"))
     with panel.beside, gr.Row(elem_classes=["maps"]):
@@ -29,7 +29,7 @@ def build_depth(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
         )
 
     def chosen(event: Any) -> None:
-        """A place was chosen other than by its controls: show it, and paint."""
+        """After a click on the map or a painted mask: show the maps, and paint."""
         show(event.success, api_visibility="private")
         connect(panel, event.success, handlers.paint(entry, "depth", quiet=True), api_visibility="private")
 
@@ -69,7 +69,7 @@ def _map_with(caption: str) -> gr.Image:
 
 
 def _layer(path: str | None, place: gr.SelectData) -> Any:
-    """The depth that was clicked on."""
+    """The depth at the clicked point."""
     if path is None:
         return gr.skip()
     x, y = place.index
@@ -78,17 +78,17 @@ def _layer(path: str | None, place: gr.SelectData) -> Any:
 
 
 def _board(path: str | None) -> Any:
-    """The photo, small, to draw on."""
+    """A small copy of the photo to draw on."""
     return None if path is None else backdrop(read_for_editor(path))
 
 
 def _mask(layers: list[str]) -> tuple[str, str]:
-    """The drawing in black and white, and the place that it is."""
+    """The drawing as a black and white mask, and the value of ``where``."""
     drawn: Image.Image | None = None
     for path in layers:
         alpha = read_image(Path(path)).alpha
         if alpha is not None:
             drawn = alpha if drawn is None else ImageChops.lighter(drawn, alpha.resize(drawn.size))
     if drawn is None or drawn.getbbox() is None:
-        raise ImageError("Nothing is painted yet: draw on the picture where the style is to apply.")
+        raise ImageError("Nothing is painted yet: draw on the picture where the style should apply.")
     return saved(drawn, "mask.png"), "mask"

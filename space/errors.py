@@ -1,4 +1,4 @@
-"""What a visitor sees when something goes wrong: one sentence, never a traceback."""
+"""Errors for visitors: one sentence, never a traceback."""
 
 import functools
 import html
@@ -16,7 +16,7 @@ log = logging.getLogger("stylehub.space")
 
 
 def one_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """``handler`` with its errors turned into ``gr.Error``; what nobody foresaw goes to the log in full."""
+    """``handler`` with its errors turned into ``gr.Error``; unexpected errors are logged in full."""
 
     @functools.wraps(handler)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -36,13 +36,13 @@ def _told(handler: Callable[..., Any]) -> Iterator[None]:
     try:
         yield
     except StylehubError as error:
-        # The page shows messages as HTML, and this one may quote a stranger's file.
+        # The page shows messages as HTML, and this one may quote an untrusted file.
         raise gr.Error(html.escape(str(error), quote=False), duration=8, print_exception=False) from None
     except gr.Error:
         raise
     except Exception:
         log.exception("in %s", getattr(handler, "__name__", handler))
         raise gr.Error(
-            "Something went wrong here that is not your doing; try again, perhaps with a smaller photo.",
+            "Something went wrong on the server; try again, perhaps with a smaller photo.",
             print_exception=False,
         ) from None

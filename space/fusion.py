@@ -1,4 +1,4 @@
-"""The tab for blends: shares of any number of styles, by sliders or on the pad, kept as files and opened again."""
+"""The tab for blends of any number of styles, by sliders or on the pad, with files to keep a blend."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
 
 
 def build_fusion(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel, with previews while dragging and presets."""
+    """One model's panel, with presets and with previews while dragging."""
     opened: list[Any] = []
     panel = build_panel(handlers, entry, "fusion", _blend_with_presets(handlers, entry, opened), api_name)
     for event in opened:
@@ -39,7 +39,7 @@ def build_fusion(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
 
 
 def _blend_with_presets(handlers: Handlers, entry: Entry, opened: list[Any]) -> Callable[[FieldSpec, str], gr.HTML]:
-    """What makes the control; the event that a blend was opened goes into ``opened``."""
+    """A function that makes the control; the event for an opened blend goes into ``opened``."""
 
     def control(field: FieldSpec, _: str) -> gr.HTML:
         blend = style_blend(field)

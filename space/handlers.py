@@ -1,4 +1,4 @@
-"""What a visitor's click sets going: reading the photo, painting, reporting progress, stopping."""
+"""The event handlers: read the photo, paint, report progress, stop."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -27,25 +27,25 @@ from space.stream import reports
 from space.temporary import temporary_folder
 
 Handler = Callable[..., Any]
-_PACE = 1.0  # seconds between two previews of work that takes minutes
+_PACE = 1.0  # seconds between two previews of long work
 
 
 class Handlers:
-    """The handlers that all tabs share. It knows sessions only while they have work going on."""
+    """The handlers that all tabs share. A session is known only while its work runs."""
 
     def __init__(self, models: Models, learns: bool = False) -> None:
         self.models, self.learns = models, learns
         self.jobs = Jobs()
-        # Another process runs these on ZeroGPU, so they take and return plain data and report nothing on the way.
+        # On ZeroGPU another process runs these, so they take and return plain data and report no progress.
         self._paint_on_gpu = zero_gpu.on_gpu(
             lambda name, content, parameters, photo: models.paint(name, content, parameters, _silent, photo)
         )
         self._styles_on_gpu = zero_gpu.on_gpu(lambda name: previews.styles(models.get(name)))
 
     def paint(self, entry: Entry, task: str, *, quiet: bool = False, remember: bool = True) -> Handler:
-        """The handler that paints at full size and fills a result; of a method that works for minutes, with previews.
+        """The handler that paints at full size and fills the result; an iterative method shows previews.
 
-        ``quiet``: it does nothing while a choice is missing; ``remember``: it returns its inputs too, for a state.
+        ``quiet``: do nothing while an input is missing. ``remember``: return the inputs too, for a state.
         """
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
@@ -56,7 +56,7 @@ class Handlers:
                 with self.jobs.running(request.session_hash) as check:
                     painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
             except Cancelled:
-                return gr.skip()  # what was there before stays
+                return gr.skip()  # the old result stays
             return *filled(painted), *([values] if remember else [])
 
         def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
@@ -80,7 +80,7 @@ class Handlers:
                             return
                         tell(news)
                         preview = news.preview or preview
-                        # Gradio can stop this only where it yields, so it does with or without a preview.
+                        # Gradio can stop this only at a yield, so yield also without a preview.
                         if pace.due(_PACE):
                             slider = shown(Painted(before, preview)) if preview else gr.skip()
                             yield slider, *[None if preview else gr.skip()] * 3, *([gr.skip()] if remember else [])
@@ -89,16 +89,16 @@ class Handlers:
                 return  # the last preview stays
 
         chosen: Any = steps if entry.method.iterative and not zero_gpu.AVAILABLE else handler
-        chosen.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents are shown this name
+        chosen.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents see this name
         chosen.__doc__ = _description(entry, self.parameters(entry))
         chosen.__signature__ = _with_names(chosen, self._api(entry, task))
         return one_sentence(chosen)
 
     def preview(self, entry: Entry) -> Handler:
-        """The handler that paints small and fast, for a control that is being dragged."""
+        """The handler that paints a small preview while a control is dragged."""
 
         def handler(painted: dict[str, Any] | None, /, **values: Any) -> Any:
-            # The last movement may be answered after the full picture of the same values: that one stays.
+            # The last preview may come after the full picture of the same values: keep the full picture.
             if self._incomplete(entry, "fusion", values) or values == painted:
                 return gr.skip()
             path, parameters = _split(values)
@@ -125,7 +125,7 @@ class Handlers:
         return content, full
 
     def maps(self, entry: Entry) -> Handler:
-        """The handler that shows what decides where the style applies: the depth of the photo, and the strength."""
+        """The handler that shows the depth map and the strength map of a photo."""
 
         def handler(**values: Any) -> Any:
             path, parameters = _split(values)
@@ -143,18 +143,18 @@ class Handlers:
             )
 
         handler.__name__ = f"{entry.slug}_maps"
-        handler.__doc__ = f"Where {entry.name} would apply the style: the depth of the photo, and the strength."
+        handler.__doc__ = f"The depth map of the photo, and the strength map of the style for {entry.name}."
         handler.__signature__ = _with_names(handler, self._api(entry, "depth"))  # type: ignore[attr-defined]
         return one_sentence(handler)
 
     def table(self, entry: Entry, task: str) -> Handler:
-        """The handler that offers the colour table of a look, of a method that can write one."""
+        """The handler that offers the colour table, for a method that can write one."""
 
         def handler(**values: Any) -> Any:
             if self._incomplete(entry, task, values):
                 return gr.update(value=None, interactive=False)
             _, parameters, _ = self._asked(entry, task, values)
-            content, _ = read_small(values["photo"])  # a table is made from a thumbnail
+            content, _ = read_small(values["photo"])  # a thumbnail is enough for a table
             path = temporary_folder() / "look.cube"
             self._run(
                 entry.name, content, parameters | {str(field_of(self.parameters(entry), "table")): path}, None, _silent
@@ -167,7 +167,7 @@ class Handlers:
         return one_sentence(handler)
 
     def styles(self, entry: Entry) -> Handler:
-        """The handler that fills a control of styles with pictures, painting them first if they are new."""
+        """The handler that fills a style control with pictures; new ones are painted first."""
 
         def handler(progress: gr.Progress = gr.Progress()) -> Any:
             if zero_gpu.AVAILABLE:
@@ -179,29 +179,29 @@ class Handlers:
         return one_sentence(handler)
 
     def stop(self, request: gr.Request) -> None:
-        """Stop what this visitor has going on."""
+        """Stop this visitor's work."""
         self.jobs.stop(request.session_hash)
 
     def parameters(self, entry: Entry) -> Any:
-        """The parameters class of ``entry``'s method, found without loading weights. Raises ``RegistryError``."""
+        """The ``Parameters`` class of ``entry``'s method, without loading weights. Raises ``RegistryError``."""
         from hub.plugins import plugin_class
 
         return plugin_class(entry).Parameters
 
     def _api(self, entry: Entry, task: str) -> dict[str, bool]:
-        """The parameters of an endpoint, and whether it asks for them; the photo comes before them."""
+        """The parameters of an endpoint after the photo, and whether each is required."""
         names: dict[str, bool] = {}
         for field in field_specs(self.parameters(entry)):
             if field.kind == "pictures" and not by_name(entry, task, field):
                 names |= dict.fromkeys(paintings.api_names(entry, field), False)
-                # A name may stand for the first picture, where there are any.
+                # If the method knows styles by name, a name may replace the first picture.
                 names[field.name] = field.required and not paintings.by_name_too(entry, field)
             else:
                 names[field.name] = field.required
         return names
 
     def names(self, entry: Entry, count: int) -> Handler:
-        """The handler that fills ``count`` lists of the paintings that ``entry`` knows."""
+        """The handler that fills ``count`` lists with the styles of ``entry``."""
 
         def handler() -> Any:
             return paintings.fill(self._known(entry), count)
@@ -224,14 +224,14 @@ class Handlers:
         path, parameters = _split(values)
         content = read(path)
         if missing := self._missing(entry, task, parameters):
-            raise ParameterError(f"Choose first: {missing.lower()}.")
+            raise ParameterError(f"Choose the {missing.lower()} first.")
         self._open_pictures(entry, task, parameters)
         return content, parameters, _file_name(path) if path else None
 
     def _open_pictures(self, entry: Entry, task: str, parameters: dict[str, Any]) -> None:
-        """Replace what stands for pictures among ``parameters``: uploads, or on a tab for names those of styles.
+        """Open the pictures among ``parameters``: uploads, or styles by name on a tab for names.
 
-        A visitor's word is never taken for a path on the server.
+        A visitor's text is never used as a path on the server.
         """
         for field in field_specs(self.parameters(entry)):
             if field.kind == "map" and field.name in parameters:
@@ -261,7 +261,7 @@ class Handlers:
         return path is None or self._needs_map(parameters) or self._missing(entry, task, parameters) is not None
 
     def _needs_map(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether a mask is to come: it has been chosen as the place, but there is none yet."""
+        """Whether the visitor chose ``where="mask"`` but has not given a mask yet."""
         return parameters.get("where") == "mask" and "map" not in parameters
 
     def _missing(self, entry: Entry, task: str, parameters: Mapping[str, Any]) -> str | None:
@@ -274,7 +274,7 @@ class Handlers:
 
 
 def by_name(entry: Entry, task: str, field: FieldSpec) -> bool:
-    """Whether the tab for ``task`` has styles chosen by name, even of a method that takes pictures too."""
+    """Whether the tab for ``task`` offers styles by name, even if the method takes pictures too."""
     return field.role == "style" and task in ("single", "fusion") and "style-names" in entry.method.inputs
 
 
@@ -304,7 +304,7 @@ def _silent(_: Progress) -> None:
 
 
 def _with_names(handler: Handler, names: Mapping[str, bool]) -> inspect.Signature:
-    """The signature of ``handler`` with its keywords spelt out, ``names`` with whether they are required."""
+    """The signature of ``handler`` with explicit keywords: ``names``, and whether each is required."""
     own = [p for p in inspect.signature(handler).parameters.values() if p.kind is not p.VAR_KEYWORD]
     named = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if required else None)
@@ -314,9 +314,9 @@ def _with_names(handler: Handler, names: Mapping[str, bool]) -> inspect.Signatur
 
 
 def _description(entry: Entry, parameters: Any) -> str:
-    """The text of an endpoint, for people and for agents, from the declarations alone."""
+    """The description of an endpoint, for people and agents, from the declared parameters."""
     lines = [entry.model.summary, "", "Args:", "    photo: The picture to paint, of any size."]
     lines += [f"    {field.name}: {field.description}" for field in field_specs(parameters)]
-    lines += ["", "Returns:", "    Before and after for the page; the picture as PNG at full size, with its recipe in"]
-    lines += ["    its metadata; the shell command and the line of Python that make it again."]
+    lines += ["", "Returns:", "    Before and after for the page; the picture as PNG at full size, with provenance"]
+    lines += ["    metadata; the shell command and the line of Python that make it again."]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Below the wall: a visitor's own painting, learnt in a few minutes and hung beside the others.
+"""Below the gallery: learn a visitor's own painting in a few minutes and add it to the gallery.
 
-Offered only by an app that its owner runs for this machine alone: a style is kept for everybody who uses the app, and
-learning holds the accelerator for minutes.
+Only an app on the owner's own machine offers this: the style is kept for everybody who uses the app, and learning
+occupies the accelerator for minutes.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ LOCAL = (None, "127.0.0.1", "localhost", "::1")
 
 
 def gallery_that_learns(handlers: Handlers, entry: Entry, running: list[Any]) -> Callable[[FieldSpec, str], gr.HTML]:
-    """What makes the wall with a place below it to add a painting; the event of learning goes into ``running``."""
+    """A function that makes the gallery with a form to add a painting; the learning event goes into ``running``."""
 
     def control(field: FieldSpec, result_id: str) -> gr.HTML:
         wall = style_gallery(field, result_id)
@@ -57,7 +57,7 @@ def _learn(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
         slug = "-".join((name or "").lower().split())
         method = handlers.models.get(entry.name)
         if slug in method.styles:
-            raise ParameterError(f"There is a style called {slug!r} already; choose another name.")
+            raise ParameterError(f"A style {slug!r} exists already; choose another name.")
 
         def report(p: Progress) -> None:
             check(p)

@@ -1,4 +1,4 @@
-"""A picture to draw masks on with a brush."""
+"""An editor to draw masks on a picture."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from PIL import Image
 from space.photo import read_small, upload_of
 from space.result import saved
 
-SIDE = 480  # long side in pixels of what is drawn on
+SIDE = 480  # long side in pixels of the picture in the editor
 
 
 def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.ImageEditor:
-    """An editor with a brush in ``colors``; what a handler gets of it are the files of the strokes."""
+    """An editor with a brush in ``colors``; a handler gets the files of the strokes."""
     editor = gr.ImageEditor(
         type="filepath",
         sources=[],
@@ -24,24 +24,24 @@ def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.Imag
         height=height,
         label=label,
     )
-    editor.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path it is told
+    editor.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path
     return editor
 
 
 def read_for_editor(path: str) -> Image.Image:
-    """The picture at ``path`` as RGB, at the size of an editor."""
+    """The picture at ``path`` as RGB, at the size of the editor."""
     small = read_small(path)[0].convert("RGB")
     small.thumbnail((SIDE, SIDE))
     return small
 
 
 def backdrop(picture: Image.Image) -> dict[str, Any]:
-    """What an editor shows: ``picture``, nothing drawn on it yet."""
+    """The editor's value: ``picture`` without strokes."""
     file = saved(picture, "editor.png")
     return {"background": file, "layers": [], "composite": file}
 
 
 def _strokes(payload: Any) -> list[str]:
-    """The files of what was drawn; nothing else of this machine, whatever a caller of the API names."""
+    """The files of the strokes; never another file of this machine, whatever path an API call gives."""
     layers = payload.layers if payload is not None else []
     return [path for layer in layers if (path := upload_of("drawing", layer)) is not None]

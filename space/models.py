@@ -1,4 +1,4 @@
-"""The loaded models: each loaded once, at its first use, and one call at a time on the accelerator."""
+"""The loaded models: each is loaded once, at its first use; the accelerator runs one call at a time."""
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from hub.progress import Progress, ProgressCallback
 
 @dataclass(frozen=True)
 class Painted:
-    """A photo before and after, both of one size; ``recipe`` says how the second was made."""
+    """A photo before and after, of the same size; ``recipe`` is the provenance metadata of the result."""
 
     before: Image.Image
     after: Image.Image
@@ -28,7 +28,7 @@ class Painted:
 
 
 class Models:
-    """Models by their names in the registry."""
+    """Models by registry name."""
 
     def __init__(self, load: Callable[[str], Method] = load) -> None:
         self._load = load
@@ -37,7 +37,7 @@ class Models:
         self.accelerator = Lock()
 
     def get(self, name: str) -> Method:
-        """The model ``name``. Two first users at once load it once. Raises what ``hub.load`` raises."""
+        """The model ``name``, loaded once even for parallel first users. Raises the errors of ``hub.load``."""
         if name not in self._loaded:
             with self._loading:
                 if name not in self._loaded:
@@ -52,27 +52,26 @@ class Models:
         report: ProgressCallback,
         photo: str | None = None,
     ) -> Painted:
-        """``content`` stylised; ``photo`` is its file name, for the recipe. Raises ``StylehubError``."""
+        """``content`` stylised; ``photo`` is its file name, for the metadata. Raises ``StylehubError``."""
         method = self.get(name)
-        # The queue already takes one job at a time; a cancelled one, however, gives up its place before its thread
-        # has noticed, so the accelerator has a lock of its own.
+        # The queue runs one job at a time, but a cancelled job leaves it before its thread stops; hence the lock.
         with self.accelerator:
             report(Progress(0, 1))
             after = method(content, progress=report, **parameters)
-            # At strength 0 a method returns the photo to the bit, cropped as it crops: what to compare with.
+            # At strength 0 a method returns the exact photo, cropped as the result.
             before = method(content, **{**parameters, "strength": 0.0})
         after.info["stylehub"]["photo"] = photo
         return Painted(before, after)
 
     def maps(self, name: str, content: Image.Image, place: Mapping[str, Any]) -> dict[str, Image.Image]:
-        """What decides where the model's style applies: see ``Method.maps``. Raises ``StylehubError``."""
+        """The strength and depth maps of ``Method.maps``. Raises ``StylehubError``."""
         method = self.get(name)
         with self.accelerator:
             return method.maps(content, **place)
 
 
 class Jobs:
-    """Which sessions have work going on, so that a session can stop its own and nobody else's."""
+    """The running work of each session, so that a session can stop only its own."""
 
     def __init__(self) -> None:
         self._stops: dict[str, set[Event]] = {}
@@ -80,7 +79,7 @@ class Jobs:
 
     @contextmanager
     def running(self, session: str | None) -> Any:
-        """A context whose value is a callback that raises ``Cancelled`` once ``session`` has asked to stop."""
+        """A context that yields a callback; the callback raises ``Cancelled`` after ``session`` asks to stop."""
         stop = Event()
         key = session or ""
         with self._lock:
@@ -99,7 +98,7 @@ class Jobs:
                     del self._stops[key]
 
     def stop(self, session: str | None) -> None:
-        """Ask the work of ``session`` to stop; it does at its next step."""
+        """Ask the work of ``session`` to stop at its next step."""
         with self._lock:
             for event in self._stops.get(session or "", ()):
                 event.set()

@@ -1,7 +1,7 @@
-"""The control for paintings: one, uploaded or chosen from those that the method knows by name; more with their shares.
+"""The control for style images: one or several with shares, each uploaded or chosen by name.
 
-A slot is a picture, a name and a share. The first slot's picture has the parameter's own name in the API, the others
-``style_2``, ``style_3``; names and shares have ``_name`` and ``_share`` behind it.
+A slot is a picture, a name and a share. In the API the first picture has the parameter's own name, the others are
+``style_2`` and ``style_3``; names and shares add ``_name`` and ``_share``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ STYLES = ("style", "second style")  # the roles of parameters whose values are s
 
 @dataclass(frozen=True)
 class Keys:
-    """What the parts of a slot are called in the API."""
+    """The API names of the parts of a slot."""
 
     picture: str
     name: str
@@ -33,9 +33,9 @@ class Keys:
 
 @dataclass(frozen=True)
 class Slots:
-    """The components by their names in the API, the events that say that a choice is made, the lists of names.
+    """The components by their API names, the events of a finished choice, and the lists of names.
 
-    ``chosen`` are events that follow one another's end, which Gradio cannot listen to together with others.
+    ``chosen`` holds chained events (``.success``), which Gradio cannot listen to together with others.
     """
 
     inputs: dict[str, gr.components.Component]
@@ -45,9 +45,9 @@ class Slots:
 
 
 def keys(field: FieldSpec, known: bool) -> Iterator[Keys]:
-    """Of every slot of ``field``; ``known``: whether the method knows some paintings by name.
+    """The API names of every slot of ``field``; ``known``: whether the method knows styles by name.
 
-    What stands in a group, such as a second style, has one slot and no share.
+    A field in a group, such as a second style, has one slot and no share.
     """
     for number in range(1 if field.group else SLOTS):
         picture = field.name if number == 0 else f"{field.name}_{number + 1}"
@@ -55,32 +55,32 @@ def keys(field: FieldSpec, known: bool) -> Iterator[Keys]:
 
 
 def by_name_too(entry: Entry, field: FieldSpec) -> bool:
-    """Whether ``field`` takes names of styles beside pictures."""
+    """Whether ``field`` takes style names besides pictures."""
     return field.role in STYLES and "style-names" in entry.method.inputs
 
 
 def name_list(title: str, info: str) -> gr.Dropdown:
-    """A list of the styles that a model knows, filled when the tab is first seen; a typed name will do too."""
+    """A list of the model's styles, filled when the tab is first shown; it also accepts a typed name."""
     return gr.Dropdown(choices=[], value=None, label=title, info=info, allow_custom_value=True)
 
 
 def first_painting(field: FieldSpec) -> gr.Image:
-    """The picture of the first slot, which lies beside the photo."""
+    """The picture of the first slot, beside the photo."""
     return photo_input(title=field.title, height=190 if field.group else 300)
 
 
 def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
-    """Lay out the rest, below the pictures."""
+    """Lay out the rest of the slots below the pictures."""
     made = Slots({}, [], [], [])
     one, *more = keys(field, by_name_too(entry, field))
 
     def listed(picture: gr.Image, key: Keys, title: str) -> None:
-        """A name instead of a picture: choosing either empties the other, and only then is anything painted."""
+        """Add a list of names beside the picture; a choice in one first empties the other, then paints."""
         made.inputs[key.picture] = picture
         if not key.name:
             made.settled.append(picture.input)
             return
-        names = name_list(title, "Instead of a picture: one that the model knows.")
+        names = name_list(title, "A style of the model instead of a picture.")
         made.inputs[key.name] = names
         made.names.append(names)
         quietly: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -109,9 +109,9 @@ def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
 def chosen(
     entry: Entry, field: FieldSpec, values: Mapping[str, Any], known: Callable[[], Mapping[str, Style]]
 ) -> Pictures:
-    """What was put into the slots: pictures that were uploaded, and names of styles, which are never taken for paths.
+    """The uploaded pictures and the style names in the slots; a name is never used as a path.
 
-    ``known`` gives the styles that there are. Raises ``ImageError``, ``ParameterError``, ``UnknownName``.
+    ``known`` returns the model's styles. Raises ``ImageError``, ``ParameterError``, ``UnknownName``.
     """
     pictures: list[Any] = []
     names: list[str] = []
@@ -134,10 +134,10 @@ def chosen(
 
 
 def fill(styles: Mapping[str, Style], count: int) -> Any:
-    """What fills the lists of names: title and artist shown, the name meant."""
+    """The updates for the lists of names: they show title and artist, and send the name."""
     choices = [(", ".join(filter(None, (s.title or s.name, s.artist))), s.name) for s in styles.values()]
     updates = [gr.update(choices=choices) for _ in range(count)]
-    return updates[0] if count == 1 else updates  # of a single output Gradio takes a list for its value
+    return updates[0] if count == 1 else updates  # for a single output Gradio would use the list as its value
 
 
 def any_chosen(entry: Entry, field: FieldSpec, values: Mapping[str, Any]) -> bool:
@@ -146,7 +146,7 @@ def any_chosen(entry: Entry, field: FieldSpec, values: Mapping[str, Any]) -> boo
 
 
 def api_names(entry: Entry, field: FieldSpec) -> list[str]:
-    """Every parameter of the API that ``field`` has."""
+    """All API names of ``field``."""
     return [
         name for key in keys(field, by_name_too(entry, field)) for name in (key.picture, key.name, key.share) if name
     ]

@@ -1,4 +1,4 @@
-"""One model on one tab: the photo and the controls on one side, the result on the other, and what connects them."""
+"""The panel of one model on one tab: photo, controls, result and their events."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from space.handlers import Handlers, by_name
 from space.photo import example_upload, photo_input
 from space.result import ResultPanel, result_panel
 
-# One accelerator, one queue: whatever computes, on whatever tab, waits in this line.
+# One queue for one accelerator: all computation on all tabs waits in it.
 ACCELERATOR = "accelerator"
-# Where the working size of a method that works for minutes starts: a photo of today's size would take it hours.
+# Default working size of an iterative method, which would need hours for a full-size photo.
 WORKING_SIZE = 384
 
 
 @dataclass
 class Panel:
-    """What a tab's builder gets to connect more to: every input by its name in the API, what is to be filled."""
+    """The components and events of a panel, for a tab that connects more to them; ``inputs`` by their API names."""
 
     entry: Entry
     inputs: dict[str, Any]
@@ -32,9 +32,9 @@ class Panel:
     result: ResultPanel
     painted: gr.State
     running: list[Any]
-    place: list[Any]  # the events that say where the style is to apply
-    below: gr.Column  # room under the controls
-    beside: gr.Column  # room under the result
+    place: list[Any]  # events of the controls for where the style applies
+    below: gr.Column  # space under the controls
+    beside: gr.Column  # space under the result
 
 
 def build_panel(
@@ -46,7 +46,7 @@ def build_panel(
 ) -> Panel:
     """Lay out and connect ``entry``. ``style_control`` makes the control for a parameter that takes styles by name.
 
-    A method that works for minutes paints at a click only; others follow every change.
+    An iterative method paints only at a click; others paint after every change.
     """
     result_id = f"result-{entry.name}-{task}"
     inputs: dict[str, Any] = {}
@@ -78,7 +78,7 @@ def build_panel(
             for field in named:
                 assert style_control is not None
                 inputs[field.name] = style = style_control(field, result_id)
-            # What may stay empty, or few ever change, waits below the rest.
+            # Optional and advanced fields go into "More", below the rest.
             seldom = [
                 f
                 for f in fields
@@ -115,7 +115,7 @@ def build_panel(
     panel = Panel(entry, inputs, style, names, result, painted, [], place, below, beside)
     use_example.click(example_upload, outputs=[photo], queue=False, show_progress="hidden", api_visibility="private")
     connect(panel, result.paint.click, handlers.paint(entry, task), api_visibility="private")
-    # The API has an event of its own, without the page's state: Gradio's MCP server fails on an output that is one.
+    # The API has its own event without the page's state, since Gradio's MCP server fails on a state as output.
     gr.Button(visible=False).click(
         handlers.paint(entry, task, remember=False),
         inputs_kwargs=inputs,
@@ -152,12 +152,12 @@ def connect(panel: Panel, listen: Callable[..., Any], handler: Any, **options: A
 
 
 def finish(handlers: Handlers, panel: Panel) -> None:
-    """Connect Stop, once everything that it stops is there."""
+    """Connect Stop, after all events that it stops exist."""
     panel.result.stop.click(handlers.stop, cancels=panel.running, queue=False, api_visibility="private")
 
 
 def _add(field: FieldSpec, inputs: dict[str, Any], settled: list[Any], start: Any = None) -> list[Any]:
-    """The control of ``field``, if the app has one for it; what it adds to ``settled``."""
+    """Add the control of ``field``, if the app has one; return the events that it adds to ``settled``."""
     if (made := control(field, start)) is None:
         return []
     inputs[field.name] = made
@@ -171,8 +171,8 @@ def _fires(html: gr.HTML, event: str) -> bool:
 
 
 def _settled(made: Control) -> Any:
-    """The event that says that a visitor has finished changing ``made``."""
+    """The event after a visitor has finished changing ``made``."""
     for name in ("release", "submit", "input"):
         if hasattr(made, name):
             return getattr(made, name)
-    raise TypeError(f"{type(made).__name__} tells nobody when it changes")
+    raise TypeError(f"{type(made).__name__} has no event for a change")

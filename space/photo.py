@@ -1,4 +1,4 @@
-"""The photo, or a painting: the control that takes it, the reader that refuses what is no picture, the example."""
+"""The input for a photo or painting: its control, its reader and the example photo."""
 
 import shutil
 from functools import lru_cache, partial
@@ -14,16 +14,16 @@ from hub.files import example_photo
 from hub.images import at_short_side, read_image
 from space.temporary import temporary_folder
 
-# What one visitor may ask of a shared machine; the command line and Python have no such limit.
+# Limits for a visitor on a shared machine; the command line and Python do not have them.
 MAX_PIXELS = 40_000_000
 MAX_FILE_SIZE = "40mb"
-_PREVIEW = 320  # long side in pixels while a control is being dragged
+_PREVIEW = 320  # long side in pixels while a control is dragged
 
 
 def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 300) -> gr.Image:
-    """A photo by upload, webcam or paste; its value is the path of the file as the visitor sent it.
+    """An input for a photo by upload, webcam or paste; its value is the path of the uploaded file.
 
-    ``title``: what the picture is, in a word or two.
+    ``title``: a short name for the picture.
     """
     what = title.lower()
     photo = gr.Image(
@@ -39,8 +39,8 @@ def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 
         alt_text="The photo to paint" if what == "photo" else f"The {what}",
         placeholder=f"Drop {_an(what)} here\n- or -\nClick to choose one",
     )
-    # Gradio would open and convert the file first and answer a broken one with its own long message; our reader
-    # knows more kinds of pictures and says in one sentence what is wrong.
+    # Gradio would convert the file first and answer a broken one with a long message; our reader knows more formats
+    # and gives one sentence.
     photo.preprocess = partial(upload_of, what)  # type: ignore[method-assign]
     photo.example_payload = partial(_api_example, what)  # type: ignore[method-assign]
     return photo
@@ -51,9 +51,9 @@ def _an(what: str) -> str:
 
 
 def read(path: str | None, what: str = "photo") -> Image.Image:
-    """The picture at ``path``, RGB or RGBA. Raises ``ImageError`` with one sentence that names no path of the server."""
+    """The picture at ``path``, RGB or RGBA. Raises ``ImageError`` with one sentence without a path of the server."""
     if path is None:
-        raise ImageError(f"Choose {_an(what)} first: upload one, take one, paste one, or use the example.")
+        raise ImageError(f"Choose {_an(what)} first: upload, take or paste one, or use the example.")
     try:
         data = Path(path).read_bytes()
     except OSError:
@@ -62,13 +62,13 @@ def read(path: str | None, what: str = "photo") -> Image.Image:
 
 
 def example_upload() -> str:
-    """A copy of the example among the uploads: Gradio serves no file of wherever the package is installed."""
+    """A copy of the example in the upload folder, since Gradio does not serve files of the installed package."""
     return str(shutil.copy(example_photo(), temporary_folder()))
 
 
 @lru_cache(maxsize=32)
 def read_small(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
-    """The photo reduced for previews, and its full size. Kept for a while: dragging asks for the same one again."""
+    """The photo reduced for previews, and its full size; cached, since dragging reads it again and again."""
     image = read(path)
     full = image.size
     image.thumbnail((_PREVIEW, _PREVIEW), Image.Resampling.LANCZOS)
@@ -83,17 +83,17 @@ def read_draft(path: str | None, short: int) -> tuple[Image.Image, tuple[int, in
 
 
 def _api_example(what: str) -> dict[str, Any]:
-    """What the API page shows as a picture; Gradio's own example is an address on the internet."""
+    """The example on the API page; Gradio's own example is an internet address."""
     return {"path": f"{what}.jpg", "meta": {"_type": "gradio.FileData"}}
 
 
 def upload_of(what: str, payload: Any) -> str | None:
-    """The uploaded file; nothing else of this machine, whatever a caller of the API names."""
+    """The uploaded file; never another file of this machine, whatever path an API call gives."""
     if payload is None:
         return None
     if payload.path is None:
         raise gr.Error(f"The {what} did not arrive; choose it again.", print_exception=False)
     path = Path(payload.path).resolve()
     if not (path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()):
-        raise gr.Error(f"The {what} was not uploaded here; upload it first.", print_exception=False)
+        raise gr.Error(f"The {what} was not uploaded; upload it first.", print_exception=False)
     return str(payload.path)

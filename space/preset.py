@@ -1,4 +1,4 @@
-"""A blend as a small JSON file, to keep and to open again. What comes back is anybody's file, and checked as such."""
+"""A blend as a small JSON file, to keep and open again. An uploaded file is untrusted and checked."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from hub.parameters import validate
 from hub.registry import Entry
 from space.temporary import temporary_folder
 
-_LONGEST = 64_000  # bytes; four thousand styles fit
+_LONGEST = 64_000  # bytes, enough for four thousand styles
 _Share = Annotated[float, Field(ge=0, le=1000)]
 
 
 class Preset(BaseModel):
-    """What the file holds: ``stylehub_preset`` is its version, ``style`` the share of each style."""
+    """The content of the file: ``stylehub_preset`` is its version, ``style`` the share of each style."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -30,7 +30,7 @@ class Preset(BaseModel):
 
 
 def offer(entry: Entry, style: Mapping[str, float] | None) -> Any:
-    """The download of ``style`` as a preset; not to be had while there is no blend."""
+    """The download of ``style`` as a preset, disabled without a blend."""
     if not style:
         return gr.update(value=None, interactive=False)
     preset = validate(Preset, {"model": entry.name, "style": dict(style)})
@@ -45,12 +45,12 @@ def read(method: Method, path: str) -> dict[str, float]:
         with Path(path).open("rb") as file:
             data = file.read(_LONGEST + 1)
         if len(data) > _LONGEST:
-            raise ParameterError("This file is too long for a blend; open one that was kept here.")
+            raise ParameterError("This file is too long for a blend; open a blend that this app saved.")
         preset = Preset.model_validate_json(data, strict=False)
     except (OSError, ValidationError, UnicodeDecodeError, RecursionError):
-        raise ParameterError("This file holds no blend; open one that was kept here.") from None
+        raise ParameterError("This file is not a blend; open a blend that this app saved.") from None
     if preset.model != method.entry.name:
-        raise ParameterError(f"This blend is for {preset.model!r}; open it on the tab of that model.")
+        raise ParameterError(f"This blend is for {preset.model!r}; open it on that model's tab.")
     blend: dict[str, float] = {}
     for name, share in preset.style.items():
         full = resolve(name, method.styles, "style")

@@ -1,7 +1,7 @@
-"""A small picture of every style, painted by the model itself from the example photo.
+"""A small picture of every style, painted by the model from the example photo.
 
-Made at first demand and kept in the user's cache folder by the sha256 of the weights, so that new weights get new
-pictures. They travel as data URIs: no path of the server, no second request, no proxy that could rewrite them.
+The pictures are made at first use and cached by the sha256 of the weights, so that new weights get new pictures. They
+are sent as data URIs, which need no server path, no second request, and cannot be rewritten by a proxy.
 """
 
 import base64
@@ -18,17 +18,17 @@ from hub.images import encode_image, read_image, write_image
 from hub.method import Method
 
 SIZE = (240, 160)
-_RECIPE = 1  # raised when the way the pictures are made changes, so that old ones are not shown
+_RECIPE = 1  # increase it when the pictures are made differently, so that old ones are not shown
 
 
 def styles(method: Method, progress: Callable[[int, int], None] = lambda done, of: None) -> list[dict[str, Any]]:
-    """What the page shows of every style of ``method``: its name, title, artist, year and picture."""
+    """Name, title, artist, year and picture of every style of ``method``, for the page."""
     folder = _folder(method)
     photo: Image.Image | None = None
     found = []
     for done, style in enumerate(method.styles.values()):
         progress(done, len(method.styles))
-        version = method.added.get(style.name, "")[:16]  # an added style can be learnt anew under its name
+        version = method.added.get(style.name, "")[:16]  # an added style can be learnt again under its name
         path = folder / f"{style.name}{version and '-'}{version}.jpg" if folder else None
         picture = _cached(path) if path else None
         if picture is None:
@@ -36,7 +36,7 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
             image = method(photo, style=style.name)
             picture = encode_image(image, "jpeg", quality=82)
             if path:
-                with suppress(ImageError):  # a full or read-only disk costs time at the next start, nothing else
+                with suppress(ImageError):  # a full or read-only disk only costs time at the next start
                     write_image(image, path, overwrite=True, quality=82)
         found.append(style.model_dump() | {"title": style.title or style.name, "picture": _data_uri(picture)})
     return found

@@ -1,4 +1,4 @@
-"""The tab for photos in the look of other photos: what is where in both, and masks with a brush in the same colours."""
+"""The tab for photorealistic style transfer, with an editor for the segmentation masks of both photos."""
 
 from collections.abc import Sequence
 from html import escape
@@ -22,7 +22,7 @@ from space.result import saved
 
 
 def build_realistic(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel: with a mask editor for each picture if it takes masks, a colour table to download if it makes one."""
+    """One model's panel, with mask editors if it takes masks, and a colour table to download if it makes one."""
     panel = build_panel(handlers, entry, "photo", None, api_name)
     parameters = handlers.parameters(entry)
     style, *masks = (field_of(parameters, role) for role in ("style", "photo mask", "style mask"))
@@ -45,7 +45,7 @@ def build_realistic(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
 
 
 def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
-    """``pictures``: the photo and the style photo; ``masks``: the parameters that take theirs."""
+    """``pictures``: the inputs for photo and style photo; ``masks``: the inputs for their masks."""
     with panel.below, gr.Accordion("See and paint the masks", open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
@@ -69,12 +69,12 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
         concurrency_limit=1,
         api_visibility="private",
     )
-    for picture, mask in zip(pictures, masks, strict=True):  # a mask is of the picture that was there
+    for picture, mask in zip(pictures, masks, strict=True):  # a new picture makes the old mask invalid
         picture.change(lambda: None, outputs=[mask], queue=False, api_visibility="private")
 
 
 def _overlaid(path: str | None) -> Any:
-    """The picture under the colours of what was found in it, to paint on."""
+    """The picture under the colours of its segmentation, to paint on."""
     if path is None:
         return None
     small = read_for_editor(path)
@@ -84,11 +84,11 @@ def _overlaid(path: str | None) -> Any:
 def _painted_over(
     photo: str | None, style: str | None, on_photo: list[str], on_style: list[str]
 ) -> tuple[str | None, str | None]:
-    """What was found in both pictures, with what was painted over it, as masks."""
+    """The segmentations of both pictures with the visitor's strokes over them, as masks."""
     if photo is None or style is None:
-        raise ImageError("Choose both pictures first: the photo, and the one whose look it is to have.")
+        raise ImageError("Choose both pictures first: the photo and the style photo.")
     if not (on_photo or on_style):
-        raise ImageError("Nothing is painted yet: draw on a picture in the colour of what is there.")
+        raise ImageError("Nothing is painted yet: draw on a picture in the colour of the right class.")
     masks = []
     for path, layers, name in ((photo, on_photo, "photo-mask.png"), (style, on_style, "style-mask.png")):
         mask = scene(read_for_editor(path))
@@ -102,7 +102,7 @@ def _painted_over(
 
 
 def _legend() -> str:
-    """Which colour stands for what."""
+    """The colours of the classes."""
     chips = (f'<span><i style="background:{_hex(g.color)}"></i>{escape(g.title)}</span>' for g in GROUPS)
     return f'<div class="groups">{"".join(chips)}</div>'
 

@@ -1,4 +1,4 @@
-"""The result: before and after side by side, the picture at full size to take home, and how to make it again."""
+"""The result: before and after, the full-size picture for download, and the commands to make it again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,13 @@ from space.errors import one_sentence
 from space.models import Painted
 from space.temporary import temporary_folder
 
-DISPLAY = 1280  # long side in pixels on the page; the download has the photo's own size
+DISPLAY = 1280  # long side in pixels on the page; the download has the photo's size
 _OFFERED = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
 
 
 @dataclass(frozen=True)
 class ResultPanel:
-    """The components of a result. ``outputs`` is what painting fills in, in the order of ``filled``."""
+    """The components of a result. Painting fills ``outputs``, in the order of ``filled``."""
 
     slider: gr.ImageSlider
     picture: gr.File
@@ -82,14 +82,14 @@ def filled(painted: Painted) -> tuple[Any, ...]:
 
 
 def saved(image: Image.Image, name: str) -> str:
-    """``image`` as a PNG file among the uploads."""
+    """Save ``image`` as a PNG file in the upload folder."""
     path = temporary_folder() / name
     image.save(path)
     return str(path)
 
 
 def shown(painted: Painted, size: tuple[int, int] | None = None) -> tuple[str, str]:
-    """The two pictures for the slider, as large as the page shows a photo of ``size`` (their own by default)."""
+    """The two pictures for the slider, as large as the page shows a photo of ``size`` (default: their own)."""
     width, height = size or painted.after.size
     scale = min(1.0, DISPLAY / max(width, height))
     target = max(1, round(width * scale)), max(1, round(height * scale))
@@ -104,7 +104,7 @@ def shown(painted: Painted, size: tuple[int, int] | None = None) -> tuple[str, s
 
 
 def as_format(picture: str | None, format: str) -> Any:
-    """The full picture in the format to download, its recipe kept."""
+    """The full picture in the chosen download format, with its provenance metadata."""
     if picture is None:
         return gr.update(value=None, label="Download", interactive=False)
     source = Path(picture)

@@ -1,4 +1,4 @@
-"""The tab for one style: a photo, a wall of pictures to choose from, the result."""
+"""The tab for one style, chosen from a gallery."""
 
 from typing import Any
 

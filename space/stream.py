@@ -1,4 +1,4 @@
-"""Work that takes minutes, in a thread of its own, with what it reports told on the way."""
+"""Run long work in its own thread and pass on its progress reports."""
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 def reports(work: Callable[[ProgressCallback], Result], patience: float) -> Generator[Progress | Result, None, None]:
-    """What ``work`` reports, and last what it returns; raises what it raises.
+    """Yield the reports of ``work`` and, last, its result; raise its errors.
 
-    After ``patience`` seconds without news the latest report comes again, without its preview, so that nobody waits in
-    vain. Closing the generator does not wait for ``work``: that ends at its next report, and gives back what it holds.
+    After ``patience`` seconds without a report the latest one is repeated without its preview. Closing the generator
+    does not wait for ``work``, which ends at its next report.
     """
     queue: SimpleQueue[Progress | Future[Result]] = SimpleQueue()
     left = Event()

@@ -1,4 +1,4 @@
-"""Temporary files: among the uploads, which Gradio serves to whoever knows the address and clears away."""
+"""Temporary files in Gradio's upload folder; Gradio serves them to anyone with the address, and deletes them later."""
 
 import secrets
 from pathlib import Path
@@ -7,7 +7,7 @@ from gradio.utils import get_upload_folder
 
 
 def temporary_folder() -> Path:
-    """A new folder that nobody can guess."""
+    """A new folder with an unguessable name."""
     folder = Path(get_upload_folder()) / secrets.token_hex(16)
     folder.mkdir(parents=True)
     return folder

@@ -1,4 +1,4 @@
-"""The looks: warm greys like a gallery's walls, one accent, system fonts, so that the page fetches nothing."""
+"""The theme: warm greys, one accent colour, and system fonts, so that the page downloads nothing."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _plaster = Color(
 
 
 class Gallery(Base):
-    """Light and dark; the pictures are the only colour besides the accent."""
+    """The light and dark theme; only the accent is coloured."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-// The wall of styles. `props.styles` is filled by the server; `props.value` is the name of the chosen one.
+// The style gallery. The server fills `props.styles`; `props.value` is the name of the chosen style.
 const wall = element.querySelector(".wall");
 
 function text(tag, className, content) {
@@ -12,7 +12,7 @@ function tile(style) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.name = style.name;
-  button.title = style.title; // long ones are cut short below the picture
+  button.title = style.title; // the text below the picture may be cut off
   const picture = document.createElement("img");
   picture.src = style.picture;
   picture.alt = "";
@@ -23,7 +23,7 @@ function tile(style) {
     props.value = style.name;
     mark();
     trigger("pick");
-    // On a phone the result is below the wall: take the eye there.
+    // On a phone the result is below the gallery: scroll to it.
     const result = document.getElementById(props.result);
     if (result && window.innerWidth < 768) result.scrollIntoView({ behavior: "smooth", block: "center" });
   });
@@ -45,7 +45,7 @@ function draw() {
   mark();
 }
 
-// One stop for the Tab key; the arrows walk along the wall.
+// The gallery is one tab stop; the arrow keys move inside it.
 wall.addEventListener("keydown", (event) => {
   const tiles = [...wall.querySelectorAll("button")];
   const here = tiles.indexOf(document.activeElement);

@@ -48,8 +48,8 @@ def test_a_picture_with_too_many_pixels(client: Client, tmp_path: Path) -> None:
 
 def test_choices_that_are_missing_or_wrong(client: Client, photo_at: Any) -> None:
     assert "Choose a photo first" in refused(client, photo=None, style="starry-night")
-    assert "Choose first: style" in refused(client, photo=photo_at, style=None)
-    assert "Choose first: style" in refused(client, FUSION, photo=photo_at, style={})
+    assert "Choose the style first" in refused(client, photo=photo_at, style=None)
+    assert "Choose the style first" in refused(client, FUSION, photo=photo_at, style={})
     assert "There is no style 'moon'" in refused(client, photo=photo_at, style="moon")
     assert "sum to zero" in refused(client, FUSION, photo=photo_at, style={"starry-night": 0})
     assert "zero or more" in refused(client, FUSION, photo=photo_at, style={"starry-night": -1})
@@ -80,7 +80,7 @@ def test_surprises_are_logged_and_told_in_one_sentence(caplog: pytest.LogCapture
     def broken() -> None:
         raise RuntimeError("secret detail")
 
-    with pytest.raises(gr.Error, match="Something went wrong here") as error:
+    with pytest.raises(gr.Error, match="Something went wrong on the server") as error:
         one_sentence(broken)()
     assert "secret detail" not in str(error.value)
     assert "secret detail" in caplog.text

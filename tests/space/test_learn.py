@@ -40,7 +40,7 @@ def test_a_painting_is_learnt_and_hung(
     for arguments, message in (
         ((None, "x"), "Choose a painting"),
         ((upload, ""), "cannot be a style name"),
-        ((upload, "my own"), "already; choose another name"),
+        ((upload, "my own"), "exists already; choose another name"),
     ):
         with pytest.raises(gr.Error, match=message):
             handler(*arguments, request, lambda *_, **__: None)
