@@ -91,8 +91,8 @@ class AdaIN(PaintingMethod):
     ) -> Tensor:
         """Features are mixed, then decoded: ``D(w AdaIN(E(c), s) + (1 - w) E(c))``.
 
-        Without another style, the result is mixed with the photo's own pixels where ``w`` is below ``PHOTO``: the decoder
-        cannot reproduce them exactly.
+        Without another style, the result is mixed with the photo's own pixels where ``w`` is below ``PHOTO``: the
+        decoder cannot reproduce them exactly.
         """
         target, elsewhere = self.target_statistics(parameters), None if other is None else self.target_statistics(other)
 
@@ -156,8 +156,8 @@ def tiled(
 ) -> Tensor:
     """``network(x)`` computed in tiles of ``rows`` x ``columns`` features: the same result, less memory.
 
-    ``before`` and ``after`` are the pixels per feature, in each direction, of ``x`` and of the result. Each tile is computed
-    with ``HALO`` more features on every side. The network must not use statistics of the whole picture.
+    ``before`` and ``after`` are the pixels per feature, in each direction, of ``x`` and of the result. Each tile is
+    computed with ``HALO`` more features on every side. The network must not use statistics of the whole picture.
     """
     result: Tensor | None = None
     for (top, bottom), (left, right) in pieces(rows, columns, tile):

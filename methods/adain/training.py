@@ -5,9 +5,9 @@ Huang & Belongie 2017 (arXiv 1703.06868), equations 11 to 13. A perceptual netwo
 1. content: the result's relu4_1 with the photo's relu4_1 after AdaIN;
 2. style: the result's means and standard deviations at relu1_1 to relu4_1 with the painting's.
 
-Additions to the paper: losses of Gram matrices and of colour moments; each error is divided by the energy of both sides,
-so that all paintings weigh the same (Cheng et al. 2021, arXiv 2104.10064); a start as an autoencoder; pairs of a picture
-with itself; mixtures of two paintings.
+Additions to the paper: losses of Gram matrices and of colour moments; each error is divided by the energy of both
+sides, so that all paintings weigh the same (Cheng et al. 2021, arXiv 2104.10064); a start as an autoencoder; pairs of a
+picture with itself; mixtures of two paintings.
 """
 
 from pathlib import Path

@@ -2,8 +2,8 @@
 
 Ghiasi, Lee, Kudlur, Dumoulin & Shlens 2017, "Exploring the structure of a real-time, arbitrary neural artistic
 stylization network" (arXiv 1705.06830). The style prediction network predicts the scales and shifts that conditional
-instance normalisation would learn for a painting. In the paper it is an Inception-v3. Here it is three small layers on the
-means and standard deviations of VGG features, the statistics of AdaIN (Huang & Belongie 2017).
+instance normalisation would learn for a painting. In the paper it is an Inception-v3. Here it is three small layers on
+the means and standard deviations of VGG features, the statistics of AdaIN (Huang & Belongie 2017).
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # AdaIN's layers
 class AnyStyleNetwork(nn.Module):
     """``predictor`` predicts a style code from a description; ``transformation`` paints with the code.
 
-    The scales of a layer are ``code @ scale``. The conditional network has one row per style; this one has one row per number
-    of the code. So both run with the same code.
+    The scales of a layer are ``code @ scale``. The conditional network has one row per style; this one has one row per
+    number of the code. So both run with the same code.
     """
 
     def __init__(self, width: int, code: int, description: int, hidden: int) -> None:

@@ -29,8 +29,8 @@ VIEWS = 2  # each painting as it is, and a smaller view in other colours
 class PaintingTargets:
     """``targets[index]`` are the targets of view ``index % VIEWS`` of painting ``index // VIEWS``.
 
-    The name of a file is a hash of everything that its numbers depend on. So paintings and perceptual networks may share a
-    folder.
+    The name of a file is a hash of everything that its numbers depend on. So paintings and perceptual networks may
+    share a folder.
     """
 
     def __init__(self, paintings: Shards | PhotoFiles, vgg: VGG, encoder: VGG, folder: Path, seed: int) -> None:

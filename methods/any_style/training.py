@@ -1,7 +1,7 @@
 """Training of one network for any painting.
 
-Ghiasi et al. 2017 (arXiv 1705.06830), section 2: the losses of Johnson et al. 2016, with another painting for each photo of
-a batch; the scales and shifts are predicted from the painting. Additions to the paper:
+Ghiasi et al. 2017 (arXiv 1705.06830), section 2: the losses of Johnson et al. 2016, with another painting for each
+photo of a batch; the scales and shifts are predicted from the painting. Additions to the paper:
 
 1. The filters start from ``cin-25styles``, the codes from the principal components of its 25 rows.
 2. The Gram matrices are those of the whole painting, computed once.

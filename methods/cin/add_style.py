@@ -1,7 +1,7 @@
 """Add a painting to a trained network: the filters are frozen, only a new row of scales and shifts is trained.
 
-Dumoulin et al. 2017 (arXiv 1610.07629) show in the same way that all styles can share the filters. At width 16 a row has
-``2 x 803`` numbers, so a few hundred steps are enough. The other styles do not change.
+Dumoulin et al. 2017 (arXiv 1610.07629) show in the same way that all styles can share the filters. At width 16 a row
+has ``2 x 803`` numbers, so a few hundred steps are enough. The other styles do not change.
 """
 
 from typing import cast

@@ -1,8 +1,8 @@
 """Training of the conditional network.
 
 Each step takes a few photo crops, each with another painting. The loss compares the result with the photo's content and
-with the painting's Gram matrices (Johnson et al. 2016; Dumoulin et al. 2017). Both losses are relative, so all paintings
-weigh the same. ``style_weights`` lowers the weight of flat paintings that would hide the photo.
+with the painting's Gram matrices (Johnson et al. 2016; Dumoulin et al. 2017). Both losses are relative, so all
+paintings weigh the same. ``style_weights`` lowers the weight of flat paintings that would hide the photo.
 """
 
 import json

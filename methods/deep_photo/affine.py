@@ -1,8 +1,8 @@
 """Local affine colour maps: fitted to a photo and its result at a small size, then applied to the photo at any size.
 
 Every pixel has a 3x4 matrix that maps the photo's colours to the result's. It is fitted over a window, as in the guided
-filter with a colour guide (He, Sun & Tang 2013). Edges and detail come from the photo alone, so the result is not blurred.
-The code of Luan et al. 2017 ends with the same step, "smooth local affine".
+filter with a colour guide (He, Sun & Tang 2013). Edges and detail come from the photo alone, so the result is not
+blurred. The code of Luan et al. 2017 ends with the same step, "smooth local affine".
 """
 
 import torch
@@ -15,8 +15,8 @@ ROWS = 256  # rows of the full picture at a time
 def affine_maps(photo: Tensor, picture: Tensor, radius: int, epsilon: float = 1e-4) -> Tensor:
     """The maps ``(1, 12, H, W)`` from ``photo`` to ``picture``, both ``(1, 3, H, W)`` in [0, 1].
 
-    ``radius`` is that of the windows, in pixels. ``epsilon`` is the ridge strength: a window whose variance is much smaller
-    counts as one colour.
+    ``radius`` is that of the windows, in pixels. ``epsilon`` is the ridge strength: a window whose variance is much
+    smaller counts as one colour.
     """
     photo, picture = photo.float(), picture.float()
     mean_in, mean_out = _mean(photo, radius), _mean(picture, radius)

@@ -5,8 +5,8 @@
     T(c, s) = D(alpha * AdaIN(E(c), E(s)) + (1 - alpha) * E(c))
 
 The paper prints the second term outside D, which would add features to pixels. Here the features are mixed
-(``AdaIN.stylize_where``). Contrast and offset of alpha are those of Kitov et al. 2019 (arXiv 1906.01123). All methods can
-take alpha from depth, a gradient or a mask: see ``hub/spatial.py``.
+(``AdaIN.stylize_where``). Contrast and offset of alpha are those of Kitov et al. 2019 (arXiv 1906.01123). All methods
+can take alpha from depth, a gradient or a mask: see ``hub/spatial.py``.
 """
 
 from hub.parameters import inherited

@@ -1,6 +1,6 @@
-"""What learning a network for a single style has in common: the style's picture and name, what learns, what is written.
+"""The common part of trainings of one network for one style: the style image, the start, the file of weights.
 
-A conditional network is a good beginning: with one row of its scales and shifts it is the very network of one style.
+A conditional network with one row of scales and shifts has the layers of such a network, so training can start from it.
 """
 
 import json
@@ -33,30 +33,31 @@ SMALLEST = 128  # short side of a style's picture in pixels
 class OneStyleSettings(TrainingSettings):
     """Settings of every training of one network for one style."""
 
-    style: Path = Field(description="The painting or photo of the style; its file name becomes the style's.")
-    title: str = Field("", description="What it is called.")
-    artist: str = Field("", description="Who made it.")
-    year: str = Field("", description="When it was made.")
-    width: int = Field(32, ge=2, le=64, description="Channels of the first convolution; 32 is the papers'.")
+    style: Path = Field(description="The painting or photo of the style; its file name becomes the style's name.")
+    title: str = Field("", description="Title of the style image.")
+    artist: str = Field("", description="Artist of the style image.")
+    year: str = Field("", description="Year of the style image.")
+    width: int = Field(32, ge=2, le=64, description="Channels of the first convolution; the papers have 32.")
     upsampling: Upsampling = Field(
         "resize",
-        description="resize: bilinear, then a convolution. transposed: as in the papers; leaves a checkerboard.",
+        description="resize: bilinear, then a convolution. transposed: a transposed convolution, as in the papers; it leaves "
+        "a checkerboard.",
     )
     initial: Path | None = Field(
         None,
-        description="Weights to start from, of this method or of a conditional network, whose width may be a part of "
-        "--width; the bundled cin-25styles when left out.",
+        description="Weights to start from, of this method or of a conditional network; --width is a multiple of its width. "
+        "Default: the bundled cin-25styles.",
     )
     initial_style: str | None = Field(
-        None, description="Which style of a conditional network to start from; the one of this name, or the nearest."
+        None, description="Style of a conditional network to start from. Default: the same style, or else the nearest."
     )
-    scratch: bool = Field(False, description="Start from random weights, as the papers do; that takes 40,000 steps.")
+    scratch: bool = Field(False, description="Start from random weights, as in the papers; this takes 40,000 steps.")
 
 
 class OneStyleTraining(TrainingTask):
-    """An image transformation network for ``style``; subclasses bring photos and losses."""
+    """Trains an image transformation network for ``style``; subclasses define photos and losses."""
 
-    method: ClassVar[str]  # whose weights it makes
+    method: ClassVar[str]  # the method that the weights are for
     settings: OneStyleSettings
     network: ImageTransformationNetwork
     style: Style
@@ -65,10 +66,10 @@ class OneStyleTraining(TrainingTask):
 
     @abstractmethod
     def trial(self, network: ImageTransformationNetwork) -> Tensor:
-        """How far ``network`` is from ``style``, a scalar: what the styles of a conditional network are compared by."""
+        """How far ``network`` is from ``style``, a scalar; used to find the nearest style of a conditional network."""
 
     def beginning(self) -> ImageTransformationNetwork:
-        """The network before the first step. Raises ``WeightsError`` and ``TrainingError`` for weights that do not fit."""
+        """The network before the first step. Raises ``WeightsError`` or ``TrainingError`` if the weights do not fit."""
         torch.manual_seed(self.settings.seed)
         network = ImageTransformationNetwork(1, self.settings.width, "tanh", self.settings.upsampling)
         if not self.settings.scratch:
@@ -76,9 +77,9 @@ class OneStyleTraining(TrainingTask):
         return network.to(memory_format=torch.channels_last)
 
     def start(self, network: ImageTransformationNetwork, path: Path) -> None:
-        """Give ``network`` the weights in ``path``: a run's of this method, or of a conditional network one style's.
+        """Load ``path`` into ``network``: weights of this method, or one style of a conditional network.
 
-        Kernels that upsample keep their random numbers when ``path`` upsamples the other way.
+        The upsampling layers stay random if ``path`` has the other kind of upsampling.
         """
         config, tensors = json.loads(read_metadata(path).get("config", "{}")), read_safetensors(path)
         if config.get("method") == "cin":
@@ -101,7 +102,7 @@ class OneStyleTraining(TrainingTask):
 
     @torch.no_grad()
     def nearest(self, tensors: Mapping[str, Tensor], rows: int, width: int) -> int:
-        """The row of a conditional network that does best at ``trial``."""
+        """The row of a conditional network with the smallest ``trial``."""
         network = ImageTransformationNetwork(1, width, "tanh").to(self.device)
         losses = []
         for row in range(rows):
@@ -126,9 +127,9 @@ class OneStyleTraining(TrainingTask):
 
 
 def read_style(settings: OneStyleSettings) -> tuple[Image.Image, Style]:
-    """The style's picture, and what it is called.
+    """The style image, and its name, title, artist and year.
 
-    Raises ``ImageError``, and ``TrainingError`` when it is too small or its file name gives no name.
+    Raises ``ImageError``, or ``TrainingError`` if it is too small or if its file name gives no name.
     """
     picture = read_image(settings.style).rgb
     if min(picture.size) < SMALLEST:
@@ -149,9 +150,9 @@ def bundled() -> Path:
 
 
 def fold_row(tensors: Mapping[str, Tensor], row: int) -> dict[str, Tensor]:
-    """Of a conditional network's ``tensors`` those of one style, for a network with plain instance normalisation.
+    """The tensors of one style of a conditional network, for a network with plain instance normalisation and a tanh.
 
-    Its sigmoid is a tanh of half the argument, moved to [0, 1]: the last scale and shift are halved.
+    A sigmoid is a tanh of half the argument, scaled to [0, 1]. So the last scale and shift are halved.
     """
     folded = {name: tensor[row : row + 1] if ".norm." in name else tensor for name, tensor in tensors.items()}
     last = f"layers.{max(int(name.split('.')[1]) for name in tensors)}.norm."
@@ -159,9 +160,10 @@ def fold_row(tensors: Mapping[str, Tensor], row: int) -> dict[str, Tensor]:
 
 
 def widen(tensors: Mapping[str, Tensor], network: ImageTransformationNetwork) -> dict[str, Tensor]:
-    """``tensors`` of a narrower network for ``network``, which then makes the same picture (Chen et al. 2016, Net2Net).
+    """The ``tensors`` of a narrower network, widened for ``network``; the result is the same (Chen et al. 2016, Net2Net).
 
-    Every channel is there several times, and what reads it reads a share of each: uneven ones, so that they part.
+    Every channel is copied several times, and the next layer reads a share of each copy. The shares differ, so that the
+    copies become different in training.
     """
     wide = {}
     for name, own in network.state_dict().items():

@@ -1,8 +1,8 @@
 """Photorealistic style transfer in one pass: only colours change, so shapes stay.
 
-A network computes a colour map from thumbnails of photo and style photo, 128 pixels each. The map is then applied to every
-pixel. After Xia et al. 2020, "Joint Bilateral Learning for Real-time Universal Photorealistic Style Transfer" (arXiv
-2004.10955).
+A network computes a colour map from thumbnails of photo and style photo, 128 pixels each. The map is then applied to
+every pixel. After Xia et al. 2020, "Joint Bilateral Learning for Real-time Universal Photorealistic Style Transfer"
+(arXiv 2004.10955).
 """
 
 import logging

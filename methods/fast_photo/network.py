@@ -6,8 +6,8 @@ The global LUT has three steps:
 2. A correction fitted to matched cells: attention between the cells of photo and style photo, then ridge regression.
 3. A mix of learned LUTs (after Zeng et al. 2020, "Learning Image-adaptive 3D Lookup Tables").
 
-The bilateral grid holds affine maps that are added to its result (Gharbi et al. 2017, arXiv 1707.02880; Xia et al. 2020,
-arXiv 2004.10955). All colours are sRGB: there optimal transport was nearer to known answers than in L*a*b* or linear light.
+The bilateral grid holds affine maps that are added to its result (Gharbi et al. 2017, arXiv 1707.02880; Xia et al.
+2020, arXiv 2004.10955). All colours are sRGB: there optimal transport was nearer to known answers than in L*a*b* or linear light.
 """
 
 from typing import NamedTuple
@@ -94,8 +94,8 @@ class Maps(NamedTuple):
 class FastPhotoNetwork(nn.Module):
     """``width`` channels of features, ``keys`` numbers per attention key, ``bases`` learned LUTs, ``hidden`` units.
 
-    Some names of the state dict are words of this project: ``trust`` are the gates of optimal transport, ``caution`` the
-    logarithms of the ridge strengths, ``sharpness`` the inverse temperatures of the attention.
+    Some names of the state dict are words of this project: ``trust`` are the gates of optimal transport, ``caution``
+    the logarithms of the ridge strengths, ``sharpness`` the inverse temperatures of the attention.
     """
 
     def __init__(self, width: int = 48, keys: int = 32, bases: int = 24, hidden: int = 96) -> None:

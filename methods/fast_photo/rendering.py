@@ -77,8 +77,8 @@ def render(
 def detail_of(photo: Tensor, layers: Sequence[ColorLayer], share: float) -> Detail:
     """How ``layers`` change the lightness of ``photo`` at large scale, without their effect on fine contrast.
 
-    As in the guided filter (He, Sun & Tang 2013), the change of lightness is fitted as a linear function of lightness in
-    each window. ``FINE`` is the ridge strength.
+    As in the guided filter (He, Sun & Tang 2013), the change of lightness is fitted as a linear function of lightness
+    in each window. ``FINE`` is the ridge strength.
     """
     small = reduced(photo, DETAIL)
     before, after = (lightness(pixels) for pixels in (small, render(small, layers)))

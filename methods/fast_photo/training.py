@@ -5,8 +5,8 @@
 2. In the last part also real pairs: the losses compare Gram matrices of VGG-16 and colours with the style, edges with the
    photo.
 
-Both parts have a smoothness loss of the grid (Xia et al. 2020, section 3.3: differences of neighbouring cells in x, y and
-the guide), and a smoothness and a monotonicity loss of the LUT.
+Both parts have a smoothness loss of the grid (Xia et al. 2020, section 3.3: differences of neighbouring cells in x, y
+and the guide), and a smoothness and a monotonicity loss of the LUT.
 """
 
 from pathlib import Path

@@ -2,8 +2,8 @@
 
     python -m methods.fast_photo_affine.matrices PHOTOS ... --out shards/ --side 192
 
-Both depend on the photo alone, so they are computed once instead of at every step. The result are tar shards (WebDataset
-layout):
+Both depend on the photo alone, so they are computed once instead of at every step. The results are tar shards
+(WebDataset layout):
 
 - ``000001.png`` is the crop;
 - ``000001.safetensors`` holds ``matting``, the couplings of the Laplacian (see ``stencil.py``; ``(12, side, side)`` in
@@ -38,9 +38,9 @@ PHOTOS_A_SHARD = 100
 def prepare(paths: Sequence[Path | str], out: Path, side: int, seed: int = 0, *, overwrite: bool = False) -> list[Path]:
     """Write the photos of ``paths`` (pictures, folders, patterns, or tar shards) into ``out``; return the shards.
 
-    A crop is a square at a random position, between ``side`` pixels and the photo's short side, resized to ``side``. A shard
-    is written completely or not at all. Raises ``StylehubError`` when a shard exists and ``overwrite`` is off, when
-    pymatting is missing, or when a photo cannot be read.
+    A crop is a square at a random position, between ``side`` pixels and the photo's short side, resized to ``side``. A
+    shard is written completely or not at all. Raises ``StylehubError`` when a shard exists and ``overwrite`` is off,
+    when pymatting is missing, or when a photo cannot be read.
     """
     photos = open_photos(paths)
     shards = [out / f"matting-{side}-{n:04d}.tar" for n in range(-(-len(photos) // PHOTOS_A_SHARD))]

@@ -4,8 +4,8 @@
 2. The matrix is symmetric, so 12 of the neighbours are enough.
 3. Its rows sum to zero, because a constant is an affine function of any colours. So the diagonal is not stored.
 
-The result is a plane of couplings for each of twelve offsets. It can be stored, stacked into batches, and applied on any
-device without sparse indices.
+The result is a plane of couplings for each of twelve offsets. It can be stored, stacked into batches, and applied on
+any device without sparse indices.
 """
 
 from typing import Any
@@ -20,9 +20,9 @@ OFFSETS = tuple((row, column) for row in range(3) for column in range(-2, 3) if 
 def stencil(laplacian: Tensor, height: int, width: int) -> Tensor:
     """The couplings ``(12, H, W)``, in float32, of a photo's ``matting_laplacian``.
 
-    Each pixel has its coupling with the neighbour at each of ``OFFSETS``; 0 if that is outside the picture. All couplings
-    are in [-3, 3], so float16 is precise enough. Reason: at most six windows contain both pixels, each fit of a window is a
-    projection, and no entry of a projection outside its diagonal is larger than 1/2.
+    Each pixel has its coupling with the neighbour at each of ``OFFSETS``; 0 if that is outside the picture. All
+    couplings are in [-3, 3], so float16 is precise enough. Reason: at most six windows contain both pixels, each fit of
+    a window is a projection, and no entry of a projection outside its diagonal is larger than 1/2.
     """
     pixels = torch.arange(height * width, device=laplacian.device)
     rows = pixels.repeat_interleave(laplacian.crow_indices().diff().long())
@@ -76,7 +76,7 @@ def _product(couplings: Tensor, picture: Tensor) -> Tensor:
 def affine_loss(couplings: Tensor, result: Tensor, photo: Tensor) -> Tensor:
     """``1/N sum_V |M V(O) - M V(C)|^2`` over the channels V and the N pixels, for each item of the batch: ``(N,)``.
 
-    ``result`` O and ``photo`` C are ``(N, 3, H, W)`` in [0, 1]. ``M V(C)`` is nearly 0; it is subtracted because it is not
-    exactly 0 in areas without texture.
+    ``result`` O and ``photo`` C are ``(N, 3, H, W)`` in [0, 1]. ``M V(C)`` is nearly 0; it is subtracted because it is
+    not exactly 0 in areas without texture.
     """
     return product(couplings, result - photo).square().sum(1).mean((1, 2))

@@ -6,12 +6,12 @@ The network of fast-art with the losses of Luan et al. 2017 (arXiv 1703.07511):
 2. style: Gram matrices, region by region;
 3. smoothness: total variation.
 
-In training only, the losses see 0.85 of the result plus 0.15 of the photo. ``matrices.py`` prepares shards with the matrices
-M and the regions.
+In training only, the losses see 0.85 of the result plus 0.15 of the photo. ``matrices.py`` prepares shards with the
+matrices M and the regions.
 
 The realism term does not prevent blur: M is 0 for the photo, but also for an even picture; it only punishes detail that
-differs from the photo's. Therefore the first part of the training, the opening, teaches the network to draw: its target is
-Reinhard's colour transfer from the style photo, pixel by pixel.
+differs from the photo's. Therefore the first part of the training, the opening, teaches the network to draw: its target
+is Reinhard's colour transfer from the style photo, pixel by pixel.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Style transfer by optimisation: change the photo's pixels until its features match those of the painting.
 
-Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", equations 1 to 7. Coarse-to-fine is
-from Gatys et al. 2017 (arXiv 1611.07865), total variation from Johnson et al. 2016. All losses are relative (see
+Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks", equations 1 to 7. Coarse-to-fine
+is from Gatys et al. 2017 (arXiv 1611.07865), total variation from Johnson et al. 2016. All losses are relative (see
 ``parts/perceptual/losses.py``), so the same weights suit any perceptual network and any layer.
 """
 

@@ -1,7 +1,7 @@
 """The matting Laplacian: a penalty for pictures that are not locally affine in the photo's colours.
 
-Levin, Lischinski & Weiss 2008, "A Closed-Form Solution to Natural Image Matting", equation 12, over windows of 3x3. Luan et
-al. 2017 (arXiv 1703.07511), equation 2, use it for realism: colours may change, edges stay.
+Levin, Lischinski & Weiss 2008, "A Closed-Form Solution to Natural Image Matting", equation 12, over windows of 3x3.
+Luan et al. 2017 (arXiv 1703.07511), equation 2, use it for realism: colours may change, edges stay.
 """
 
 import warnings

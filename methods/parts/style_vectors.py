@@ -124,8 +124,8 @@ class PaintingParameters(StrokeParameters):
 class PaintingMethod(Method):
     """A method whose style is a painting, a vector in a file, the name of a preset, or a blend of these.
 
-    ``setup`` sets ``encoder``, the sha256 of the network behind ``encode_painting``, and ``shape``, the shape of a vector's
-    rows.
+    ``setup`` sets ``encoder``, the sha256 of the network behind ``encode_painting``, and ``shape``, the shape of a
+    vector's rows.
     """
 
     encoder: str

@@ -117,7 +117,7 @@ def test_memory_that_runs_out_makes_the_tiles_smaller(
     with caplog.at_level(logging.WARNING):
         assert (style(photo, style="klee-senecio") - right).abs().max() < 1e-4
     assert tried == [None, 256, 128]
-    assert "going on in smaller tiles" in caplog.text
+    assert "trying smaller tiles" in caplog.text
 
     monkeypatch.setattr(style.runner, "tiles", (1024,))
     with pytest.raises(StylehubError, match=r"not enough memory for a picture of 44x60; .*--size"):

@@ -1,8 +1,8 @@
 """A Fourier parameterisation of a picture with decorrelated colours: optimisation needs far fewer steps.
 
-Large soft shapes have a thousand times the energy of fine detail, but gradients in pixels hardly change them. Here a picture
-is ``start + A z``. ``A`` scales the white numbers ``z`` by 1 / frequency and gives them the colour covariance of photo and
-painting (Olah et al. 2017, "Feature Visualization", distill.pub). The optimum is the same.
+Large soft shapes have a thousand times the energy of fine detail, but gradients in pixels hardly change them. Here a
+picture is ``start + A z``. ``A`` scales the white numbers ``z`` by 1 / frequency and gives them the colour covariance
+of photo and painting (Olah et al. 2017, "Feature Visualization", distill.pub). The optimum is the same.
 """
 
 import torch

@@ -1,1 +1,1 @@
-"""The perceptual networks and what is measured with them: style, content, likeness."""
+"""Perceptual networks, and the losses and measures that use them."""

@@ -1,4 +1,4 @@
-"""Which perceptual network to use: the best at hand, or the one asked for."""
+"""Choose and open the perceptual network: by name, or the best one on this machine."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from hub.weights import cached_weights, find_weights, load_strict, read_config, 
 from methods.parts.perceptual.vgg import ARCHITECTURES, VGG, read_vgg
 
 Backbone = Literal["auto", "vgg-slim", "vgg-16", "vgg-19"]
-VARIABLE = "STYLEHUB_VGG"  # the environment variable that says where a VGG lies
+VARIABLE = "STYLEHUB_VGG"  # environment variable with the path of a VGG
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ def open_backbone(
     dtype: torch.dtype = torch.float32,
     fetching: Mapping[str, Any] | None = None,
 ) -> tuple[VGG, str]:
-    """The frozen network as far as the deepest of ``layers``, and what it is called.
+    """The frozen network up to the deepest of ``layers``, and its name. It has reflection padding.
 
-    "auto" is the VGG of the file ``vgg``, or of the one that STYLEHUB_VGG names; else VGG-19 when it was downloaded
-    before; else the bundled ``vgg-slim``. "vgg-19" alone may download it, ``fetching`` as ``hub.load`` was told to (offline,
-    cache_dir, endpoint, token). Borders are reflected.
+    "auto" is the first of these that exists: the file ``vgg``; the file of STYLEHUB_VGG; a VGG-19 that was downloaded before;
+    the bundled ``vgg-slim``. Only "vgg-19" may download; ``fetching`` are the download options of ``hub.load``
+    (offline, cache_dir, endpoint, token).
 
-    Raises ``ParameterError``, ``WeightsError`` or ``DownloadError``, each with what works instead.
+    Raises ``ParameterError``, ``WeightsError`` or ``DownloadError``; each message names an alternative.
     """
     path = Path(vgg).expanduser() if vgg else Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
     vgg19 = parts()["vgg-19"].weights
@@ -69,7 +69,7 @@ def open_backbone(
 
 
 def read_slim(layers: Collection[str], pooling: Literal["max", "average"] = "max", weights: Path | None = None) -> VGG:
-    """The bundled ``vgg-slim``, or another file of its training. It has the ``layers`` that it was taught."""
+    """The bundled ``vgg-slim``, or another file of its training. It has only the ``layers`` that it was trained for."""
     spec = parts()["vgg-slim"].weights
     if weights is None:
         if spec is None:

@@ -1,4 +1,4 @@
-"""Perceptual losses, each relative to the size of its target so that every painting weighs the same."""
+"""Perceptual losses. Each is relative to the energy of its target, so that all paintings weigh the same."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,25 +14,25 @@ STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """Channel correlations ``F F^T / (H W)`` of features ``(N, C, H, W)``: ``(N, C, C)``, always in float32.
+    """The Gram matrix ``F F^T / (H W)`` of features ``(N, C, H, W)``: ``(N, C, C)``, always in float32.
 
-    Gatys et al. 2016, equation 3, divided by the number of positions so that pictures of any size compare.
+    Gatys et al. 2016, equation 3, divided by the number of positions, so that pictures of different size can be compared.
     """
     flat = features.permute(0, 2, 3, 1).flatten(1, 2)
-    # float16 overflows in a sum over a million positions; bfloat16 does not, and is several times as fast on a CPU.
+    # A sum over a million positions overflows float16, but not bfloat16, which is several times as fast on a CPU.
     with torch.autocast(features.device.type, enabled=False):
         gram: Tensor = _Gram.apply(flat if flat.dtype == torch.bfloat16 else flat.float())
     return gram
 
 
 class _Gram(torch.autograd.Function):
-    """``(N, positions, C)`` to ``(N, C, C)``, with a gradient of one product instead of autograd's two and a sum."""
+    """``(N, positions, C)`` to ``(N, C, C)``. The gradient needs one product; autograd needs two and a sum."""
 
     @staticmethod
     def forward(ctx: Any, flat: Tensor) -> Tensor:
         ctx.save_for_backward(flat)
         n, positions, channels = flat.shape
-        # Parts of the sum, each rounded once, added up in float32: bfloat16 is then good to 0.1 %.
+        # Sum parts in bfloat16 and add them in float32: the result is precise to 0.1 %.
         parts = next(
             p for p in (64, 32, 16, 8, 4, 2, 1) if p == 1 or (positions % p == 0 and positions >= 4 * p * channels)
         )
@@ -48,9 +48,9 @@ class _Gram(torch.autograd.Function):
 
 
 def relative_error(result: Tensor, target: Tensor, floor: float = 1e-12) -> Tensor:
-    """Mean squared difference over the mean square of ``target``, for each item of the batch: ``(N,)`` >= 0.
+    """Mean squared difference divided by the mean square of ``target``, for each item of the batch: ``(N,)`` >= 0.
 
-    ``floor`` is the least the target counts as: a crop of empty sky would weigh a hundred others without it.
+    ``floor`` is the least divisor: without it a crop of empty sky would weigh as much as a hundred others.
     """
     axes = tuple(range(1, target.ndim))
     target = target.float()
@@ -73,7 +73,7 @@ def style_distances(features: Mapping[str, Tensor], grams: Mapping[str, Tensor])
 
 
 def balanced_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared difference over the energy of both sides, ``(N,)`` in [0, 2]: no target is so small that it weighs all.
+    """Squared difference divided by the energy of both sides, ``(N,)`` in [0, 2]: small targets do not dominate.
 
     Cheng et al. 2021, "Style-Aware Normalized Loss" (arXiv 2104.10064).
     """
@@ -90,7 +90,7 @@ def colour_moments(pictures: Tensor) -> Tensor:
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring pixels of ``(N, 3, H, W)`` in [0, 1]: ``(N,)``."""
+    """Total variation: mean squared difference of neighbouring pixels of ``(N, 3, H, W)`` in [0, 1]: ``(N,)``."""
     rows = (image[..., 1:, :] - image[..., :-1, :]).float().square().mean((1, 2, 3))
     columns = (image[..., :, 1:] - image[..., :, :-1]).float().square().mean((1, 2, 3))
     return rows + columns

@@ -1,4 +1,4 @@
-"""Gram matrices of the regions that masks mark."""
+"""Gram matrices of masked regions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from torch import Tensor
 
 from methods.parts.perceptual.vgg import VGG
 
-FAINT = 0.02  # what counts as outside of a mask
+FAINT = 0.02  # smaller mask values count as outside
 
 
 @dataclass(frozen=True)
 class MaskIndices:
-    """Where a mask is on a layer of features: the positions that are in it, how much each, its share of all."""
+    """A mask at the size of a layer, as a list of the positions inside."""
 
-    index: Tensor  # (P,)
-    weight: Tensor  # (P, 1)
-    share: Tensor  # scalar
+    index: Tensor  # (P,): positions in the mask
+    weight: Tensor  # (P, 1): the mask's values there
+    share: Tensor  # scalar: the mask's mean value
 
     @classmethod
     def of(cls, mask: Tensor) -> "MaskIndices":
-        """Of ``(1, 1, h, w)`` in [0, 1]."""
+        """From a mask ``(1, 1, h, w)`` in [0, 1]."""
         flat = mask.float().flatten()
         index = (flat > FAINT).nonzero().flatten()
         return cls(index, flat[index, None], flat.mean())
@@ -32,8 +32,8 @@ class MaskIndices:
 def masked_grams(features: Tensor, regions: Sequence[MaskIndices]) -> list[Tensor]:
     """The Gram matrices of features ``(1, C, h, w)`` within each of ``regions``: ``(1, C, C)`` each, in float32.
 
-    Luan et al. 2017, equation 5, over a mask's mean square, so that masks of any size compare. Only the positions in a
-    mask are multiplied, so that all the regions of a picture together cost little more than one Gram matrix.
+    Luan et al. 2017, equation 5, divided by the sum of the squared mask, so that masks of different size can be
+    compared. Only positions inside a mask are multiplied, so all regions together cost little more than one Gram matrix.
     """
     flat = features.permute(0, 2, 3, 1).flatten(0, 2)
     with torch.autocast(features.device.type, enabled=False):
@@ -62,15 +62,14 @@ class _MaskedGrams(torch.autograd.Function):
             total = (gradient + gradient.T) / places.weight.square().sum().clamp_min(1e-6)
             inside = flat.index_select(0, places.index) @ total.to(flat.dtype)
             inside *= places.weight.square().to(flat.dtype)
-            # Positions are in a region once, so adding is reading, adding and writing.
+            # A position occurs once per region, so indexed assignment adds correctly.
             result[places.index] = result.index_select(0, places.index) + inside
         return result, None
 
 
 def mask_pyramid(mask: Tensor, network: VGG, layers: Iterable[str]) -> dict[str, MaskIndices]:
-    """``mask`` ``(1, 1, H, W)`` as the network would see it at each of ``layers``.
-
-    Halved at every pooling, blurred over 3x3 by every convolution.
+    """``mask`` ``(1, 1, H, W)`` at the size of each of ``layers``: halved by every pooling, averaged over 3x3 by every
+    convolution, like the features.
     """
     found = {}
     for name in network.widths:

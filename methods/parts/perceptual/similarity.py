@@ -1,4 +1,4 @@
-"""How alike two pictures are in structure: SSIM, and the edges that it compares."""
+"""Structural similarity (SSIM) of two pictures, and edge maps to compare with it."""
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ def structural_similarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def similarity_map(a: Tensor, b: Tensor) -> Tensor:
-    """SSIM at every place, with an 11x11 Gaussian window of deviation 1.5: ``(N, 1, H, W)``."""
+    """SSIM at every pixel, with an 11x11 Gaussian window of standard deviation 1.5: ``(N, 1, H, W)``."""
     offsets = torch.arange(11, dtype=a.dtype, device=a.device) - 5
     bell = torch.exp(-offsets.square() / (2 * 1.5**2))
     window = torch.outer(bell, bell) / bell.sum().square()

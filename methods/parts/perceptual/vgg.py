@@ -26,7 +26,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def imagenet(image: Tensor) -> Tensor:
-    """``image`` ``(N, 3, H, W)`` in [0, 1] as networks that learnt on ImageNet take it."""
+    """Normalise ``image`` ``(N, 3, H, W)`` in [0, 1] for networks trained on ImageNet."""
     mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     return (image - mean) / std
 
@@ -37,11 +37,11 @@ class VGG(nn.Module):
     ``conv4_2`` is the second convolution of the fourth block, ``relu4_2`` the same after its activation. The network
     holds the convolutions up to ``last``; a block of ``blocks`` is the channels of its convolutions.
 
-    ``padding="reflect"`` is for making pictures: the original's border of zeros looks like a frame of grey, and what
-    is optimised or trained through it learns to paint one. ``pooling="average"`` is Gatys et al.'s choice for the same.
+    ``padding="reflect"`` is for making pictures: zero padding looks like a grey frame, and optimised pictures or
+    trained networks then paint such a frame. ``pooling="average"`` is the choice of Gatys et al.
 
-    ``projected`` names layers whose features go through a matrix of their own, a 1x1 convolution: a narrow network that
-    was distilled says there what its channels stand for in the wide one (see ``methods/parts/vgg_slim/training.py``).
+    ``projected`` names layers whose features are multiplied by a matrix, a 1x1 convolution. It maps the channels of a
+    distilled narrow network to those of the wide one (see ``methods/parts/vgg_slim/training.py``).
     """
 
     mean: Tensor
@@ -72,19 +72,19 @@ class VGG(nn.Module):
 
     @property
     def layers(self) -> list[str]:
-        """Every layer there is, in the order of computation: conv1_1, relu1_1, conv1_2, ..."""
+        """All layers in the order of computation: conv1_1, relu1_1, conv1_2, ..."""
         return [f"{kind}{name}" for name in self.widths for kind in ("conv", "relu")]
 
     def channels(self, layer: str) -> int:
-        """Channels of ``layer``. Raises ``ParameterError`` with the list of layers when there is none of the name."""
+        """Channels of ``layer``. Raises ``ParameterError``, with the list of layers, for an unknown name."""
         if layer not in self.layers:
             raise ParameterError(f"There is no layer {layer!r}; there are {', '.join(self.layers)}.")
         return self.widths[layer[4:]]
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Features of ``image`` ``(N, 3, H, W)`` in [0, 1] at each of ``layers``, computed no deeper than needed.
+        """Features of ``image`` ``(N, 3, H, W)`` in [0, 1] at each of ``layers``; deeper layers are not computed.
 
-        The ImageNet normalisation happens inside. The sides must be at least 2 pixels in the deepest block: 16 for
+        The image is normalised here. The sides must be at least 2 pixels in the deepest block: 16 for
         ``relu4_*``, 32 for ``relu5_*``. Raises ``ParameterError`` for a layer that does not exist.
         """
         wanted = set(layers)
@@ -111,7 +111,7 @@ class VGG(nn.Module):
         return self.projections[layer](x) if layer in self.projections else x
 
     def frozen(self) -> "VGG":
-        """The same network, no longer learning, in the memory format that convolutions are fastest in."""
+        """The same network without gradients, in the fastest memory format for convolutions."""
         return self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
 
@@ -124,8 +124,8 @@ def read_vgg(
 ) -> VGG:
     """The frozen VGG-16 or VGG-19 of a safetensors file with the keys of torchvision's ``vgg16().features``.
 
-    The keys are ``0.weight``, ``0.bias``, ``2.weight``, ... with or without ``features.`` before them; which network it
-    is, the file tells by its shapes. Only the convolutions up to ``last`` are used.
+    The keys are ``0.weight``, ``0.bias``, ``2.weight``, ... with or without the prefix ``features.``. The shapes tell
+    which network it is. Only the convolutions up to ``last`` are used.
 
     Raises ``hub.errors.WeightsError`` when the file is missing, damaged or of another architecture.
     """
@@ -154,7 +154,7 @@ def read_vgg(
 
 
 def torchvision_indices(blocks: Blocks) -> dict[str, int]:
-    """Convolution (``1_1``) -> its number in torchvision's ``features``, which counts activations and poolings too."""
+    """Convolution (``1_1``) -> its index in torchvision's ``features``, which also counts activations and poolings."""
     indices, number = {}, 0
     for block, widths in enumerate(blocks, start=1):
         for position in range(1, len(widths) + 1):

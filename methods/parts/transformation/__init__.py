@@ -1,1 +1,1 @@
-"""The image transformation network, how it runs on any picture and how it is trained."""
+"""The image transformation network: layers, inference at any size, training."""

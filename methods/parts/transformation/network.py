@@ -1,8 +1,8 @@
-"""The image transformation network: down by four, five residual blocks, up by four, instance normalisation all the way.
+"""The image transformation network: downsampling by 4, five residual blocks, upsampling by 4, instance normalisation.
 
-Johnson et al. 2016 (arXiv 1603.08155), whose every style is a network; with one row of scales and shifts a style it is
-the conditional network of Dumoulin et al. 2017 (arXiv 1610.07629, table of appendix A). Residual blocks keep the size
-and have no ReLU after the addition.
+With one style it is the network of Johnson et al. 2016 (arXiv 1603.08155). With one row of scales and shifts per style
+it is the conditional network of Dumoulin et al. 2017 (arXiv 1610.07629, table of appendix A). Residual blocks keep the
+size and have no ReLU after the addition.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,7 @@ Upsampling = Literal["resize", "transposed"]
 class Layer(nn.Module):
     """[Upsample twice] -> reflect -> convolve -> normalise for the style -> [add the layer ``skip`` back] -> activate.
 
-    Reflected borders equal padding the picture once and convolving without padding: no dark edge either way.
-    ``transposed`` upsamples by a transposed convolution instead.
+    Reflection padding avoids dark edges. With ``transposed``, a transposed convolution upsamples instead.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Layer(nn.Module):
     def activate(self, x: Tensor) -> Tensor:
         match self.activation:
             case "relu":
-                return F.relu_(x)  # of a sum or a normalisation, which nobody else holds
+                return F.relu_(x)  # in place: nothing else uses x
             case "sigmoid":
                 return torch.sigmoid(x)
             case "tanh":
@@ -75,8 +74,8 @@ class ImageTransformationNetwork(nn.Module):
     """Stylises ``(N, 3, H, W)`` in [0, 1] into the same shape and range.
 
     ``H`` and ``W`` are multiples of 4 and at least 16. ``width`` is the number of channels of the first convolution:
-    32 in the papers (1.68 M parameters), 16 costs 3.6 times less arithmetic. ``upsampling`` is bilinear resizing
-    before a convolution, or a transposed convolution, which leaves a checkerboard (Odena et al. 2016).
+    32 in the papers (1.68 M parameters); 16 needs 3.6 times less arithmetic. ``upsampling`` is bilinear resizing before a
+    convolution, or a transposed convolution, which leaves a checkerboard (Odena et al. 2016).
     """
 
     def __init__(
@@ -106,7 +105,7 @@ class ImageTransformationNetwork(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, content: Tensor, mix: Tensor | SpatialBlend, progress: ProgressCallback | None = None) -> Tensor:
-        """``mix`` is ``(N, styles)``: the share of every style, rows summing to 1; one-hot is a single style.
+        """``mix`` ``(N, styles)`` has the share of every style; rows sum to 1, and a single style is one-hot.
 
         ``progress`` counts layers.
         """

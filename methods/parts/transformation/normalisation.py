@@ -1,4 +1,4 @@
-"""Conditional instance normalisation: one network, one pair of rows a style.
+"""Conditional instance normalisation: one network, one row of scales and one of shifts per style.
 
 Dumoulin, Shlens & Kudlur 2017, "A Learned Representation For Artistic Style" (arXiv 1610.07629), equation 5.
 """
@@ -22,9 +22,9 @@ class SpatialBlend(NamedTuple):
 
 
 class ConditionalInstanceNorm(nn.Module):
-    """``z = scale_s * (x - mean(x)) / std(x) + shift_s`` with mean and deviation over each channel's own pixels.
+    """``z = scale_s * (x - mean(x)) / std(x) + shift_s`` with mean and standard deviation over each channel's pixels.
 
-    ``scale`` and ``shift`` are ``(styles, channels)``: they are all that a style costs.
+    ``scale`` and ``shift`` are ``(styles, channels)``. A style has no other parameters.
     """
 
     def __init__(self, styles: int, channels: int) -> None:
@@ -35,7 +35,7 @@ class ConditionalInstanceNorm(nn.Module):
     def forward(self, x: Tensor, mix: Tensor | SpatialBlend) -> Tensor:
         """``x`` is ``(N, C, H, W)``; ``mix`` is ``(N, styles)``, the share of every style: one-hot for a single one.
 
-        Where two styles meet, scale and shift are blended at every place.
+        With a ``SpatialBlend``, scale and shift are blended at every pixel.
         """
         if isinstance(mix, SpatialBlend):
             where = F.adaptive_avg_pool2d(mix.where, (x.shape[2], x.shape[3])).to(x.dtype)
@@ -44,14 +44,14 @@ class ConditionalInstanceNorm(nn.Module):
             pairs = [statistics(item) for item in torch.split(x, 1)]
             mean, variance = (torch.stack(values) for values in zip(*pairs, strict=True))
             return self.apply_statistics(x, mean, variance, mix)
-        # Batch normalisation of a single picture is instance normalisation, and torch's is fused.
+        # Batch normalisation of a single picture is instance normalisation; torch has a fused version of it.
         scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
         items = zip(torch.split(x, 1), scale, shift, strict=True)
         results = [F.batch_norm(item, None, None, w, b, training=True, eps=EPSILON) for item, w, b in items]
         return results[0] if len(results) == 1 else torch.cat(results)
 
     def apply_statistics(self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor) -> Tensor:
-        """The same with ``mean`` and ``variance`` ``(N, C)`` given: a tile is normalised with its whole picture's."""
+        """The same with given ``mean`` and ``variance`` ``(N, C)``: tiles need the statistics of the whole picture."""
         scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
         if x.device.type == "cpu":
             items = zip(torch.split(x, 1), mean, variance, scale, shift, strict=True)
@@ -68,7 +68,7 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
         variance, mean = torch.var_mean(x[0].float(), dim=(1, 2), correction=0)
         return mean, variance
     seen, pixels = _side_by_side(x)
-    # What this returns has the precision of x; what it updates keeps float32, with the variance of a sample.
+    # The returned values have the precision of x; the updated ones are float32, with the variance of a sample.
     means, variances = torch.zeros(2, seen.shape[1])
     torch.batch_norm_update_stats(seen, means, variances, 1.0)
     count = seen[0, 0].numel()
@@ -85,9 +85,9 @@ def _normalised(x: Tensor, mean: Tensor, variance: Tensor, scale: Tensor, shift:
 
 
 def _side_by_side(x: Tensor) -> tuple[Tensor, int]:
-    """``(1, C, H, W)`` with neighbouring pixels seen as further channels until there are 32, and how many those are.
+    """View neighbouring pixels of ``(1, C, H, W)`` as channels until there are 32; and the number of such pixels.
 
-    A CPU computes with 32 numbers that lie together at once: a map of 8 channels takes a seventh of the time so.
+    A CPU computes with 32 adjacent numbers at once: a map of 8 channels then takes a seventh of the time.
     """
     _, channels, height, width = x.shape
     pixels = 32 // math.gcd(channels, 32) if x.is_contiguous(memory_format=torch.channels_last) else 1

@@ -1,4 +1,4 @@
-"""An image transformation network on pictures of any size: whole while the memory holds them, then in exact tiles."""
+"""Run an image transformation network on pictures of any size: whole if memory suffices, otherwise in exact tiles."""
 
 import logging
 from collections.abc import Callable
@@ -24,34 +24,33 @@ logger = logging.getLogger(__name__)
 
 
 class TiledRunner:
-    """Runs ``network`` where and as precisely as ``method`` is to run; frees the method from sizes and memory."""
+    """Runs ``network`` on the device and with the precision of ``method``, at any size."""
 
-    # Larger pictures than this are computed in tiles with the whole picture's statistics: same result, less memory.
-    # Whole ones are faster (1.15 times at width 16, 1.7 at width 8), so the limit is as high as the memory allows.
+    # Larger pictures are computed in tiles with the statistics of the whole picture: same result, less memory.
+    # Whole pictures are faster (1.15 times at width 16, 1.7 at width 8), so the limit is as high as memory allows.
     whole_pixels = 3_000_000
-    tiles = (256, 128)  # sides, the next one when the memory did not suffice
+    tiles = (256, 128)  # sides; the next one is tried when memory is too small
 
     def __init__(self, network: ImageTransformationNetwork, method: "Method") -> None:
         self.dtype, self.compile = method.dtype, method.compile
         folds = method.device.type == "cpu" and network.upsampling == "resize"
-        self.space_to_depth = SpaceToDepthNetwork(network) if folds else None  # from weights that are not rounded yet
+        self.space_to_depth = SpaceToDepthNetwork(network) if folds else None  # before the weights are rounded
         method.place(network)
         self.network = network
         quickest: nn.Module = network if self.space_to_depth is None else method.place(self.space_to_depth)
         self.whole: Callable[..., Tensor] = compiled(quickest, method.device) if self.compile else quickest
         free = free_bytes(method.device)
         room = free // 2 if method.device.type == "cuda" else min(free // 4, 2 << 30)
-        # At the most, some maps of 2 x width channels are held at the picture's own size.
+        # At most, some maps of 2 x width channels are in memory at the picture's own size.
         self.whole_pixels = room // (12 * network.width * self.dtype.itemsize)
 
     def __call__(
         self, pictures: list[Tensor], mix: Tensor, progress: ProgressCallback, only: int | None = None
     ) -> Tensor:
-        """``pictures`` is a list of one tensor ``(N, 3, H, W)`` in [0, 1], which is taken out of it, so that nobody
-        holds it while memory is short; the result has its shape. ``mix`` is ``(N, styles)``; ``only`` is the side of
-        tiles that nothing else is tried before or after.
+        """Stylise ``pictures``, a list of one tensor ``(N, 3, H, W)`` in [0, 1], into the same shape and range.
 
-        Raises ``StylehubError`` when the memory does not suffice even for small tiles.
+        The tensor is taken out of the list, so that its memory can be freed. ``mix`` is ``(N, styles)``. With ``only``,
+        only tiles of this side are tried. Raises ``StylehubError`` if memory is too small even for small tiles.
         """
         content = pictures.pop()
         height, width = content.shape[-2:]
@@ -64,20 +63,20 @@ class TiledRunner:
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                logger.warning("Not enough memory for %dx%d at once; going on in smaller tiles.", width, height)
+                logger.warning("Not enough memory for %dx%d at once; trying smaller tiles.", width, height)
         raise StylehubError(
             f"There is not enough memory for a picture of {width}x{height}; free some, or give --size (size=...) a smaller one."
         )
 
     def run_blend(self, content: Tensor, mix: SpatialBlend, progress: ProgressCallback) -> Tensor:
-        """Two styles in one picture ``(N, 3, H, W)``, computed whole. Raises torch's own error when memory is short."""
+        """Two styles in one picture ``(N, 3, H, W)``, computed whole. Raises torch's own error if memory is too small."""
         height, width = content.shape[-2:]
         padded = pad_to_multiple(content.to(self.dtype)).contiguous(memory_format=torch.channels_last)
         mix = mix._replace(where=pad_to_multiple(mix.where))
         return self.network(padded, mix, progress)[..., :height, :width].float()  # type: ignore[no-any-return]
 
     def run(self, padded: Tensor, mix: Tensor, tile: int | None, progress: ProgressCallback) -> Tensor:
-        """``padded`` at once, or picture by picture in tiles of side ``tile``."""
+        """Stylise ``padded`` whole, or picture by picture in tiles of side ``tile``."""
         keep_freed_memory(tile is None)
         if tile is None:
             inputs = padded.contiguous(memory_format=torch.channels_last), mix
@@ -93,7 +92,7 @@ class TiledRunner:
 
 
 def pad_to_multiple(content: Tensor, multiple: int = 4) -> Tensor:
-    """``content`` with its last rows and columns repeated up to a multiple of ``multiple``, and to 16 at least."""
+    """Repeat the last rows and columns of ``content`` up to a multiple of ``multiple``, at least to 16."""
     height, width = content.shape[-2:]
     bottom, right = (max(16, -(-n // multiple) * multiple) - n for n in (height, width))
     return F.pad(content, (0, right, 0, bottom), mode="replicate") if bottom or right else content

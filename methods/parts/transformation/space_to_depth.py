@@ -1,12 +1,16 @@
-"""The conditional network computed two by two pixels at a time: the same numbers, sooner on a CPU.
+"""The image transformation network on blocks of 2x2 pixels (space to depth): the same result, faster on a CPU.
 
-At a picture's own resolution the network has few channels, and vector units that take 16 or 32 numbers at once idle.
-So there every block of 2x2 pixels is one place with four times the channels (space to depth): a 9x9 kernel becomes a
-5x5 one over blocks, a stride of two disappears, and upsampling before a convolution goes into its kernel. All are exact
-rewritings of the weights; ``tests/methods/test_cin.py`` compares the two.
+At the picture's own resolution the network has few channels, but a CPU's vector units compute with 16 or 32 numbers at
+once. So a block of 2x2 pixels becomes one position with four times the channels:
 
-Channels of a block are ordered (row, column, channel), so that in channels-last memory the block's four pixels are
-neighbours, and a map is seen as one of four times the width by whatever works on each channel alone.
+1. a 9x9 kernel becomes a 5x5 kernel over blocks;
+2. a convolution of stride 2 becomes one of stride 1;
+3. upsampling before a convolution becomes part of its kernel.
+
+All kernels are exact rewritings of the weights; ``tests/methods/test_cin.py`` compares the results.
+
+The channels of a block are ordered (row, column, channel). In channels-last memory the four pixels of a block are
+adjacent, so operations on single channels can view the map as one of four times the width.
 """
 
 from collections.abc import Callable
@@ -20,15 +24,15 @@ from torch import Tensor, nn
 from hub.progress import Progress, ProgressCallback
 from methods.parts.transformation.network import ImageTransformationNetwork, Layer
 
-Sides = tuple[tuple[int, int], tuple[int, int]]  # of rows before and behind, of columns before and behind
+Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
 
-# Bilinear upsampling: pixel t of twice the size, counted from 2i, is so much of the pixels i - 1, i, i + 1.
+# Bilinear upsampling: the weights of pixels i - 1, i, i + 1 in pixel 2i + t of the doubled picture, for each t.
 BILINEAR = {-1: (0.75, 0.25, 0.0), 0: (0.25, 0.75, 0.0), 1: (0.0, 0.75, 0.25), 2: (0.0, 0.25, 0.75)}
 
 
 class SpaceToDepthNetwork(nn.Module):
-    """Takes and returns what the ``network`` it was made from does; shares its normalisations and inner layers."""
+    """The same function as ``network``; it shares the normalisations and the inner layers."""
 
     def __init__(self, network: ImageTransformationNetwork) -> None:
         super().__init__()
@@ -47,7 +51,7 @@ class SpaceToDepthNetwork(nn.Module):
         )
 
     def forward(self, content: Tensor, mix: Tensor, progress: ProgressCallback | None = None) -> Tensor:
-        """``content`` is ``(N, 3, H, W)`` with H and W multiples of 4, ``mix`` ``(N, styles)``; see the plain network."""
+        """``content`` is ``(N, 3, H, W)``, H and W multiples of 4; ``mix`` is ``(N, styles)``. See the plain network."""
         done, of = 0, 5 + len(self.inner)
         first, second, upper, last_upper, last = self.kernels
 
@@ -60,11 +64,11 @@ class SpaceToDepthNetwork(nn.Module):
         x = blocks(F.pad(content, [4] * 4, mode="reflect"))
         x = self.normalised(self.first, F.conv2d(x, first), mix)
         advance()
-        # The row above the picture mirrors its second one, which is the lower one of the first block.
+        # The row above the picture mirrors its second row, which is the lower row of the first block.
         x = F.conv2d(F.pad(x, (1, 0, 1, 0), mode="replicate"), second)
         x = self.second.activate(self.second.norm(x, mix))
         advance()
-        before = x  # of the layer before, which an addition reaches back to
+        before = x  # the output of the layer before, for the addition
         for layer in cast("list[Layer]", list(self.inner)):
             y = layer.norm(layer.convolve(x), mix)
             x, before = layer.activate(y + before if layer.skip else y), x
@@ -78,7 +82,7 @@ class SpaceToDepthNetwork(nn.Module):
         return x
 
     def normalised(self, layer: Layer, x: Tensor, mix: Tensor) -> Tensor:
-        """Normalise and activate blocks: each channel's statistics are those of its four places together."""
+        """Normalise and activate blocks; a channel's statistics are taken over all four pixels of the blocks."""
         return as_block_map(layer.activate(layer.norm(as_pixel_map(x), mix)))
 
 
@@ -90,13 +94,13 @@ def blocks(x: Tensor) -> Tensor:
 
 
 def as_pixel_map(x: Tensor) -> Tensor:
-    """Blocks ``(N, 4C, h, w)`` as a map ``(N, C, h, 4w)`` of the same memory, for what works on each channel alone."""
+    """View blocks ``(N, 4C, h, w)`` as a map ``(N, C, h, 4w)`` of the same memory, for operations on single channels."""
     n, channels, h, w = x.shape
     return x.permute(0, 2, 3, 1).reshape(n, h, 4 * w, channels // 4).permute(0, 3, 1, 2)
 
 
 def as_block_map(x: Tensor) -> Tensor:
-    """Back from ``as_pixel_map``."""
+    """The inverse of ``as_pixel_map``."""
     n, channels, h, w = x.shape
     return x.permute(0, 2, 3, 1).reshape(n, h, w // 4, 4 * channels).permute(0, 3, 1, 2)
 
@@ -109,9 +113,9 @@ def pixels(x: Tensor) -> Tensor:
 
 
 def mirrored(x: Tensor, missing: Sides = ((2, 2), (2, 2))) -> Tensor:
-    """What padding the pixels by 4 reflected ones is to their blocks: ``(N, C, h, w)`` to ``(N, C, h + 4, w + 4)``.
+    """Reflection padding by 4 pixels, on blocks: ``(N, C, h, w)`` to ``(N, C, h + 4, w + 4)``.
 
-    ``missing`` blocks, of rows before and behind and of columns before and behind, are added; the others are there.
+    ``missing`` is the number of blocks to add on each side.
     """
     n, c, h, w = x.shape
     (top, bottom), (left, right) = missing
@@ -132,17 +136,16 @@ def mirrored(x: Tensor, missing: Sides = ((2, 2), (2, 2))) -> Tensor:
 
 
 def upsampled(x: Tensor, layer: Layer, kernel: Tensor, margins: Sides = ((0, 0), (0, 0))) -> Tensor:
-    """Blocks of what ``layer`` convolves ``x`` to after upsampling it, before normalisation.
+    """Upsample ``x`` and convolve it by ``layer``, as blocks, before normalisation.
 
-    ``margins`` say of how many pixels, 1 or 0, more than the blocks asked for ``x`` brings: of rows before and behind, of
-    columns before and behind. Where it brings none the picture ends.
+    ``margins`` are the extra pixels of ``x`` on each side, 1 or 0. On a side without a margin the picture ends.
     """
     (top, bottom), (left, right) = margins
     out = F.conv2d(F.pad(x, (1 - left, 1 - right, 1 - top, 1 - bottom), mode="replicate"), kernel)
     n, _, h, w = out.shape
     cut = out.permute(0, 2, 3, 1).view(n, h, w, 2, 2, -1)
-    # The outermost pixels see mirrored *upsampled* ones, which no padding of `x` gives: they are computed as they are
-    # in the plain network.
+    # The outermost pixels need mirrored *upsampled* pixels, which padding `x` cannot give. They are computed as in the
+    # plain network.
     for axis, size, ends, before in ((1, h, (top, bottom), left), (2, w, (left, right), top)):
         along = (h, w)[2 - axis]  # blocks along the other axis
         length = x.shape[axis + 1]
@@ -150,7 +153,7 @@ def upsampled(x: Tensor, layer: Layer, kernel: Tensor, margins: Sides = ((0, 0),
             if ends[phase]:
                 continue
             strip = x[:, :, near] if axis == 1 else x[:, :, :, near]
-            # Two of its four upsampled lines are right, and enough; of a margin's pixels none is needed.
+            # Two of the four upsampled lines are correct; the outer one of them is needed, without the margin's pixels.
             line = layer.convolve(strip).select(axis + 1, 3 * phase)[:, :, 2 * before : 2 * (before + along)]
             place = cut.select(axis + 2, phase).select(axis, (size - 1) * phase)  # (N, other, its phase, C)
             place.copy_(line.permute(0, 2, 1).reshape(n, along, 2, -1))
@@ -158,26 +161,26 @@ def upsampled(x: Tensor, layer: Layer, kernel: Tensor, margins: Sides = ((0, 0),
 
 
 def fold(weight: Tensor) -> Tensor:
-    """A kernel ``(O, I, k, k)`` over pixels as ``(4O, 4I, K, K)`` over blocks."""
+    """Rewrite a kernel ``(O, I, k, k)`` over pixels as ``(4O, 4I, K, K)`` over blocks."""
     radius = weight.shape[-1] // 2
     reach = (radius + 1) // 2
     return _gather(weight, PHASES, range(-reach, reach + 1), lambda block, phase, own: 2 * block + phase - own + radius)
 
 
 def fold_stride(weight: Tensor) -> Tensor:
-    """A 3x3 kernel of stride 2 over pixels as ``(O, 4I, 2, 2)`` over blocks, from the one before on."""
+    """Rewrite a 3x3 kernel of stride 2 as ``(O, 4I, 2, 2)`` over blocks; it starts at the block before."""
     return _gather(weight, [(0, 0)], range(-1, 1), lambda block, phase, _: 2 * block + phase + 1)
 
 
 def fold_upsampling(weight: Tensor) -> Tensor:
-    """Bilinear upsampling and the 3x3 kernel ``(O, I, 3, 3)`` after it as one: ``(4O, I, 3, 3)``, blocks out."""
+    """Combine bilinear upsampling and a 3x3 kernel ``(O, I, 3, 3)`` into ``(4O, I, 3, 3)``, from pixels to blocks."""
     up = weight.new_tensor([[BILINEAR[own + tap - 1] for tap in range(3)] for own in (0, 1)])  # (phase, tap, source)
     kernel = torch.einsum("oikl,akm,bln->aboimn", weight, up, up)
     return kernel.reshape(-1, weight.shape[1], 3, 3)
 
 
 def _gather(weight: Tensor, own: list[tuple[int, int]], reach: range, tap: Callable[[int, int, int], int]) -> Tensor:
-    """A kernel over blocks: ``tap`` says which tap of ``weight`` takes pixel ``phase`` of a block to pixel ``own``."""
+    """Build a kernel over blocks; ``tap`` gives the tap of ``weight`` from pixel ``phase`` of a block to pixel ``own``."""
     outputs, inputs, size, _ = weight.shape
     folded = weight.new_zeros(len(own), outputs, 4, inputs, len(reach), len(reach))
     for (o, (row, column)), (p, (prow, pcolumn)) in product(enumerate(own), enumerate(PHASES)):

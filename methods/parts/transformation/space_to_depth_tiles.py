@@ -1,7 +1,6 @@
-"""Tiles of the folded network: exact as those of ``tiling.py``, sooner on a CPU as ``folded.py``.
+"""Tiling of the space-to-depth network: exact as in ``tiling.py``, fast on a CPU as in ``space_to_depth.py``.
 
-The maps at the picture's own and half resolution are computed as blocks of 2x2 pixels; what is kept, counted and computed
-again is the business of ``tiling.py``.
+The first layer and the two before the last are computed on blocks of 2x2 pixels. ``tiling.py`` decides which maps are kept.
 """
 
 import torch
@@ -31,12 +30,12 @@ def run_space_to_depth_tiles(
     tile: int = 512,
     progress: ProgressCallback | None = None,
 ) -> Tensor:
-    """What ``network`` makes of ``content`` (``(1, 3, H, W)``, multiples of 4): see ``tiling.run_tiled``."""
+    """The result of ``network`` for ``content`` ``(1, 3, H, W)``, H and W multiples of 4: see ``tiling.run_tiled``."""
     return run(FoldedTiles(network, content, mix, tile), progress)
 
 
 class FoldedTiles(Tiled):
-    """Rows and columns of the first layer and of the two before the last are counted in blocks of their own pixels."""
+    """The first layer and the two before the last have their sizes in blocks instead of pixels."""
 
     def __init__(self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int) -> None:
         self.network = network
@@ -69,7 +68,7 @@ class FoldedTiles(Tiled):
             x = F.pad(x, (4 - left, 4 - right, 4 - top, 4 - bottom), mode="reflect")
             return F.conv2d(blocks(x), first)
         if index == 1:
-            # As in the folded network: the row above the picture mirrors its second one.
+            # As in SpaceToDepthNetwork: the row above the picture mirrors its second row.
             x, (top, _), (left, _) = self.around(0, rows, columns, (1, 0))
             return F.conv2d(F.pad(x, (1 - left, 0, 1 - top, 0), mode="replicate"), second)
         if index == self.last - 2:
@@ -84,9 +83,9 @@ class FoldedTiles(Tiled):
         return super().convolved(index, rows, columns)
 
     def around(self, index: int, rows: Span, columns: Span, reach: Span) -> tuple[Tensor, Span, Span]:
-        """A region of layer ``index`` with ``reach`` more before and behind, and how much of that there was.
+        """A region of layer ``index`` with a margin of ``reach``, and the margins that lie inside the picture.
 
-        The layer before the last but one is asked in pixels, whatever it was computed in.
+        For layer ``last - 2`` the region is in pixels, although the layer is computed in blocks.
         """
         height, width = self.sizes[index]
         if index == self.last - 2:
@@ -115,5 +114,5 @@ def halved(span: Span) -> Span:
 
 
 def enclosing(span: Span) -> Span:
-    """The blocks that hold a span of pixels."""
+    """The blocks that contain a span of pixels."""
     return span[0] // 2, -(-span[1] // 2)

@@ -1,9 +1,9 @@
-"""Instance-norm networks on pictures of any size, exactly: the statistics of the whole first, then tile by tile.
+"""Exact tiling of networks with instance normalisation: first the statistics of the whole picture, then tile by tile.
 
-Instance normalisation looks at a whole channel, so tiles computed one by one come out in different colours. Here
-each layer's mean and variance are summed over all tiles in float64 before anything is normalised. Feature maps that
-are small are kept; large ones (at the picture's own resolution) are computed again from the nearest kept map when
-they are needed, which costs about half as much arithmetic again and bounds the memory.
+Instance normalisation uses a whole channel, so independent tiles would get different colours. Here each layer's mean
+and variance are summed over all tiles, in float64, before it is normalised. Small feature maps are kept. Large ones (at
+the picture's own resolution) are computed again from the nearest kept map; this limits memory and needs about 1.5 times
+the arithmetic.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 
 class Normalisation(Protocol):
-    """An instance normalisation that can be told the statistics."""
+    """An instance normalisation with given statistics."""
 
     def apply_statistics(self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor) -> Tensor: ...
 
@@ -28,7 +28,7 @@ class Normalisation(Protocol):
 class TileableLayer(Protocol):
     """[Upsample twice] -> reflect ``kernel // 2`` -> convolve -> normalise -> [add layer ``-skip``] -> activate.
 
-    A ``transposed`` convolution, 3x3 with stride 2, upsamples by itself and reflects nothing.
+    A ``transposed`` convolution, 3x3 with stride 2, upsamples without resizing and without padding.
     """
 
     kernel: int
@@ -60,7 +60,7 @@ def run_tiled(
 
 
 def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
-    """Layer after layer."""
+    """Compute all layers in order."""
     tiles = sum(1 for index in range(len(network.layers)) for _ in network.pieces(index))
     done = 0
 
@@ -76,7 +76,7 @@ def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
 
 
 class Tiled:
-    """Layers on their way over one picture: what is kept of their maps, what is known of their statistics."""
+    """The state of a tiled run over one picture: kept feature maps, and the statistics of the layers so far."""
 
     def __init__(self, layers: Sequence[TileableLayer], content: Tensor, mix: Tensor, tile: int) -> None:
         self.layers, self.mix, self.tile = layers, mix, tile
@@ -86,7 +86,7 @@ class Tiled:
             height, width = ((n * 2 if layer.upsample else n) for n in self.sizes[index - 1])
             self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
         self.fold()
-        # Numbers a pixel of the picture: the smallest hidden map sets what is worth keeping, the result always is.
+        # Numbers per pixel of the picture. A map is kept if it is about as small as the smallest hidden one, or 3.5.
         area = content.shape[2] * content.shape[3]
         density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(layers))]
         limit = max(3.5, 1.01 * min(density[:-1], default=0))
@@ -99,7 +99,7 @@ class Tiled:
         """Change ``sizes`` and ``channels`` of the maps that a subclass computes in another form."""
 
     def complete(self, index: int, advance: Callable[[], None]) -> None:
-        """Sum the statistics of layer ``index`` over all tiles; keep its activated map when it is a small one."""
+        """Sum the statistics of layer ``index`` over all tiles; keep its activated map if it is small."""
         height, width = self.sizes[index]
         channels = self.layers[index].convolution.out_channels
         sample = self.sample
@@ -117,7 +117,7 @@ class Tiled:
         )
         for rows, columns in self.pieces(index):
             piece = self.convolved(index, rows, columns)
-            # Chan et al. 1979: means and sums of squared deviations of two parts give those of both, no digit lost.
+            # Chan et al. 1979: combine means and sums of squared deviations of two parts without loss of precision.
             own_mean, own_variance = (t.double().cpu() for t in self.statistics_of(index, piece))
             count = piece[0].numel() // channels
             difference = own_mean - mean
@@ -139,7 +139,7 @@ class Tiled:
             self.drop_unneeded(index)
 
     def drop_unneeded(self, index: int) -> None:
-        """Later layers start from the map just kept; of the older ones only those that an addition reaches back to."""
+        """Drop maps that no later layer needs: older than ``index`` and not part of a later addition."""
         added = {
             later - self.layers[later].skip for later in range(index + 1, len(self.layers)) if self.layers[later].skip
         }
@@ -148,11 +148,11 @@ class Tiled:
 
     def pieces(self, index: int) -> Iterator[tuple[Span, Span]]:
         height, width = self.sizes[index]
-        # A piece of a wide layer is smaller: its numbers count, not its pixels.
+        # Pieces of a wide layer are smaller, so that the count of numbers is similar.
         tile = max(1, int(self.tile * min(1.0, (32 / self.channels[index]) ** 0.5)))
         if index and not self.keeps[index - 1]:
-            # What lies before is computed again, at the picture's own resolution perhaps: a piece of a small map then
-            # stands for a large region of the picture, which must not grow beyond four tiles.
+            # Earlier layers are computed again, maybe at the picture's own resolution. There a piece of a small map is
+            # a large region, which must not exceed four tiles.
             tile = max(1, min(tile, 2 * tile * max(height, width) // max(self.sizes[-1])))
         tile += tile % self.multiple(index)
         for top in range(0, height, tile):
@@ -160,7 +160,7 @@ class Tiled:
                 yield (top, min(top + tile, height)), (left, min(left + tile, width))
 
     def multiple(self, index: int) -> int:
-        """What the side of a piece is a multiple of."""
+        """The side of a piece is a multiple of this."""
         return 1
 
     def statistics_of(self, index: int, piece: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,7 +181,7 @@ class Tiled:
         return layer.activate(x)
 
     def convolved(self, index: int, rows: Span, columns: Span) -> Tensor:
-        """Layer ``index`` before normalisation in one region, computed from as much of its input as it needs."""
+        """Layer ``index`` before normalisation, in one region; only the needed part of its input is computed."""
         layer = self.layers[index]
         spans, pads = [], []
         for span, size in zip((rows, columns), self.sizes[index - 1], strict=True):
@@ -200,7 +200,7 @@ class Tiled:
         return cast(Tensor, layer.convolution(F.pad(x, (left, right, top, bottom), mode="reflect")))
 
     def upsampled(self, index: int, twice: Callable[[Tensor], Tensor], rows: Span, columns: Span) -> Tensor:
-        """A region of layer ``index`` upsampled by ``twice``: one more pixel on every side makes the edges right."""
+        """A region of layer ``index``, upsampled by ``twice``; one more pixel on every side makes the edges exact."""
         height, width = self.sizes[index]
         source_rows = (max(0, (rows[0] - 1) // 2), min(height, rows[1] // 2 + 1))
         source_columns = (max(0, (columns[0] - 1) // 2), min(width, columns[1] // 2 + 1))

@@ -1,6 +1,6 @@
-"""What every training by a perceptual network has in common: photo crops, a content loss, Gram matrices of paintings.
+"""The common part of trainings with a perceptual network: photo crops, content loss, style loss.
 
-Johnson et al. 2016 (arXiv 1603.08155), equations 2 to 4. All losses are relative, see ``losses.py``.
+Johnson et al. 2016 (arXiv 1603.08155), equations 2 to 4. All losses are relative, see ``perceptual/losses.py``.
 """
 
 from pathlib import Path
@@ -22,42 +22,42 @@ from methods.parts.transformation.network import ImageTransformationNetwork
 
 
 class PerceptualSettings(TrainingSettings):
-    """What every training by VGG features has in common."""
+    """Settings of every training with VGG features."""
 
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
     vgg: Path | None = Field(
         None,
-        description="VGG-16 or VGG-19 as safetensors, keys as torchvision's; the best at hand when left out: the file that "
-        "STYLEHUB_VGG names, a VGG-19 downloaded before, or the bundled vgg-slim.",
+        description="VGG-16 or VGG-19 as safetensors, keys as torchvision's. Default: the file of STYLEHUB_VGG, a VGG-19 "
+        "downloaded before, or the bundled vgg-slim.",
     )
     crops: list[int] = Field(
         [128, 192, 256],
-        description="Sides of the photo crops, part by part: small ones are cheap, large ones teach strokes.",
+        description="Side of the photo crops in each part of the training: small ones are fast, large ones teach strokes.",
     )
-    crop_starts: list[float] = Field([0.0, 0.4, 0.8], description="Where each part begins, as a share of all steps.")
-    style_size: int = Field(512, ge=64, description="Short side of the paintings: the scale of the strokes.")
+    crop_starts: list[float] = Field([0.0, 0.4, 0.8], description="Start of each part, as a share of all steps.")
+    style_size: int = Field(512, ge=64, description="Short side of the paintings, which sets the size of the strokes.")
     content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu3_3 error.")
     content_floor: float = Field(
         0.2,
         ge=0,
-        description="Least energy that a photo's features count as, as a share of the usual: empty crops weigh less.",
+        description="Least energy of a photo's features, as a share of the typical energy: empty crops weigh less.",
     )
     style_weight: float = Field(1.0, ge=0, description="Weight of the relative Gram errors, summed over four layers.")
     variation_weight: float = Field(4.0, ge=0, description="Weight of the total variation.")
 
 
 class ArbitrarySettings(PerceptualSettings):
-    """What every training has in common whose network takes any painting."""
+    """Settings of every training of a network for any painting."""
 
     paintings: list[Path] = Field(description="Paintings: pictures, folders, patterns, or tar shards.")
     presets: Path | None = Field(
-        None, description="A folder of paintings whose vectors go into the weights, with a styles.csv perhaps."
+        None, description="A folder of paintings whose vectors are saved with the weights; styles.csv is optional."
     )
     initial: Path | None = Field(None, description="Weights to start from, such as an earlier run's model.safetensors.")
 
 
 class PhotoCrops(Dataset[Tensor]):
-    """Step -> ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos scaled to 288 to 512 pixels on their short side."""
+    """For each step ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos, scaled to a short side of 288 to 512 pixels."""
 
     def __init__(self, settings: PerceptualSettings) -> None:
         self.settings = settings
@@ -73,7 +73,7 @@ class PhotoCrops(Dataset[Tensor]):
         return torch.stack([self.crop(step * s.batch + slot, side) for slot in range(s.batch)])
 
     def crop(self, index: int, side: int) -> Tensor:
-        """One crop; an empty one is drawn again, since instance norm blows its rounding errors up at every layer."""
+        """One crop. An empty one is drawn again: instance normalisation would amplify its rounding errors."""
         rng = np.random.default_rng([self.settings.seed, 1, index])
         photo = self.photos.image(self.rounds[index])
         for _ in range(8):
@@ -98,13 +98,13 @@ class PhotoCrops(Dataset[Tensor]):
         photo = photo.resize((side, side), Image.Resampling.BICUBIC, box=(x, y, x + region, y + region))
         if rng.random() < 0.5:
             photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if rng.random() < grey:  # grey photographs keep their faces only if some were seen
+        if rng.random() < grey:  # without grey photos in training, faces in grey photos are lost
             photo = photo.convert("L").convert("RGB")
         return to_tensor(photo)[0]
 
 
 class PerceptualTask(LearningTask):
-    """A photo's content and a painting's Gram matrices, both by the perceptual network."""
+    """A task whose losses compare the photo's content features and the painting's Gram matrices."""
 
     content_layer: ClassVar[str] = CONTENT_LAYER
     style_layers: ClassVar[tuple[str, ...]] = STYLE_LAYERS
@@ -148,7 +148,7 @@ class PerceptualTask(LearningTask):
     def perceptual(self, photos: Tensor, result: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Relative content error to the photos, and relative Gram errors summed over the layers: each ``(N,)``.
 
-        ``chosen`` is the painting of every picture, ``(N,)``.
+        ``chosen`` ``(N,)`` is the index of each picture's painting.
         """
         with torch.no_grad():
             target = self.vgg(photos, [self.content_layer])[self.content_layer]

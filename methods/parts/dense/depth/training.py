@@ -1,9 +1,9 @@
 """How the depth network learns from depth maps that are known up to scale and shift, or only in their order.
 
 The loss in the scale and shift of each map is that of Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation"
-(arXiv 1907.01341), equations 5 to 11: both maps centred on their median and divided by their mean deviation, the largest
-fifth of the errors left out, gradients compared at four scales. Pairs of places are ranked as in Chen et al. 2016 (arXiv
-1604.03901), equation 2; of maps made by a rule nothing else is used.
+(arXiv 1907.01341), equations 5 to 11: both maps centred on their median and divided by their mean deviation, the
+largest fifth of the errors left out, gradients compared at four scales. Pairs of places are ranked as in Chen et al.
+2016 (arXiv 1604.03901), equation 2; of maps made by a rule nothing else is used.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Pairs of regions in a photo and in a style photo.
 
-They come from scene parsing of both, or from two masks whose colours are matched. One mask alone must be in the colours of
-the groups; the other picture is then parsed.
+They come from scene parsing of both, or from two masks whose colours are matched. One mask alone must be in the colours
+of the groups; the other picture is then parsed.
 """
 
 import logging
