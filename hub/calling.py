@@ -102,7 +102,7 @@ def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any
 
 
 def _stroke(values: Any) -> dict[str, Any]:
-    """The stroke, also when it is the default: pictures made before there were strokes say nothing and mean "fine"."""
+    """The stroke, even if it is the default: metadata without a stroke are older and mean "fine"."""
     name = field_of(type(values), "stroke")
     return {name: getattr(values, name)} if name else {}
 
@@ -196,7 +196,7 @@ def _run(
 def _check_tensor(content: Tensor) -> None:
     if content.ndim != 4 or content.shape[1] != 3 or 0 in content.shape or not content.is_floating_point():
         raise ParameterError(
-            f"A tensor must be float (N, 3, H, W) in [0, 1]; this one is {content.dtype} {tuple(content.shape)}."
+            f"A picture as a tensor must be float (N, 3, H, W); this one is {content.dtype} {tuple(content.shape)}."
         )
     low, high = content.aminmax()
     if not (low >= 0 and high <= 1):

@@ -71,9 +71,7 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
     if text.startswith("hf://"):
         match = REPOSITORY.fullmatch(text)
         if match is None:
-            raise UnknownName(
-                f"{text!r} does not name a commit; write hf://owner/repo@ and the commit's 40 hexadecimal digits."
-            )
+            raise UnknownName(f"{text!r} has no full commit; write hf://owner/repo@ and its 40 hexadecimal digits.")
         folder = fetch_repository(match["repo"], match["revision"], [FILE_NAME], **options)
         return _from_weights(folder / FILE_NAME, how, source=text)
     if isinstance(name, Path) or text.startswith((".", "~")) or "/" in text or "\\" in text:
@@ -99,16 +97,12 @@ def _from_path(path: Path, how: _How, trust: bool) -> "Method":
     if path.is_file():
         raise UnknownName(f"{path} is not a .safetensors file; weights must have this format.")
     if not path.is_dir():
-        raise UnknownName(
-            f"The folder {path} does not exist; give a name of `stylehub list`, a folder, or hf://owner/repo@commit."
-        )
+        raise UnknownName(f"The folder {path} does not exist; check it, or give a name of `stylehub list`.")
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
         return _from_weights(path / FILE_NAME, how, source=source)
     entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
     if not trust:
-        raise StylehubError(
-            f"{path} holds code that would run on this machine; read it, then load it with trust=True (--trust)."
-        )
+        raise StylehubError(f"{path} holds code that would run here; read it, then load it with trust=True (--trust).")
     return _from_entry(entries[0], how)
 
 

@@ -14,8 +14,8 @@ from hub.fields import FieldSpec, FilePath, Shares, advanced, field_of, field_sp
 from hub.spatial import SpatialParameters
 
 __all__ = (
-    "FieldSpec", "FilePath", "Parameters", "Shares", "StrokeParameters", "advanced", "field_of", "field_specs", "inherited", "validate",
-    "value_of", "with_role",
+    "FieldSpec", "FilePath", "Parameters", "Shares", "StrokeParameters", "advanced", "field_of", "field_specs",
+    "inherited", "validate", "value_of", "with_role",
 )  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,15 +41,15 @@ class Parameters(SpatialParameters):
 
 
 class StrokeParameters(Parameters):
-    """The parameters of a method that paints: its strokes can keep their size when the photo is larger."""
+    """The parameters of a painting method, whose strokes can keep their size on a larger photo."""
 
     stroke: Literal["fine", "medium", "large"] | Annotated[int, Field(ge=64, le=16384)] = with_role(
         "stroke",
         "medium",
         title="Strokes",
-        description="Size of the strokes. medium and large paint the photo small first, then revise the painting at larger "
-        "sizes, so that photos of any size become the same painting; a number is the short side of that first "
-        "painting in pixels (medium: 512, large: 256). fine paints once at the full size, however large.",
+        description="Size of the strokes. medium and large paint a small draft and revise it at larger sizes, so that a "
+        "photo of any size gives the same painting. A number is the short side of the draft in pixels (medium: 512, "
+        "large: 256). fine paints once at the full size.",
     )
 
 

@@ -35,9 +35,7 @@ def strength_map(
         if values.map is not None:
             raise ParameterError("A map needs --where mask, far, near or layer (where='mask' in Python).")
         if value_of(values, "second style") is not None:
-            raise ParameterError(
-                "A second style needs --where far, near, layer, across or mask (where='far' in Python)."
-            )
+            raise ParameterError("A second style needs --where far, near, layer, across or mask (where='far', ...).")
         return None
     if values.where == "mask":
         if values.map is None:

@@ -20,9 +20,8 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
             return getattr(_folder_module(entry.root, module_name), class_name)
         return named_class(dotted_path)
     except Exception as error:  # a foreign module may raise anything during import
-        raise RegistryError(
-            f"The method {entry.method_id!r} of {entry.source} points to {dotted_path}, which does not load: {error}."
-        ) from error
+        at = f"The method {entry.method_id!r} of {entry.source} points to {dotted_path}"
+        raise RegistryError(f"{at}, which does not load: {error}.") from error
 
 
 def named_class(dotted_path: str) -> Any:

@@ -37,7 +37,7 @@ def python_line(recipe: Mapping[str, Any]) -> str:
 
 
 def _parameters(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of ``recipe``; a painting made before there was a ``stroke`` was made with fine strokes."""
+    """The parameters of ``recipe``; paintings older than the parameter ``stroke`` have fine strokes."""
     given = dict(recipe.get("parameters") or {})
     with suppress(StylehubError):
         name = field_of(plugin_class(info(str(recipe.get("model")))).Parameters, "stroke")

@@ -172,7 +172,7 @@ def method_entry(method_id: str) -> Entry:
 
 
 def refresh() -> None:
-    """Read the catalogue anew when it is next asked for, with the packages that were installed meanwhile."""
+    """Read the catalogue again at its next use, with newly installed packages."""
     _catalogue.cache_clear()
 
 
@@ -244,8 +244,6 @@ def _catalogue() -> dict[str, Entry]:
     for entry in entries:
         if entry.name in catalogue:
             first = catalogue[entry.name].source
-            raise RegistryError(
-                f"Both {first} and {entry.source} have a model called {entry.name!r}; uninstall one of them."
-            )
+            raise RegistryError(f"Both {first} and {entry.source} have a model {entry.name!r}; uninstall one of them.")
         catalogue[entry.name] = entry
     return catalogue

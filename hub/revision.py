@@ -1,15 +1,15 @@
-"""The same painting at any size: a draft of large strokes, then revisions that add fine ones up to the photo's own size.
+"""The same painting at any size: a draft with large strokes, then revisions that add fine strokes up to the photo's size.
 
 After Lin et al. 2021, "Drafting and Revision: Laplacian Pyramid Network for Fast High-Quality Artistic Style Transfer"
-(arXiv 2104.05376), but the same network drafts and revises, and nothing is trained for it. With ``p`` the photo, ``R`` the
-painting so far, ``D`` reducing to its size and ``U`` enlarging:
+(arXiv 2104.05376); here the same network drafts and revises, without extra training. With the photo ``p``, the painting
+so far ``R``, reduction to its size ``D`` and enlargement ``U``:
 
-    d = p + U(R - D(p))         the photo with the colours and the large shapes of the painting
+    d = p + U(R - D(p))         the photo with the colours and large shapes of the painting
     q = the method's painting of d
-    next R = q + U(R - D(q))    the fine strokes of q on the large ones of R
+    next R = q + U(R - D(q))    the fine strokes of q on the large strokes of R
 
-Both corrections are small pictures that are enlarged row by row and added in place, so that a revision needs no more
-memory than one pass of the method.
+Both corrections are small pictures, enlarged row by row and added in place, so a revision needs no more memory than one
+pass of the method.
 """
 
 import math
@@ -23,24 +23,24 @@ from torch import Tensor
 from hub.images import resized
 from hub.progress import ProgressCallback
 
-STEP = 4  # how many times as large as the painting before a revision is at the most
-# What a revision leaves of the painting before it, as a part of that painting's size: at 1 all of its detail, with less
-# the paint seen near is more like one pass at the full size, and the shapes of the photo are kept less well.
+STEP = 4  # largest ratio of a revision's size to the painting before it
+# A revision keeps the painting before it at this scale. At 1 all detail is kept; a lower scale gives paint that looks
+# more like one pass at full size, but keeps the photo's shapes less well.
 CUT = 0.75
-NEARLY = 1.25  # a photo that is larger than the draft by no more than this is painted at once
+NEARLY = 1.25  # a photo that is at most this much larger than the draft is painted in one pass
 BAND = 64  # rows at a time
 
 BASES = {"medium": 512, "large": 256}  # short side of the draft in pixels
 
-# Takes a list of one tensor (N, 3, H, W) and takes the tensor out of it, so that nobody else holds its memory.
+# A function of a list with one tensor (N, 3, H, W), which it pops so that its memory can be freed early.
 Paint = Callable[[list[Tensor], ProgressCallback], Tensor]
 Size = tuple[int, int]  # rows and columns
 
 
 def sizes(photo: Tensor, stroke: str | int | None) -> list[Size]:
-    """The sizes of the draft and of every revision for a ``photo`` ``(N, 3, H, W)``; the last is the photo's own.
+    """The sizes of the draft and every revision for ``photo`` ``(N, 3, H, W)``; the last is the photo's size.
 
-    There is one size alone when ``stroke`` is "fine" or None, or when the photo is hardly larger than the draft.
+    The photo's size is the only one if ``stroke`` is "fine" or None, or if the photo is hardly larger than the draft.
     """
     height, width = photo.shape[2], photo.shape[3]
     short = min(height, width)
@@ -53,17 +53,17 @@ def sizes(photo: Tensor, stroke: str | int | None) -> list[Size]:
 
 
 def draft_size(stroke: str | int | None) -> int | None:
-    """The short side of the draft in pixels; None for one pass at the photo's own size."""
+    """The short side of the draft in pixels; None: one pass at the photo's size."""
     return BASES.get(stroke) if isinstance(stroke, str) else stroke
 
 
 def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, report: ProgressCallback) -> Tensor:
-    """The painting of ``photo`` at the last of ``levels``: drafted at the first, revised at the others.
+    """Paint ``photo`` at the last of ``levels``: a draft at the first, revisions at the others.
 
-    ``photo`` is a list of one tensor ``(N, 3, H, W)`` in [0, 1]. It is taken out of the list and overwritten.
+    ``photo`` is a list with one tensor ``(N, 3, H, W)`` in [0, 1], which is popped and overwritten.
     """
     pictures = [photo]
-    for size in reversed(levels[:-1]):  # each of the next larger one, as a revision reduces it again
+    for size in reversed(levels[:-1]):  # each from the next larger one, as a revision reduces it
         pictures.insert(0, [resized(pictures[0][0], size)])
     areas = [height * width for height, width in levels]
     painting = paint(pictures[0], _part(report, 0, areas))
@@ -77,7 +77,7 @@ def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, r
 
 
 def _part(report: ProgressCallback, level: int, areas: Sequence[int]) -> ProgressCallback:
-    """``report`` for one level: its progress is a part of the whole, as large as its share of the pixels."""
+    """``report`` for one level: its part of the whole progress is its share of the pixels."""
     if len(areas) == 1:
         return report
     before, own, of = sum(areas[:level]), areas[level], sum(areas)
@@ -90,7 +90,7 @@ def _smaller(correction: Tensor, scale: float) -> Tensor:
 
 
 def add_enlarged(picture: Tensor, correction: Tensor) -> None:
-    """Add ``correction`` ``(N, C, h, w)``, enlarged bicubically, to ``picture`` ``(N, C, H, W)`` in place, within [0, 1]."""
+    """Add the bicubically enlarged ``correction`` ``(N, C, h, w)`` to ``picture`` ``(N, C, H, W)`` in place; clamp to [0, 1]."""
     height, width = picture.shape[2:]
     rows = correction.shape[2]
     wide = F.interpolate(correction, (rows, width), mode="bicubic", align_corners=False)
@@ -105,7 +105,7 @@ def add_enlarged(picture: Tensor, correction: Tensor) -> None:
 
 
 def _taps(row: Tensor, height: int, rows: int, a: float = -0.75) -> tuple[Tensor, Tensor]:
-    """The four of ``rows`` rows that each ``row`` of ``height`` is made of, and their weights, as torch's bicubic has them."""
+    """For each ``row`` of ``height``, its four source rows of ``rows`` and their weights, as in torch's bicubic."""
     centre = (row + 0.5) * rows / height - 0.5
     before = centre.floor()
     offsets = torch.arange(-1, 3, device=row.device)

@@ -1,4 +1,4 @@
-"""What a batch is asked for, one photo of it, and what became of that photo."""
+"""The job of a batch, one task for each photo, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,6 +59,5 @@ class Outcome:
         """Note an error: ours unchanged, any other in one line with the ``culprit``."""
         self.status = "failed"
         reason = " ".join(str(error).split())
-        self.error = (
-            reason if isinstance(error, StylehubError) else f"{culprit} failed with {type(error).__name__}: {reason}"
-        )
+        ours = isinstance(error, StylehubError)
+        self.error = reason if ours else f"{culprit} failed with {type(error).__name__}: {reason}"

@@ -99,9 +99,8 @@ class Manifest:
             self._done.pop(line["output"], None)
 
     def _refused(self, error: OSError) -> ImageError:
-        return ImageError(
-            f"{self.path} cannot be written ({error.strerror or error}); free some space or choose another folder."
-        )
+        reason = error.strerror or error
+        return ImageError(f"{self.path} cannot be written ({reason}); free some space or choose another folder.")
 
 
 def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

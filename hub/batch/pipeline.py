@@ -116,9 +116,7 @@ class Pipeline:
         task = picture.outcome.task
         if not self.job.overwrite and os.path.lexists(task.target):
             if not self._made(task):
-                raise ImageError(
-                    f"{task.target} exists but was made differently; choose another folder or --overwrite."
-                )
+                raise ImageError(f"{task.target} exists but was made differently; use another folder or --overwrite.")
             picture.outcome.status = "there"
         else:
             picture.size = read_size(task.photo)

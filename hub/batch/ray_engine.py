@@ -83,9 +83,8 @@ def run_on_ray(
     try:
         payload = pickle.dumps((job, absolute))
     except Exception as error:  # pickling a foreign method may raise anything
-        raise StylehubError(
-            f"{job.method.entry.name} cannot be sent to other processes ({error}); use the engine 'local'."
-        ) from error
+        name = job.method.entry.name
+        raise StylehubError(f"{name} cannot run in other processes ({error}); use the engine 'local'.") from error
     with _cluster(len(payload)):
         resources: dict[str, float] = ray.cluster_resources()
         cores = resources.get("CPU", 1.0)

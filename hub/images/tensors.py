@@ -38,9 +38,7 @@ def to_image(tensor: Tensor, alpha: Image.Image | None = None) -> Image.Image:
     image = Image.fromarray(to_levels(tensor))
     if alpha is not None:
         if alpha.size != image.size:
-            raise ImageError(
-                f"The alpha channel is {alpha.size}, but the result is {image.size}; resize the alpha first."
-            )
+            raise ImageError(f"The alpha channel is {alpha.size}, but the result is {image.size}; resize the alpha.")
         image.putalpha(alpha)
     return image
 

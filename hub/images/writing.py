@@ -96,9 +96,7 @@ def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            raise ImageError(
-                f"{path.parent} is a file, not a folder; choose another folder for {path.name}."
-            ) from error
+            raise ImageError(f"{path.parent} is a file; choose another folder for {path.name}.") from error
         write_whole(path, data, overwrite=overwrite)
     except FileExistsError as error:
         raise ImageError(already_exists(path)) from error

@@ -53,7 +53,7 @@ def add_style(
     """
     if not re.fullmatch(NAME, name) or len(name) > 64:
         raise ParameterError(
-            f"{name[:80]!r} cannot be a style name; use up to 64 lower-case letters, digits and hyphens, such as my-style."
+            f"{name[:80]!r} cannot be a style name; use lower-case letters, digits and hyphens, 64 at most."
         )
     method = load(model, device=device, dtype="float32", styles=[]) if isinstance(model, str | Path) else model
     place = method.device
@@ -71,9 +71,7 @@ def add_style(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ParameterError(
-            f"Cannot create the folder {path.parent} ({error.strerror}); choose another one."
-        ) from None
+        raise ParameterError(f"Cannot create the folder {path.parent} ({error.strerror}); choose another.") from None
     picture = read_image(painting).rgb
     if is_flat(picture):
         raise ImageError("The painting has only one colour, so it has no style; choose another picture.")

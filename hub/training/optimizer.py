@@ -30,17 +30,14 @@ class Optimizer:
         # torch's Muon takes only matrices: one row per output channel, which share the kernel's memory.
         self.matrices = [nn.Parameter(_matrix(kernel.data)) for kernel in self.kernels]
         if any(m.data_ptr() != k.data_ptr() for m, k in zip(self.matrices, self.kernels, strict=True)):
-            raise TrainingError(
-                "Muon needs kernels in channels-last memory; call network.to(memory_format=torch.channels_last)."
-            )
+            raise TrainingError("Muon needs kernels in channels-last memory; use memory_format=torch.channels_last.")
         rates: list[tuple[torch.optim.Optimizer, float]] = []
         if self.matrices:
             rates.append((torch.optim.Muon(self.matrices, lr=settings.muon_rate, weight_decay=0.0), settings.muon_rate))
         others = [g for g in groups if not g.get("muon")]
         if others:
-            rates.append(
-                (torch.optim.Adam(others, lr=settings.learning_rate, betas=(0.9, 0.99)), settings.learning_rate)
-            )
+            rate = settings.learning_rate
+            rates.append((torch.optim.Adam(others, lr=rate, betas=(0.9, 0.99)), rate))
         self.rates = rates
 
     def step(self, factor: float) -> None:

@@ -16,14 +16,10 @@ class TrainingSettings(BaseModel):
 
     steps: int = Field(8000, ge=1, description="Optimiser steps in total, including earlier runs in the same folder.")
     batch: int = Field(4, ge=1, description="Pictures per step.")
-    learning_rate: float = Field(
-        1e-3, gt=0, description="Adam's peak learning rate; cosine decay to zero at the last step."
-    )
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's peak learning rate; cosine decay to zero at the end.")
     muon_rate: float = Field(0.02, gt=0, description="Muon's peak learning rate, for convolution kernels; same decay.")
     warmup: int = Field(100, ge=0, description="Steps of linear warm-up.")
-    average: float = Field(
-        0.998, ge=0, lt=1, description="Decay of the moving average of the weights, which is exported."
-    )
+    average: float = Field(0.998, ge=0, lt=1, description="Decay of the moving average of weights, which is exported.")
     clip: float = Field(5.0, gt=0, description="Largest gradient norm.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
     workers: int = Field(2, ge=0, description="Processes that load the data.")

@@ -195,7 +195,7 @@ def _advice(error: BaseException, repo_id: str, revision: str, hub: str) -> str:
     match reason:
         case None | errors.OfflineModeIsEnabled():
             return (
-                "it is not in the cache and offline mode is on; drop offline=True (--offline) or unset HF_HUB_OFFLINE."
+                "it is not in the cache and offline mode is on; drop --offline (offline=True) or unset HF_HUB_OFFLINE."
             )
         case errors.GatedRepoError():
             return f"it is gated; accept the terms at https://huggingface.co/{repo_id}, then pass token=."

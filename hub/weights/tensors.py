@@ -69,9 +69,7 @@ def _safetensors_errors(path: Path) -> Iterator[None]:
     header = int.from_bytes(start[:8], "little")
     if start[8:] != b"{" or header > min(size - 8, LARGEST_HEADER):
         if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
-            raise WeightsError(
-                f"{path} is a pickle file, which can run code and is never opened: get the weights as safetensors."
-            )
+            raise WeightsError(f"{path} is a pickle file, which can run code: get the weights as safetensors.")
         raise WeightsError(f"{path} is not a safetensors file, or its header is cut off: download it again.")
     try:
         yield
@@ -98,9 +96,8 @@ def read_weights(path: Path, methods: Collection[str]) -> tuple[dict[str, Any], 
         raise WeightsError(f"{path} is a style for {base}: load it with hub.load({base!r}, styles=[{str(path)!r}]).")
     tensors = read_safetensors(path)
     if config.pop("method", None) not in methods:
-        raise WeightsError(
-            f"{path} does not hold weights of {' or '.join(map(repr, methods))}; check the registry entry."
-        )
+        known = " or ".join(map(repr, methods))
+        raise WeightsError(f"{path} does not hold weights of {known}; check the registry entry.")
     return config, tensors
 
 

@@ -142,7 +142,7 @@ def test_one_that_does_not_fit_is_left_out_or_refused(
         ({"name": "Mine"}, ParameterError, "cannot be a style name"),
         ({"name": "klee-senecio"}, ParameterError, "already has a style"),
         ({"name": "senecio"}, ParameterError, "'senecio' already means 'klee-senecio'"),
-        ({"name": "a" * 300}, ParameterError, "up to 64"),
+        ({"name": "a" * 300}, ParameterError, "64 at most"),
         ({"out": f"{__file__}/x.safetensors"}, ParameterError, "Cannot create the folder"),
         ({"painting": Image.new("RGB", (64, 64), "teal")}, ImageError, "one colour"),
         ({"painting": b"no picture"}, ImageError, ""),

@@ -100,7 +100,7 @@ def test_offline_uses_the_cache_without_a_request(server: lh.LoopbackHub, tmp_pa
 
 
 def test_offline_without_the_file_names_the_flag(server: lh.LoopbackHub, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="drop offline=True"):
+    with pytest.raises(DownloadError, match="drop --offline"):
         find(server, tmp_path, offline=True)
     assert server.count() == 0
 
