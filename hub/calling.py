@@ -33,8 +33,9 @@ def stylize_tensor(
 ) -> Tensor:
     """``content`` ``(N, 3, H, W)`` in [0, 1] stylised, with its device, its dtype and, unless cropped, its size."""
     _check_tensor(content)
-    # A copy, since a revision overwrites the photo.
-    result = _run(method, [content.to(method.device, torch.float32, copy=True)], values, strength_map, report)
+    overwrites = revision.draft_size(value_of(values, "stroke")) is not None  # then the caller's tensor is copied
+    photo = content.to(method.device, torch.float32, copy=overwrites)
+    result = _run(method, [photo], values, strength_map, report)
     return result.to(content.device, content.dtype)
 
 
