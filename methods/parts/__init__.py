@@ -1,1 +1,1 @@
-"""What several methods share: the perceptual network, losses, normalisation."""
+"""Shared parts of the methods: networks, losses, normalisation, optimisation."""

@@ -1,1 +1,1 @@
-"""Networks that say something of every pixel: depth, and what is where."""
+"""Dense prediction: networks with an output for every pixel (depth, scene parsing)."""

@@ -1,4 +1,4 @@
-"""Networks of others, from the hub through ``transformers``: pinned, safetensors only, never needed for what ships."""
+"""Third-party networks from the hub by ``transformers``: pinned revisions, safetensors only, always optional."""
 
 from functools import lru_cache
 from typing import Any
@@ -19,9 +19,9 @@ def fetched(
     offline: bool,
     advice: str,
 ) -> Any:
-    """The frozen ``kind`` (``transformers``' class, such as ``AutoModelForDepthEstimation``) of a repository's revision.
+    """The frozen model of a repository's ``revision``. ``kind`` is a class such as ``AutoModelForDepthEstimation``.
 
-    ``advice``: what works without it. Raises ``DownloadError``, or ``StylehubError`` without ``transformers``.
+    ``advice`` names an alternative, for messages. Raises ``DownloadError``, or ``StylehubError`` without ``transformers``.
     """
     try:
         import transformers

@@ -1,7 +1,7 @@
-"""A small map brought to a picture's size, with the picture's edges.
+"""The fast guided filter: enlarge a small map to a picture's size, with the picture's edges.
 
-He & Sun 2015, "Fast Guided Filter" (arXiv 1505.00996): what is linear in the guide within a window at low resolution is
-applied to the guide at full resolution.
+He & Sun 2015, "Fast Guided Filter" (arXiv 1505.00996): linear functions of the guide are fitted in windows at low
+resolution, then applied to the guide at full resolution.
 """
 
 import torch
@@ -10,9 +10,10 @@ from torch import Tensor
 
 
 def guided(guide: Tensor, small_guide: Tensor, small_map: Tensor, radius: int, epsilon: float = 1e-3) -> Tensor:
-    """``small_map`` ``(N, 1, h, w)`` at the size of ``guide`` ``(N, 3, H, W)`` in [0, 1]; ``small_guide`` is that at h, w.
+    """Enlarge ``small_map`` ``(N, 1, h, w)`` to ``guide`` ``(N, 3, H, W)`` in [0, 1]; ``small_guide`` is the guide at h x w.
 
-    ``radius`` is of the window, in small pixels; ``epsilon`` the variance below which the guide counts as even.
+    ``radius`` is that of the windows, in small pixels. ``epsilon`` is the ridge strength: where the guide's variance is
+    much smaller, it counts as even.
     """
     grey, small_grey = (x.mean(1, keepdim=True) for x in (guide, small_guide))
     scale = small_map.std().clamp_min(1e-6)
@@ -23,9 +24,9 @@ def guided(guide: Tensor, small_guide: Tensor, small_map: Tensor, radius: int, e
 
 
 def local_lines(guide: Tensor, wanted: Tensor, radius: int, epsilon: float) -> tuple[Tensor, Tensor]:
-    """Slope and offset of the line that gives ``wanted`` by ``guide`` around every place; all are ``(N, 1, h, w)``.
+    """Slope and offset of the linear fit from ``guide`` to ``wanted`` around every pixel; all are ``(N, 1, h, w)``.
 
-    ``radius`` and ``epsilon`` as for ``guided``: where the guide is even the slope is nearly 0.
+    ``radius`` and ``epsilon`` as for ``guided``. Where the guide is even the slope is nearly 0.
     """
 
     def mean(x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""From a photo to what is where in it: how far everything is, or what it is.
+"""Dense prediction from one photo: a depth map, or class scores per pixel.
 
 An hourglass with skip connections, after Chen et al. 2016, "Single-Image Depth Perception in the Wild" (arXiv
-1604.03901), whose first half is the bundled ``vgg-slim`` up to relu4_1: features that have seen a million photos are
-worth more than any number of layers to a thousand labelled ones.
+1604.03901). Its first half is the bundled ``vgg-slim`` up to relu4_1: features learnt from a million photos help more than many layers
+trained on a thousand labelled photos.
 """
 
 from functools import lru_cache
@@ -16,24 +16,24 @@ from hub.registry import PACKAGE_ROOT, parts
 from hub.weights import checked_config, find_weights, load_strict, read_config, read_safetensors
 from methods.parts.perceptual.vgg import VGG, Blocks
 
-TAPS = ("relu2_2", "relu3_3", "relu4_1")  # at a half, a quarter and an eighth of the picture's sides
-STRIDE = 32
-SIDE = 256  # short side in pixels at which a network looks at a photo, as it learnt
+TAPS = ("relu2_2", "relu3_3", "relu4_1")  # at 1/2, 1/4 and 1/8 of the picture's sides
+STRIDE = 32  # sides of the input are multiples of this
+SIDE = 256  # short side in pixels of the input, as in training
 
 
 class Hourglass(nn.Module):
-    """``blocks`` are the encoder's channels, as VGG's; ``outputs`` the maps; ``width`` the channels of the waist."""
+    """``blocks`` are the channels of the VGG encoder, ``outputs`` is the number of maps, ``width`` that of the waist."""
 
     def __init__(self, blocks: Blocks, outputs: int = 1, width: int = 128) -> None:
         super().__init__()
         self.encoder = VGG(blocks, TAPS[-1], padding="reflect")
         half, quarter, eighth = (self.encoder.channels(tap) for tap in TAPS)
-        # VGG's features are of any size, the deeper the larger: unscaled they drown everything that they are added to.
+        # Deeper VGG features have larger values. Without scaling they would dominate every sum.
         self.scaled = nn.ModuleDict({tap: nn.GroupNorm(1, self.encoder.channels(tap)) for tap in TAPS})
         self.down16 = Convolution(eighth + 2, width)
         self.down32 = Convolution(width, width)
         self.waist = Convolution(width, width)
-        self.whole = nn.Linear(width, width)  # what the picture as a whole says: a room, a street, a close-up
+        self.whole = nn.Linear(width, width)  # features of the whole picture: a room, a street, a close-up
         self.up16 = Convolution(width, width)
         self.skip8 = nn.Conv2d(eighth, width, 1)
         self.up8 = Convolution(width, 64)
@@ -59,7 +59,7 @@ class Hourglass(nn.Module):
 
 
 class Convolution(nn.Module):
-    """3x3, normalised in groups, ReLU."""
+    """3x3 convolution, group normalisation, ReLU."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -75,13 +75,13 @@ def _double(x: Tensor) -> Tensor:
 
 
 def _places(x: Tensor) -> Tensor:
-    """Where everything is, -1 to 1 down and across: ``(N, 2, H / 2, W / 2)`` of ``(N, C, H, W)``."""
+    """Row and column positions, -1 to 1, as ``(N, 2, H / 2, W / 2)`` for ``(N, C, H, W)``."""
     rows, columns = (torch.linspace(-1, 1, side // 2, device=x.device, dtype=x.dtype) for side in x.shape[-2:])
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij")).expand(len(x), -1, -1, -1)
 
 
 class HourglassConfig(BaseModel):
-    """What the weights say of themselves."""
+    """The metadata in a file of weights."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -90,7 +90,7 @@ class HourglassConfig(BaseModel):
 
 @lru_cache(maxsize=4)
 def bundled(part: str, outputs: int, device: torch.device) -> Hourglass:
-    """The network of this name that comes with the package. Raises ``WeightsError``."""
+    """The bundled network of this name. Raises ``WeightsError``."""
     spec = parts()[part].weights
     assert spec is not None
     path = find_weights(spec, root=PACKAGE_ROOT)
@@ -101,10 +101,10 @@ def bundled(part: str, outputs: int, device: torch.device) -> Hourglass:
 
 
 def predict_dense(model: Hourglass, photo: Tensor) -> tuple[Tensor, Tensor]:
-    """``(1, 3, H, W)`` at the size that the network looks at, and its maps ``(1, outputs, h, w)`` at that size, float32."""
+    """``photo`` ``(1, 3, H, W)`` at the network's size, and the maps ``(1, outputs, h, w)`` at that size, float32."""
     height, width = photo.shape[-2:]
     scale = SIDE / min(height, width)
-    # A panorama is not looked at in full: beyond four times as long as wide its long side is squeezed.
+    # The long side of a panorama is reduced to at most four times SIDE.
     rows, columns = (max(STRIDE, round(min(n * scale, 4 * SIDE) / STRIDE) * STRIDE) for n in (height, width))
     small = F.interpolate(photo, (rows, columns), mode="bilinear", antialias=True)
     with torch.autocast(photo.device.type, dtype=torch.bfloat16, enabled=photo.device.type != "mps"):

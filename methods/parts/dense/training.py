@@ -1,4 +1,4 @@
-"""What the hourglasses have in common when they learn: photos with a map of the same size, and how they begin."""
+"""The common part of the trainings of hourglass networks: pairs of photo and map, augmentation, the start."""
 
 import io
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class DenseSettings(TrainingSettings):
 
 
 class DenseTraining(TrainingTask):
-    """The encoder begins as ``vgg-slim`` and moves slowly; the rest learns from nothing."""
+    """The encoder starts from ``vgg-slim`` and changes slowly; the rest starts from random weights."""
 
     settings: DenseSettings
     network: Hourglass
@@ -60,7 +60,7 @@ class DenseTraining(TrainingTask):
 
 
 class Pairs:
-    """Photos with the maps beside them in the shards, in shuffled rounds."""
+    """Photos with their maps from the same shards, in shuffled rounds."""
 
     def __init__(self, paths: Sequence[Path | str], extension: str, seed: int) -> None:
         self.photos, self.maps = Shards(paths), Shards(paths, extension)
@@ -70,18 +70,18 @@ class Pairs:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, Plane]:
-        """The ``index``-th of the rounds."""
+        """Pair ``index`` of the rounds."""
         return self.pair(self.rounds[index])
 
     def pair(self, number: int) -> tuple[Image.Image, Plane]:
-        """A photo, and the numbers ``(H, W)`` of its map."""
+        """Photo ``number`` and the values ``(H, W)`` of its map."""
         return self.photos.image(number), np.asarray(Image.open(io.BytesIO(self.maps.read(number))))
 
 
 def cut(
     photo: Image.Image, plane: Plane, size: tuple[int, int], smallest: float, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """A crop of both at ``size``, ``smallest`` of the photo at least, mirrored, its colours shifted: (3, H, W), (H, W)."""
+    """A random crop of both, resized to ``size`` and varied: ``(3, H, W)``, ``(H, W)``. ``smallest`` is its least share."""
     rows, columns = plane.shape
     share = rng.uniform(smallest, 1)
     height = share * min(rows, columns * size[0] / size[1])
@@ -95,7 +95,7 @@ def cut(
 
 
 def varied(photo: Tensor, plane: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Both mirrored or not, the photo's colours shifted."""
+    """Mirror both at random, and change the photo's colours at random."""
     if rng.random() < 0.5:
         photo, plane = photo.flip(2), plane.flip(1)
     gains = torch.tensor(rng.uniform(0.75, 1.25) * rng.uniform(0.9, 1.1, 3), dtype=torch.float32)

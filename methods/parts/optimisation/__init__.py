@@ -1,1 +1,1 @@
-"""Pictures made by optimising their pixels."""
+"""Optimisation of a picture's pixels."""

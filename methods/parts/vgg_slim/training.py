@@ -1,13 +1,11 @@
-"""``vgg-slim``: VGG-16 at half the width, taught by VGG-16, so that everything works without a download.
+"""Training of ``vgg-slim``: VGG-16 at half the width, distilled from VGG-16, so that everything works without a download.
 
-It begins as VGG-16 with half of the channels of each layer thrown away: those that the others predict best, so that a
-linear map restores most of what is gone (after "ThiNet", Luo et al. 2017, with the choice by pivoted Cholesky). Then
-each layer, seen through such a map (an embedding, after Wang et al. 2020, "Collaborative Distillation for
-Ultra-Resolution Universal Style Transfer"), is to have the teacher's features and Gram matrices.
-
-Photos and paintings alone do not suffice: whoever optimises pixels by a network's features finds the pictures that it
-misjudges. So the student optimises some pictures all the while it learns, a few of its own gradients a step, and the
-teacher corrects it on those.
+1. Pruning: half of the channels of each layer are removed, those that the other channels predict best. A linear map then
+   restores most of them (after "ThiNet", Luo et al. 2017; the channels are chosen by pivoted Cholesky).
+2. Distillation: each layer, multiplied by such a map (an embedding), should have the teacher's features and Gram matrices
+   (after Wang et al. 2020, "Collaborative Distillation for Ultra-Resolution Universal Style Transfer").
+3. Photos and paintings alone are not enough: an optimisation of pixels finds pictures for which the features are wrong.
+   So the student also optimises some pictures during training, and the teacher corrects it on those.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +30,7 @@ from methods.parts.sheets import contact_sheet
 
 BLOCKS = tuple(tuple(width // 2 for width in block) for block in ARCHITECTURES["VGG-16"])
 LAST = "conv5_2"
-# What the methods here look at; every other layer of the student is free to be anything.
+# The layers that methods use; the student's other layers have no loss.
 GRAM_LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_3", "relu4_1", "relu4_3", "relu5_1")
 CONTENT_LAYERS = ("relu3_2", "relu4_2", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1", "conv5_2")
 CONTENT = "conv4_2"
@@ -43,23 +41,23 @@ class SlimSettings(TrainingSettings):
     """Settings of ``stylehub train vgg-slim``."""
 
     content: list[Path] = Field(description="Photos: pictures, folders, patterns, or tar shards (WebDataset layout).")
-    paintings: list[Path] = Field(description="Paintings, in the same forms; each path is seen as often as another.")
+    paintings: list[Path] = Field(description="Paintings, in the same forms; all paths are used equally often.")
     vgg: Path = Field(description="VGG-16 as safetensors, keys as torchvision's vgg16().features: the teacher.")
     batch: int = inherited(
         TrainingSettings,
         "batch",
         3,
-        description="Pairs of a photo and a painting a step, and pictures under optimisation.",
+        description="Pairs of a photo and a painting per step, and number of pictures under optimisation.",
     )
     side: int = Field(160, ge=64, description="Side of the crops in pixels.")
     learning_rate: float = inherited(TrainingSettings, "learning_rate", 5e-4)
-    gram_weight: float = Field(1.0, ge=0, description="Weight of the Gram matrices against that of the features.")
-    rounds: int = Field(160, ge=1, description="Steps that a picture is optimised before another one is begun.")
-    optimisation_rate: float = Field(0.02, gt=0, description="Step size of that optimisation, on the [0, 1] image.")
+    gram_weight: float = Field(1.0, ge=0, description="Weight of the Gram matrices, relative to the features.")
+    rounds: int = Field(160, ge=1, description="Steps of optimisation of a picture, before the next one starts.")
+    optimisation_rate: float = Field(0.02, gt=0, description="Step size of that optimisation, for pixels in [0, 1].")
 
 
 class Student(nn.Module):
-    """The narrow network with its embeddings, and the pictures that it is optimising."""
+    """The narrow network with its embeddings, and the pictures under optimisation."""
 
     pictures: Tensor
     momentum: Tensor
@@ -76,7 +74,7 @@ class Student(nn.Module):
                 for layer in LAYERS
             }
         )
-        # Buffers, so that a checkpoint holds them and a resumed run goes on with the same pictures.
+        # They are buffers, so that a resumed run continues with the same pictures.
         for name in ("pictures", "momentum", "square"):
             self.register_buffer(name, torch.zeros(pictures, 3, side, side))
 
@@ -86,7 +84,7 @@ class Student(nn.Module):
         return features
 
     def embedded_gram(self, layer: str, features: Tensor) -> Tensor:
-        """The Gram matrix of the embedded features, which need not be computed for it: ``E G E^T``."""
+        """The Gram matrix of the embedded features, without computing these: ``E G E^T``."""
         gram = gram_matrix(features)
         with torch.autocast(features.device.type, enabled=False):
             matrix = cast(nn.Conv2d, self.embeddings[layer]).weight[:, :, 0, 0]
@@ -94,12 +92,12 @@ class Student(nn.Module):
             return embedded
 
     def embedding(self, layer: str) -> Tensor:
-        """The matrix ``(teacher's channels, own channels)`` of ``layer``, as a view."""
+        """A view of the matrix ``(teacher's channels, own channels)`` of ``layer``."""
         return cast(nn.Conv2d, self.embeddings[layer]).weight.data[:, :, 0, 0]
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
-    """Step -> crops of photos and of paintings, ``(batch, 3, side, side)`` each; some noisy, some blurred."""
+    """For each step crops of photos and of paintings, ``(batch, 3, side, side)`` each; some noisy, some blurred."""
 
     def __init__(self, settings: SlimSettings) -> None:
         self.settings = settings
@@ -110,7 +108,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return self.settings.steps
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """``photos`` and ``paintings`` of this step, and in ``under_way`` those of the pictures under optimisation."""
+        """``photos`` and ``paintings`` of this step; ``own_photos`` and ``own_paintings`` of the pictures under optimisation."""
         s = self.settings
         return {
             "photos": torch.stack([self.crop(0, step * s.batch + slot) for slot in range(s.batch)]),
@@ -120,7 +118,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         }
 
     def age(self, step: int, slot: int) -> int:
-        """Steps that the picture in ``slot`` has been optimised; the slots begin anew at different times."""
+        """Steps since the picture in ``slot`` started; the slots start at different times."""
         return (step + slot * self.settings.rounds // self.settings.batch) % self.settings.rounds
 
     def episode(self, step: int, slot: int) -> int:
@@ -131,7 +129,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         turn, which = divmod(index, len(self.sources[kind]))
         picture = self.sources[kind][which].image(self.rounds[kind][which][turn])
         side = self.settings.side
-        # Down to the whole picture in one crop; up to the size of use, but hardly beyond the picture's own pixels.
+        # From the whole picture in one crop up to the size of use, enlarged by at most 1.3.
         largest = max(side, min(512, 1.3 * min(picture.size)))
         scale = rng.uniform(side, largest) / min(picture.size)
         region = min(min(picture.size), side / scale)
@@ -149,7 +147,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
 
 
 class SlimTraining(TrainingTask):
-    """Relative errors of features and Gram matrices against the teacher's."""
+    """The losses are relative errors of features and Gram matrices, compared with the teacher's."""
 
     Settings = SlimSettings
     settings: SlimSettings
@@ -194,7 +192,7 @@ class SlimTraining(TrainingTask):
         }
 
     def begin_anew(self, batch: Mapping[str, Tensor], step: int) -> Tensor:
-        """The pictures under optimisation; one whose time is over starts again, from its photo or from noise."""
+        """The pictures under optimisation; after ``rounds`` steps a new one starts, from a photo or a mix with noise."""
         student, s = self.network, self.settings
         for slot in range(s.batch):
             if self.pairs.age(step, slot) == 0 or step == 0:
@@ -206,7 +204,7 @@ class SlimTraining(TrainingTask):
         return student.pictures.clone()
 
     def distances(self, batch: Mapping[str, Tensor], content: Tensor, grams: Mapping[str, Tensor]) -> Tensor:
-        """How far the pictures under optimisation are from their photos and paintings, as the student sees it."""
+        """Distance of the pictures under optimisation to their photos and paintings, by the student's features."""
         n, student = self.settings.batch, self.network
         with torch.no_grad():
             photos = student(batch["own_photos"], [CONTENT])[CONTENT]
@@ -221,7 +219,7 @@ class SlimTraining(TrainingTask):
         (gradient,) = torch.autograd.grad(distance, own, retain_graph=True)
         if not torch.isfinite(gradient).all():
             return
-        # Scale does not matter to Adam, and the very small gradients of a mean over pixels would meet its epsilon.
+        # Adam ignores the scale of a gradient, but the very small ones of a mean over pixels would be near its epsilon.
         gradient = gradient / gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
         student.momentum.lerp_(gradient, 0.1)
         student.square.lerp_(gradient.square(), 0.01)
@@ -237,10 +235,10 @@ class SlimTraining(TrainingTask):
         return contact_sheet([to_image(p[None]) for p in self.network.pictures], columns=4)
 
     def export(self, network: Student, folder: Path, facts: dict[str, object]) -> None:
-        """``model.safetensors`` in float16: the convolutions, and each embedding as a square matrix.
+        """Write ``model.safetensors`` in float16: the convolutions, and a square matrix for each embedding.
 
-        A distance between embedded features or Gram matrices is the same as that between features multiplied by the
-        symmetric root of ``E^T E``, which has a quarter of the numbers.
+        Distances between embedded features, or their Gram matrices, are the same if features are multiplied by the
+        symmetric root of ``E^T E`` instead of ``E``. It has half of the numbers.
         """
         tensors = dict(network.vgg.state_dict())
         for layer in LAYERS:
@@ -253,24 +251,21 @@ class SlimTraining(TrainingTask):
 
 
 def error(features: Tensor, wanted: Tensor, energy: float) -> Tensor:
-    """Mean squared difference over the layer's usual ``energy``: ``(N,)``."""
+    """Mean squared difference divided by the layer's typical ``energy``: ``(N,)``."""
     difference = features - wanted
-    squares = (difference * difference).sum((1, 2, 3)).float()  # torch adds up half precision in float32
+    squares = (difference * difference).sum((1, 2, 3)).float()  # torch sums half precision in float32
     return squares / (wanted[0].numel() * energy)
 
 
 @torch.no_grad()
 def prune(teacher: VGG, student: Student, samples: Sequence[Tensor] | Tensor) -> dict[str, float]:
-    """Make ``student`` the best half of ``teacher``; returns each layer's mean square over ``samples``.
-
-    ``samples`` is ``(N, 3, H, W)`` in [0, 1].
-    """
+    """Prune ``teacher`` into ``student``; return each layer's mean square over ``samples`` ``(N, 3, H, W)`` in [0, 1]."""
     moments: dict[str, Tensor] = {}
     for sample in samples:
         for layer, features in teacher(sample[None], teacher.layers[: teacher.layers.index(LAST) + 1]).items():
             flat = features[0].flatten(1).double()
             moments[layer] = moments.get(layer, 0) + flat @ flat.T / flat.shape[1] / len(samples)
-    before = torch.eye(3, dtype=torch.float64, device=samples[0].device)  # restores the inputs of a layer
+    before = torch.eye(3, dtype=torch.float64, device=samples[0].device)  # the map that restores a layer's inputs
     kept = list(range(3))
     for name, width in student.vgg.widths.items():
         layer = f"relu{name}" if f"relu{name}" in moments else f"conv{name}"
@@ -286,9 +281,9 @@ def prune(teacher: VGG, student: Student, samples: Sequence[Tensor] | Tensor) ->
 
 
 def pivots(moments: Tensor, count: int) -> list[int]:
-    """The ``count`` channels that a pivoted Cholesky decomposition of their second moments ``(C, C)`` takes first.
+    """The first ``count`` channels of a pivoted Cholesky decomposition of the second moments ``(C, C)``.
 
-    Each is the one that those before it predict worst.
+    Each is the channel that the ones before it predict worst.
     """
     residual = moments.clone()
     chosen: list[int] = []
@@ -304,7 +299,7 @@ def pivots(moments: Tensor, count: int) -> list[int]:
 
 
 def restoration(moments: Tensor, kept: list[int]) -> Tensor:
-    """The matrix ``(C, kept)`` that predicts every channel from those kept with the least squares."""
+    """The matrix ``(C, kept)`` that predicts every channel from the kept ones by ridge regression."""
     own = moments[kept][:, kept]
     ridge = 1e-4 * own.diagonal().mean() * torch.eye(len(kept), dtype=own.dtype, device=own.device)
     matrix: Tensor = torch.linalg.solve(own + ridge, moments[kept]).T

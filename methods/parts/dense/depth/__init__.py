@@ -1,1 +1,1 @@
-"""How far away everything in a photo is: a network, how it learns, the scenes it learns from, maps of one's own."""
+"""Depth of a photo: the network's prediction, its training, rendered training scenes."""

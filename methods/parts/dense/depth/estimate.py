@@ -1,4 +1,4 @@
-"""Depth of any photo: by the bundled network, or by Depth Anything V2 where it can be had."""
+"""Depth of any photo, by the bundled network or by Depth Anything V2."""
 
 import logging
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from methods.parts.perceptual.vgg import imagenet
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
 ADVICE = "Leave --depth out (depth='bundled') for the bundled network, or give a depth map of your own with --map."
 
-RANGE = (0.01, 0.99)  # of all places: the few beyond count as the nearest and the farthest
+RANGE = (0.01, 0.99)  # quantiles of inverse depth that become the farthest and the nearest
 
 logger = logging.getLogger(__name__)
 
@@ -27,29 +27,30 @@ def estimate(
     network: Literal["bundled", "depth-anything"] = "bundled",
     fetching: Mapping[str, Any] | None = None,
 ) -> Tensor | None:
-    """How far everything in ``(N, 3, H, W)`` in [0, 1] is: ``(N, 1, H, W)``, 0 the nearest place, 1 the farthest.
+    """The depth ``(N, 1, H, W)`` of photos ``(N, 3, H, W)`` in [0, 1]: 0 is the nearest, 1 the farthest.
 
-    Between the two it is linear in inverse depth, edges follow the photo. None, with a warning, where the photos show
-    nothing to judge by. ``fetching`` is how ``hub.load`` was told to use the hub. Raises ``WeightsError``, ``DownloadError``, or ``StylehubError`` without ``transformers``.
+    It is linear in inverse depth, and its edges follow the photo. If the depth of a photo is the same everywhere, the
+    result is None, with a warning. ``fetching`` are the download options of ``hub.load``. Raises ``WeightsError``,
+    ``DownloadError``, or ``StylehubError`` without ``transformers``.
     """
     near = torch.cat([_inverse_depth(photo, network, fetching or {}) for photo in torch.split(photos, 1)])
-    step = max(1, max(near.shape[-2:]) // 512)  # enough places to judge the range by
+    step = max(1, max(near.shape[-2:]) // 512)  # enough pixels to measure the range
     places = near[..., ::step, ::step]
     low, high = bounds(places)
     if not (high - low > 1e-4).all():
-        logger.warning("The depth is the same everywhere; the style applies everywhere alike.")
+        logger.warning("The depth is the same everywhere, so the style applies everywhere.")
         return None
     return ((high - near) / (high - low)).clamp(0, 1)
 
 
 def bounds(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Between which two values, ``(N, 1, 1, 1)``, nearly all of each of ``maps`` ``(N, ...)`` lies."""
+    """The quantiles ``RANGE`` of each of ``maps`` ``(N, ...)``: two tensors ``(N, 1, 1, 1)``."""
     low, high = (maps.flatten(1).quantile(q, dim=1).view(-1, 1, 1, 1) for q in RANGE)
     return low, high
 
 
 def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> Tensor:
-    """Larger is nearer, up to scale and shift, of ``(1, 3, H, W)``: ``(1, 1, H, W)``."""
+    """Inverse depth ``(1, 1, H, W)`` of ``(1, 3, H, W)``, up to scale and shift; larger is nearer."""
     if network == "depth-anything":
         return _by_depth_anything(photo, fetching)
     small, found = predict_dense(bundled("depth", 1, photo.device), photo)

@@ -1,8 +1,11 @@
-"""Outdoor scenes with exact depth, drawn by casting a ray through every pixel.
+"""Outdoor scenes with exact depth, rendered by casting a ray through every pixel.
 
-Ground, hills, boxes, spheres, trunks with crowns, in rows or anywhere, under a sky and in a haze, all of them covered
-with crops of photos. Nobody would take them for photographs; what they teach is that the ground runs away, that what
-stands on it is as far as its foot, that haze and sky are far.
+The scenes have ground, hills, boxes, spheres and trees, a sky and haze; crops of photos are the textures. They do not
+look like photographs. They teach the network that
+
+1. the ground recedes;
+2. an object is as far away as its foot on the ground;
+3. haze and sky are far.
 """
 
 from collections.abc import Sequence
@@ -13,19 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
-FAR = 2000.0  # metres; beyond it all is sky
+FAR = 2000.0  # metres; everything beyond is sky
 
 
 @dataclass
 class _Surface:
-    """What the rays have met so far: the distance along each, and what is there."""
+    """The nearest hit of each ray so far: its distance, colour and shade."""
 
     distance: Array
     colour: Array
     shade: Array
 
     def hit(self, distance: Array, where: NDArray[np.bool_], colour: Array, shade: Array | float) -> None:
-        """Put something at ``distance`` in front of what is behind it. ``colour`` is of the pixels in ``where`` only."""
+        """Add an object at ``distance`` where it is nearer than earlier ones. ``colour`` has only the pixels in ``where``."""
         nearer = where & (distance > 0.2) & (distance < self.distance)
         kept = nearer[where]
         self.distance[nearer] = distance[nearer]
@@ -76,7 +79,7 @@ def scene(textures: Sequence[Array], height: int, width: int, rng: np.random.Gen
 
 
 def _rays(height: int, width: int, angle: float, pitch: float, roll: float) -> tuple[Array, Array]:
-    """Unit rays ``(H, W, 3)``, x to the right, y up, z forward, and how far forward of the camera each goes."""
+    """Unit rays ``(H, W, 3)``, x to the right, y up, z forward; and the part of each along the camera's axis ``(H, W)``."""
     x = np.linspace(-1, 1, width) * np.tan(angle / 2)
     y = -np.linspace(-1, 1, height) * np.tan(angle / 2) * height / width
     x, y = np.meshgrid(x, y)
@@ -88,7 +91,7 @@ def _rays(height: int, width: int, angle: float, pitch: float, roll: float) -> t
 
 
 def _places(spread: float, rng: np.random.Generator) -> list[tuple[str, tuple[float, float]]]:
-    """What stands where on the ground: some things anywhere, often a row of the same to one side or both."""
+    """Kinds and positions of objects: some at random, and often rows of one kind on one or both sides."""
     kinds = ("box", "ball", "figure", "tree")
     found = []
     for _ in range(rng.integers(0, 9)):
@@ -119,7 +122,7 @@ def _ground(
 
 
 def _hills(surface: _Surface, rays: Array, eye: float, textures: Sequence[Array], rng: np.random.Generator) -> None:
-    """Skylines one behind the other: upright sheets with a rugged upper edge."""
+    """Skylines, one behind the other: vertical surfaces with a rough upper edge."""
     for number, texture in enumerate(textures[: int(rng.integers(1, 4))]):
         far = rng.uniform(60, 250) * 2.5**number
         across = np.arctan2(rays[..., 0], rays[..., 2])
@@ -144,7 +147,7 @@ def _box(
     texture: Array,
     light: Array,
 ) -> None:
-    """The slab method, in the box's own axes."""
+    """A box, by the slab method in its own axes."""
     c, s = np.cos(turn), np.sin(turn)
     centre = np.array([place[0], sides[1] / 2 - eye, place[1]])
     turned = np.stack([c * rays[..., 0] - s * rays[..., 2], rays[..., 1], s * rays[..., 0] + c * rays[..., 2]], -1)
@@ -208,7 +211,7 @@ def _trunk(
 
 
 def _seen(surface: _Surface, rays: Array, sky: Array, rng: np.random.Generator) -> Array:
-    """Light, sky and haze."""
+    """The final picture, with light, sky, haze and noise."""
     up = np.clip(rays[..., 1:2], 0, 1)
     zenith, horizon = rng.uniform(0.2, 0.9, 3) * [0.8, 0.95, 1.1], rng.uniform(0.6, 1, 3)
     background = horizon + (zenith - horizon) * up**0.5
@@ -230,7 +233,7 @@ def _lit(facing: Array) -> Array:
 
 
 def _sampled(texture: Array, u: Array, v: Array) -> Array:
-    """``texture`` at ``u``, ``v``, of which 1 is its side; mirrored beyond."""
+    """``texture`` at ``u``, ``v`` in units of its side, mirrored outside of it."""
     size = len(texture)
 
     def index(x: Array) -> NDArray[np.int64]:

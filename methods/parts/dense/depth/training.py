@@ -1,9 +1,10 @@
-"""How the depth network learns from depth maps that are known up to scale and shift, or only in their order.
+"""Training of the depth network, on depth maps known up to scale and shift, or only in their order.
 
-The loss in the scale and shift of each map is that of Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation"
-(arXiv 1907.01341), equations 5 to 11: both maps centred on their median and divided by their mean deviation, the
-largest fifth of the errors left out, gradients compared at four scales. Pairs of places are ranked as in Chen et al.
-2016 (arXiv 1604.03901), equation 2; of maps made by a rule nothing else is used.
+1. Scale- and shift-invariant loss, Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation" (arXiv 1907.01341),
+   equations 5 to 11: both maps are centred on their median and divided by their mean deviation; the largest fifth of
+   the errors is left out; gradients are compared at four scales.
+2. Ranking loss of random pairs of pixels, Chen et al. 2016 (arXiv 1604.03901), equation 2. For maps made by a rule it is the
+   only loss.
 """
 
 from pathlib import Path
@@ -27,29 +28,29 @@ from methods.parts.dense.hourglass import Hourglass
 from methods.parts.dense.training import DenseSettings, DenseTraining, Pairs, cut, varied
 from methods.parts.sheets import contact_sheet
 
-SIZE = (192, 256)  # rows and columns of what it learns from
-PAIRS = 2048  # places compared in each picture
-RATIO = 1.1  # of two depths that are not the same
+SIZE = (192, 256)  # rows and columns of the training pictures
+PAIRS = 2048  # pairs of pixels compared in each picture
+RATIO = 1.1  # least ratio of two depths that count as different
 
 
 class DepthSettings(DenseSettings):
     """Settings of ``stylehub train depth``."""
 
     depth: list[Path] = Field(description="Tar shards of photos (jpg) with inverse depth (depth.png, 0 where unknown).")
-    ordinal: list[Path] = Field([], description="Shards of the same kind of which only the order counts.")
-    content: list[Path] = Field(description="Photos: what rendered scenes are covered with.")
-    batch: int = inherited(DenseSettings, "batch", 3, description="Measured depth maps a step.")
-    rendered: int = Field(2, ge=0, description="Rendered scenes a step.")
-    ruled: int = Field(1, ge=0, description="Maps a step of which only the order counts.")
+    ordinal: list[Path] = Field([], description="Shards of the same kind; only the order of their depths is used.")
+    content: list[Path] = Field(description="Photos, as textures of the rendered scenes.")
+    batch: int = inherited(DenseSettings, "batch", 3, description="Measured depth maps per step.")
+    rendered: int = Field(2, ge=0, description="Rendered scenes per step.")
+    ruled: int = Field(1, ge=0, description="Maps per step of which only the order is used.")
     gradient_weight: float = Field(0.5, ge=0, description="Weight of the gradients at four scales.")
-    order_weight: float = Field(0.5, ge=0, description="Weight of the ranked pairs.")
-    ruled_weight: float = Field(0.3, ge=0, description="What a map made by a rule counts, beside a measured one.")
+    order_weight: float = Field(0.5, ge=0, description="Weight of the ranking loss.")
+    ruled_weight: float = Field(0.3, ge=0, description="Weight of a map made by a rule, relative to a measured one.")
 
 
 class Maps(Dataset[dict[str, Tensor]]):
-    """Step -> ``photos`` ``(N, 3, H, W)`` and ``inverse`` depth ``(N, H, W)``, NaN where it is unknown.
+    """For each step ``photos`` ``(N, 3, H, W)`` and ``inverse`` depth ``(N, H, W)``, NaN where it is unknown.
 
-    First the measured ones, then the rendered, then those made by a rule.
+    Measured maps come first, then rendered ones, then those made by a rule.
     """
 
     def __init__(self, settings: DepthSettings) -> None:
@@ -78,7 +79,7 @@ class Maps(Dataset[dict[str, Tensor]]):
         return cut(photo, np.where(inverse > 0, inverse / inverse.max(), np.nan).astype(np.float32), SIZE, 0.6, rng)
 
     def scene(self, index: int) -> tuple[Tensor, Tensor]:
-        """A rendered one."""
+        """A rendered scene and its map."""
         rng = np.random.default_rng([self.settings.seed, 1, index])
         crops = []
         for _ in range(5):
@@ -92,7 +93,7 @@ class Maps(Dataset[dict[str, Tensor]]):
 
 
 class DepthTraining(DenseTraining):
-    """Inverse depth, from measured maps, rendered scenes and rules."""
+    """Trains inverse depth on measured maps, rendered scenes and maps made by a rule."""
 
     Settings = DepthSettings
     settings: DepthSettings
@@ -124,7 +125,7 @@ class DepthTraining(DenseTraining):
 
     @torch.no_grad()
     def sheet(self, network: Hourglass) -> Image.Image:
-        """Photos, rendered scenes and street scenes, each above what the network sees in it."""
+        """Photos, rendered scenes and street scenes; below them their depth; below that the network's."""
         batch = {key: value.to(self.device) for key, value in self.maps[self.settings.steps].items()}
         rows = [batch["photos"], _shown(batch["inverse"][:, None].nan_to_num(0))]
         with torch.autocast(self.device.type, enabled=False):
@@ -145,17 +146,17 @@ def _shown(maps: Tensor) -> Tensor:
 
 
 def normalised(maps: Tensor, known: Tensor) -> Tensor:
-    """``(N, H, W)`` less its median, over its mean deviation from it, where ``known`` is True; 0 elsewhere."""
+    """``(N, H, W)`` minus its median, divided by its mean deviation, where ``known`` is True; 0 elsewhere."""
     flat, there = maps.flatten(1), known.flatten(1)
     median = flat.detach().where(there, torch.nan).nanmedian(1, keepdim=True).indices
-    # Nothing that is no number may enter the graph: its gradient would be none either.
+    # No NaN may enter the graph: the gradient would be NaN.
     centred = (flat.where(there, 0.0) - flat.gather(1, median)).where(there, 0.0)
     deviation = centred.abs().sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp_min(1)
     return (centred / deviation.clamp_min(1e-6)).view_as(maps)
 
 
 def trimmed(difference: Tensor, known: Tensor) -> Tensor:
-    """The mean of the smaller four fifths of ``difference`` where it is ``known``, for each map: ``(N,)``."""
+    """The mean of the smallest 80 % of ``difference`` where ``known``, for each map: ``(N,)``."""
     errors, there = difference.abs().flatten(1), known.flatten(1)
     limit = errors.detach().where(there, torch.nan).nanquantile(0.8, dim=1, keepdim=True)
     kept = there & (errors <= limit)
@@ -163,7 +164,7 @@ def trimmed(difference: Tensor, known: Tensor) -> Tensor:
 
 
 def gradients(difference: Tensor, known: Tensor) -> Tensor:
-    """The mean of how steep ``difference`` is, at four scales: ``(N,)``."""
+    """The mean absolute gradient of ``difference``, summed over four scales: ``(N,)``."""
     total = difference.new_zeros(len(difference))
     for scale in (1, 2, 4, 8):
         d, there = (x[:, ::scale, ::scale] for x in (difference, known))
@@ -175,7 +176,7 @@ def gradients(difference: Tensor, known: Tensor) -> Tensor:
 
 
 def ranked(found: Tensor, wanted: Tensor, random: torch.Generator) -> Tensor:
-    """The logistic loss of random pairs of places whose depths differ by ``RATIO``, for each map: ``(N,)``."""
+    """The logistic loss of random pairs of pixels whose depths differ by ``RATIO``, for each map: ``(N,)``."""
     places = torch.randint(0, found[0].numel(), (2, len(found), PAIRS), generator=random).to(found.device)
     scaled = normalised(found, wanted.isfinite()).flatten(1)
     first, second = (scaled.gather(1, p) for p in places)

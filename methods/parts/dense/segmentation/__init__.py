@@ -1,1 +1,1 @@
-"""What is where in a photo: ten groups of things, a network that finds them, how it learns, masks of one's own."""
+"""Scene parsing of a photo: ten groups of objects, the network's prediction, its training, your own masks."""

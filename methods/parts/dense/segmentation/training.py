@@ -1,7 +1,8 @@
-"""How the scene-parsing network learns from labelled photos, of which some groups are rare.
+"""Training of the scene-parsing network on labelled photos; some groups are rare.
 
-Cross-entropy, each group weighed by how seldom it is, and one less the overlap of found and labelled (the Dice
-coefficient, Milletari et al. 2016, arXiv 1606.04797), which a group of few pixels counts in as much as any other.
+1. Cross-entropy, with larger weights for rarer groups.
+2. 1 minus the Dice coefficient of prediction and labels (Milletari et al. 2016, arXiv 1606.04797). All groups weigh the
+   same in it.
 """
 
 from pathlib import Path
@@ -24,9 +25,9 @@ from methods.parts.dense.segmentation.masks import colorize
 from methods.parts.dense.training import DenseSettings, DenseTraining, Pairs, cut
 from methods.parts.sheets import contact_sheet
 
-SIZE = (224, 288)  # rows and columns of what it learns from
-UNKNOWN = 255  # a label that says nothing
-SHOWN = 100  # pixels of a group that a photo has at least to count as one that shows it
+SIZE = (224, 288)  # rows and columns of the training pictures
+UNKNOWN = 255  # the label of unknown pixels
+SHOWN = 100  # least number of pixels for a photo to count as showing a group
 
 
 class SegmentationSettings(DenseSettings):
@@ -35,15 +36,17 @@ class SegmentationSettings(DenseSettings):
     labelled: list[Path] = Field(
         description="Tar shards of photos (jpg) with labels (label.png): the number of the group, 255 where unknown."
     )
-    batch: int = inherited(DenseSettings, "batch", 4, description="Photos a step from rounds over all.")
-    rare: int = Field(2, ge=0, description="Photos a step that show one of the rarest groups.")
-    rarest: int = Field(5, ge=1, le=len(GROUPS), description="How many groups are rare.")
-    balance: float = Field(0.35, ge=0, le=1, description="A group's weight: its share of all pixels to minus this.")
-    overlap_weight: float = Field(0.5, ge=0, description="Weight of the overlap, beside cross-entropy.")
+    batch: int = inherited(DenseSettings, "batch", 4, description="Photos per step, from rounds over all photos.")
+    rare: int = Field(2, ge=0, description="Additional photos per step that show one of the rarest groups.")
+    rarest: int = Field(5, ge=1, le=len(GROUPS), description="Number of groups that count as rare.")
+    balance: float = Field(
+        0.35, ge=0, le=1, description="Exponent b of a group's weight: (its share of all pixels) ** -b."
+    )
+    overlap_weight: float = Field(0.5, ge=0, description="Weight of the Dice loss, relative to cross-entropy.")
 
 
 class Labelled(Dataset[dict[str, Tensor]]):
-    """Step -> ``photos`` ``(N, 3, H, W)`` and ``labels`` ``(N, H, W)``, 255 where unknown."""
+    """For each step ``photos`` ``(N, 3, H, W)`` and ``labels`` ``(N, H, W)``, 255 where unknown."""
 
     def __init__(self, settings: SegmentationSettings) -> None:
         self.settings = settings
@@ -67,7 +70,7 @@ class Labelled(Dataset[dict[str, Tensor]]):
         return {"photos": torch.stack(photos), "labels": torch.stack(labels).long()}
 
     def item(self, index: int, rare: bool) -> tuple[Tensor, Tensor]:
-        """A crop of a photo and its labels: the next of the rounds, or any that shows the next of the rare groups."""
+        """A crop of a photo and its labels: the next photo of the rounds, or a random photo of the next rare group."""
         rng = np.random.default_rng([self.settings.seed, int(rare), index])
         pair = self.pairs[index]
         if rare:
@@ -76,7 +79,7 @@ class Labelled(Dataset[dict[str, Tensor]]):
 
 
 class SegmentationTraining(DenseTraining):
-    """Ten groups."""
+    """Trains the class scores of the ten groups."""
 
     Settings = SegmentationSettings
     settings: SegmentationSettings
@@ -105,7 +108,7 @@ class SegmentationTraining(DenseTraining):
 
     @torch.no_grad()
     def sheet(self, network: Hourglass) -> Image.Image:
-        """Photos, their labels, what the network says."""
+        """Photos, their labels, the network's prediction."""
         batch = {key: value.to(self.device) for key, value in self.labelled[self.settings.steps].items()}
         with torch.autocast(self.device.type, enabled=False):
             found = F.interpolate(network(batch["photos"]).float(), SIZE, mode="bilinear")
@@ -126,7 +129,7 @@ class SegmentationTraining(DenseTraining):
 
 
 def overlap(found: Tensor, labels: Tensor) -> Tensor:
-    """The Dice coefficient of ``found`` ``(N, K, H, W)`` with ``labels`` ``(N, H, W)``: the mean of the groups there are."""
+    """The mean Dice coefficient of ``found`` ``(N, K, H, W)`` and ``labels`` ``(N, H, W)`` over the labelled groups."""
     known = labels != UNKNOWN
     wanted = F.one_hot(labels.where(known, 0), found.shape[1]).permute(0, 3, 1, 2) * known[:, None]
     found = found * known[:, None]
