@@ -2,7 +2,8 @@
 
 Johnson et al. 2016 (arXiv 1603.08155), with the layers of later "fast style transfer": content at relu4_2, Gram
 matrices at relu1_1 to relu5_1, total variation. The papers start from random weights and see 80,000 photos twice, four
-per step. Here a network starts from one row of a conditional network, which has the same layers; a few hundred steps are enough.
+per step. Here a network starts from one row of a conditional network, which has the same layers; a few hundred steps
+are enough.
 """
 
 import torch

@@ -7,7 +7,8 @@ The global LUT has three steps:
 3. A mix of learned LUTs (after Zeng et al. 2020, "Learning Image-adaptive 3D Lookup Tables").
 
 The bilateral grid holds affine maps that are added to its result (Gharbi et al. 2017, arXiv 1707.02880; Xia et al.
-2020, arXiv 2004.10955). All colours are sRGB: there optimal transport was nearer to known answers than in L*a*b* or linear light.
+2020, arXiv 2004.10955). All colours are sRGB: there optimal transport was nearer to known answers than in L*a*b* or
+linear light.
 """
 
 from typing import NamedTuple

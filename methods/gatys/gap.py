@@ -1,7 +1,7 @@
 """The optimality gap: how much optimisation can still improve a method's result.
 
 It is the total loss of the result, divided by the smallest loss that ``gatys`` reaches when it starts from the result.
-At 1 the result cannot be improved; at 2 its loss can be halved. It judges style and content in one number, for any method.
+At 1 the result cannot be improved; at 2 its loss can be halved. It judges style and content in one number.
 """
 
 from collections.abc import Callable

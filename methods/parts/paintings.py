@@ -1,4 +1,4 @@
-"""A folder of paintings to learn from, with what is known of them."""
+"""A folder of training paintings, with their names, titles and artists."""
 
 import csv
 from pathlib import Path
@@ -11,11 +11,9 @@ from hub.method import Style
 
 
 def read_styles(folder: Path, everything: bool = False) -> list[Style]:
-    """Every painting of ``folder`` by its file name; with a ``styles.csv``, those with ``pick`` = 1 and their titles.
+    """The paintings of ``folder``, named by their files; with a ``styles.csv``, its rows with ``pick`` = 1.
 
-    ``everything``: the others of the table too.
-
-    The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are ``slug.jpg``.
+    With ``everything``, all rows. Raises ``TrainingError`` if there are no paintings. The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are ``slug.jpg``.
     """
     table = folder / "styles.csv"
     if table.is_file():

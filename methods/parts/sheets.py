@@ -12,7 +12,7 @@ def contact_sheet(
     captions: Sequence[str] = (),
     gap: int = 4,
 ) -> Image.Image:
-    """``pictures`` (of one size) row by row on white, each with its caption below when there are ``captions``."""
+    """``pictures`` (of one size) row by row on white; ``captions``, if any, are written below them."""
     width, height = pictures[0].size
     size = max(10, height // 18)
     font = ImageFont.load_default(size)

@@ -1,8 +1,8 @@
 """Dense prediction from one photo: a depth map, or class scores per pixel.
 
 An hourglass with skip connections, after Chen et al. 2016, "Single-Image Depth Perception in the Wild" (arXiv
-1604.03901). Its first half is the bundled ``vgg-slim`` up to relu4_1: features learnt from a million photos help more than many layers
-trained on a thousand labelled photos.
+1604.03901). Its first half is the bundled ``vgg-slim`` up to relu4_1: features learnt from a million photos help more
+than many layers trained on a thousand labelled photos.
 """
 
 from functools import lru_cache
