@@ -13,7 +13,8 @@ from hub.method import Style
 def read_styles(folder: Path, everything: bool = False) -> list[Style]:
     """The paintings of ``folder``, named by their files; with a ``styles.csv``, its rows with ``pick`` = 1.
 
-    With ``everything``, all rows. Raises ``TrainingError`` if there are no paintings. The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are ``slug.jpg``.
+    With ``everything``, all rows. The columns are ``slug``, ``pick``, ``title``, ``artist`` and ``year``; the pictures are
+    ``slug.jpg``. Raises ``TrainingError`` if there are no paintings.
     """
     table = folder / "styles.csv"
     if table.is_file():
