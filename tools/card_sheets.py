@@ -85,9 +85,9 @@ def learnt(name: str) -> Image.Image:
     return contact_sheet(cells, columns=5 if len(cells) > 7 else 4, captions=captions)
 
 
-def adain() -> Image.Image:
+def any_painting(name: str) -> Image.Image:
     """Some presets on four views."""
-    model = hub.load("adain", device="cpu")
+    model = hub.load(name, device="cpu")
     views = [valley(), closer(), valley().crop((0, 60, 720, 540)), valley().convert("L").convert("RGB")]
     cells = []
     for view in views:
@@ -156,7 +156,8 @@ MAKERS: dict[str, tuple[str, Callable[[], Image.Image]]] = {
     "cin-25styles": ("methods/cin/weights/cin-25styles", partial(learnt, "cin-25styles")),
     "cin-25styles-lite": ("methods/cin/weights/cin-25styles-lite", partial(learnt, "cin-25styles-lite")),
     "fast-art": ("methods/fast_art/weights", partial(learnt, "fast-art")),
-    "adain": ("methods/adain/weights", adain),
+    "adain": ("methods/adain/weights", partial(any_painting, "adain")),
+    "any-style": ("methods/any_style/weights", partial(any_painting, "any-style")),
     "depth-adain": ("methods/depth_adain", depth_adain),
     "depth": ("methods/parts/weights/depth", depth),
     "segmentation": ("methods/parts/weights/segmentation", segmentation),
