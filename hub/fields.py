@@ -133,7 +133,9 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _bound(field: FieldInfo, *names: str) -> float | None:
-    for constraint in field.metadata:
+    options = [get_args(option) for option in get_args(field.annotation) if get_origin(option) is Annotated]
+    inner = [extra for _, *extras in options for e in extras for extra in getattr(e, "metadata", [e])]
+    for constraint in (*field.metadata, *inner):
         for name in names:
             if (value := getattr(constraint, name, None)) is not None:
                 return float(value)

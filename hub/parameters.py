@@ -68,5 +68,9 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
         if first["type"] == "missing":
             raise ParameterError(f"Give the parameter {name!r}: {model.model_fields[name].description}") from None
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        spec = next((spec for spec in field_specs(model) if spec.name == name), None)
+        if spec and spec.choices and spec.minimum is not None:  # words or a number: pydantic names one of the two
+            words = ", ".join(spec.choices)
+            reason = f"should be {words}, or a whole number from {spec.minimum:g} to {spec.maximum:g}"
         given = "so" if isinstance(first["input"], list | tuple | dict) else " ".join(repr(first["input"]).split())[:80]
         raise ParameterError(f"The parameter {name!r} cannot be {given}: it {reason}.") from None

@@ -96,7 +96,8 @@ def _is_number(word: str) -> bool:
 
 def _range(field: FieldSpec) -> str:
     if field.choices:
-        return "|".join(field.choices)
+        number = [] if field.minimum is None else [f"{field.minimum:g}..{field.maximum:g}"]
+        return "|".join([*field.choices, *number])
     if field.kind == "shares":
         return "name or name=share"
     if field.kind == "pictures":

@@ -111,7 +111,7 @@ def test_progress_rises_to_its_end(shift: Shift) -> None:
 
 @pytest.mark.parametrize("wrong", ["tiny", 5, 1.5, "12", 20000])
 def test_strokes_that_cannot_be(shift: Shift, wrong: Any) -> None:
-    with pytest.raises(ParameterError, match="stroke"):
+    with pytest.raises(ParameterError, match="large, or a whole number from 64 to 16384"):
         shift(torch.rand(1, 3, 40, 40), stroke=wrong)
 
 
