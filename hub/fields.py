@@ -133,9 +133,11 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _bound(field: FieldInfo, *names: str) -> float | None:
-    options = [get_args(option) for option in get_args(field.annotation) if get_origin(option) is Annotated]
-    inner = [extra for _, *extras in options for e in extras for extra in getattr(e, "metadata", [e])]
-    for constraint in (*field.metadata, *inner):
+    constraints = list(field.metadata)
+    for option in get_args(field.annotation):  # of a union, such as words or Annotated[int, Field(ge=64)]
+        if get_origin(option) is Annotated:
+            constraints += [c for extra in get_args(option)[1:] for c in getattr(extra, "metadata", ())]
+    for constraint in constraints:
         for name in names:
             if (value := getattr(constraint, name, None)) is not None:
                 return float(value)

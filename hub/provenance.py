@@ -38,7 +38,8 @@ def python_line(recipe: Mapping[str, Any]) -> str:
 
 def _parameters(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of ``recipe``; paintings older than the parameter ``stroke`` have fine strokes."""
-    given = dict(recipe.get("parameters") or {})
+    recorded = recipe.get("parameters")
+    given = dict(recorded) if isinstance(recorded, Mapping) else {}
     with suppress(StylehubError):
         name = field_of(plugin_class(info(str(recipe.get("model")))).Parameters, "stroke")
         if name:

@@ -30,6 +30,17 @@ ADAIN_STYLES = (
     "strawberry-thief",
     "dore-little-red-riding-hood",
 )
+# Of the presets those that neither any-style nor the network it started from was trained on.
+NEW_STYLES = (
+    "bruegel-hunters-in-the-snow",
+    "durer-young-hare",
+    "plum-park-in-kameido",
+    "kirchner-street-berlin",
+    "rembrandt-night-watch",
+    "wheat-field-with-cypresses",
+    "girl-with-a-pearl-earring",
+    "utamaro-three-beauties",
+)
 # Three other lights for the same landscape: a gain, a power and perhaps a mixture of R, G and B.
 LIGHTS = (
     ((1.15, 0.72, 0.45), (0.9, 1.1, 1.25), np.eye(3)),
@@ -85,15 +96,15 @@ def learnt(name: str) -> Image.Image:
     return contact_sheet(cells, columns=5 if len(cells) > 7 else 4, captions=captions)
 
 
-def any_painting(name: str) -> Image.Image:
-    """Some presets on four views."""
+def any_painting(name: str, styles: Sequence[str]) -> Image.Image:
+    """The presets ``styles`` on four views."""
     model = hub.load(name, device="cpu")
     views = [valley(), closer(), valley().crop((0, 60, 720, 540)), valley().convert("L").convert("RGB")]
     cells = []
     for view in views:
         photo = scaled(view, 768, 512)
-        cells += [scaled(made, 210, 140) for made in (photo, *(model(photo, style=style) for style in ADAIN_STYLES))]
-    return contact_sheet(cells, columns=1 + len(ADAIN_STYLES))
+        cells += [scaled(made, 210, 140) for made in (photo, *(model(photo, style=style) for style in styles))]
+    return contact_sheet(cells, columns=1 + len(styles))
 
 
 def depth_adain() -> Image.Image:
@@ -156,8 +167,8 @@ MAKERS: dict[str, tuple[str, Callable[[], Image.Image]]] = {
     "cin-25styles": ("methods/cin/weights/cin-25styles", partial(learnt, "cin-25styles")),
     "cin-25styles-lite": ("methods/cin/weights/cin-25styles-lite", partial(learnt, "cin-25styles-lite")),
     "fast-art": ("methods/fast_art/weights", partial(learnt, "fast-art")),
-    "adain": ("methods/adain/weights", partial(any_painting, "adain")),
-    "any-style": ("methods/any_style/weights", partial(any_painting, "any-style")),
+    "adain": ("methods/adain/weights", partial(any_painting, "adain", ADAIN_STYLES)),
+    "any-style": ("methods/any_style/weights", partial(any_painting, "any-style", NEW_STYLES)),
     "depth-adain": ("methods/depth_adain", depth_adain),
     "depth": ("methods/parts/weights/depth", depth),
     "segmentation": ("methods/parts/weights/segmentation", segmentation),

@@ -4,7 +4,7 @@ Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Inst
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +17,6 @@ from hub.weights import checked_config, load_strict
 from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
 from methods.parts.style_vectors import SCALES, PaintingMethod, PaintingParameters, without_presets
 from methods.parts.transformation.runner import pad_to_multiple
-
-if TYPE_CHECKING:
-    pass
 
 FeatureTransform = Callable[[Tensor, Statistics], Tensor]  # features and their statistics to other features
 

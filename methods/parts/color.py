@@ -6,7 +6,7 @@ All functions take and return ``(N, 3, ...)`` in float32; sRGB is in [0, 1], L* 
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, for stored (not linear) sRGB
+from hub.images import LUMA as LUMA  # for stored, not for linear sRGB
 
 # IEC 61966-2-1: linear sRGB to XYZ, divided by the white point D65.
 _XYZ = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

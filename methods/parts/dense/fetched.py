@@ -1,5 +1,6 @@
 """Third-party networks from the hub by ``transformers``: pinned revisions, safetensors only, always optional."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -8,8 +9,20 @@ import torch
 from hub.errors import DownloadError, StylehubError
 
 
-@lru_cache(maxsize=2)
 def fetched(
+    kind: str, repo_id: str, revision: str, device: torch.device, fetching: Mapping[str, Any], advice: str
+) -> Any:
+    """The frozen model of a repository's ``revision``. ``kind`` is a class such as ``AutoModelForDepthEstimation``.
+
+    ``fetching`` is ``Method.fetching``; ``advice`` names an alternative, for messages. Raises ``DownloadError``, or
+    ``StylehubError`` without ``transformers``.
+    """
+    options = fetching.get("cache_dir"), fetching.get("token"), bool(fetching.get("offline"))
+    return _fetched(kind, repo_id, revision, device, *options, advice)
+
+
+@lru_cache(maxsize=2)
+def _fetched(
     kind: str,
     repo_id: str,
     revision: str,
@@ -19,10 +32,6 @@ def fetched(
     offline: bool,
     advice: str,
 ) -> Any:
-    """The frozen model of a repository's ``revision``. ``kind`` is a class such as ``AutoModelForDepthEstimation``.
-
-    ``advice`` names an alternative, for messages. Raises ``DownloadError``, or ``StylehubError`` without ``transformers``.
-    """
     try:
         import transformers
     except ImportError:

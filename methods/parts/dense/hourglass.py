@@ -100,12 +100,20 @@ def bundled(part: str, outputs: int, device: torch.device) -> Hourglass:
     return network.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
 
 
+def network_size(photo: Tensor, side: int, multiple: int) -> tuple[int, int]:
+    """Rows and columns, multiples of ``multiple``, at which a network sees ``photo`` ``(N, 3, H, W)``.
+
+    The short side is ``side`` pixels; the long side of a panorama is reduced to at most four times as many.
+    """
+    height, width = photo.shape[-2:]
+    scale = side / min(height, width)
+    rows, columns = (max(multiple, round(min(n * scale, 4 * side) / multiple) * multiple) for n in (height, width))
+    return rows, columns
+
+
 def predict_dense(model: Hourglass, photo: Tensor) -> tuple[Tensor, Tensor]:
     """``photo`` ``(1, 3, H, W)`` at the network's size, and the maps ``(1, outputs, h, w)`` at that size, float32."""
-    height, width = photo.shape[-2:]
-    scale = SIDE / min(height, width)
-    # The long side of a panorama is reduced to at most four times SIDE.
-    rows, columns = (max(STRIDE, round(min(n * scale, 4 * SIDE) / STRIDE) * STRIDE) for n in (height, width))
+    rows, columns = network_size(photo, SIDE, STRIDE)
     small = F.interpolate(photo, (rows, columns), mode="bilinear", antialias=True)
     with torch.autocast(photo.device.type, dtype=torch.bfloat16, enabled=photo.device.type != "mps"):
         found = model(small.contiguous(memory_format=torch.channels_last))

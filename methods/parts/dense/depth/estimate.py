@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.parts.dense.fetched import fetched
 from methods.parts.dense.guided import guided
-from methods.parts.dense.hourglass import SIDE, bundled, predict_dense
+from methods.parts.dense.hourglass import SIDE, bundled, network_size, predict_dense
 from methods.parts.perceptual.vgg import imagenet
 
 DEPTH_ANYTHING = ("depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99")
@@ -58,18 +58,8 @@ def _inverse_depth(photo: Tensor, network: str, fetching: Mapping[str, Any]) -> 
 
 
 def _by_depth_anything(photo: Tensor, fetching: Mapping[str, Any]) -> Tensor:
-    model = fetched(
-        "AutoModelForDepthEstimation",
-        *DEPTH_ANYTHING,
-        photo.device,
-        fetching.get("cache_dir"),
-        fetching.get("token"),
-        bool(fetching.get("offline")),
-        ADVICE,
-    )
-    height, width = photo.shape[-2:]
-    scale = 518 / min(height, width)
-    rows, columns = (max(14, round(min(n * scale, 4 * 518) / 14) * 14) for n in (height, width))
+    model = fetched("AutoModelForDepthEstimation", *DEPTH_ANYTHING, photo.device, fetching, ADVICE)
+    rows, columns = network_size(photo, 518, 14)
     small = F.interpolate(photo, (rows, columns), mode="bicubic", antialias=True).clamp(0, 1)
     found: Tensor = model(pixel_values=imagenet(small)).predicted_depth[:, None].float()
     found = F.interpolate(found, (rows, columns), mode="bilinear", align_corners=False)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from methods.parts.dense.fetched import fetched
 from methods.parts.dense.guided import guided
-from methods.parts.dense.hourglass import SIDE, bundled, predict_dense
+from methods.parts.dense.hourglass import SIDE, bundled, network_size, predict_dense
 from methods.parts.dense.segmentation.groups import ADE_GROUPS, GROUPS, OTHER
 from methods.parts.perceptual.vgg import imagenet
 
@@ -54,18 +54,8 @@ def sharpened(masks: Tensor, small: Tensor, photo: Tensor) -> Tensor:
 
 def _by_segformer(photo: Tensor, fetching: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     logger.warning(NOTICE)
-    model = fetched(
-        "AutoModelForSemanticSegmentation",
-        *SEGFORMER,
-        photo.device,
-        fetching.get("cache_dir"),
-        fetching.get("token"),
-        bool(fetching.get("offline")),
-        ADVICE,
-    )
-    height, width = photo.shape[-2:]
-    scale = 512 / min(height, width)
-    rows, columns = (max(32, round(min(n * scale, 4 * 512) / 32) * 32) for n in (height, width))
+    model = fetched("AutoModelForSemanticSegmentation", *SEGFORMER, photo.device, fetching, ADVICE)
+    rows, columns = network_size(photo, 512, 32)
     small = F.interpolate(photo, (rows, columns), mode="bilinear", antialias=True)
     classes = model(pixel_values=imagenet(small)).logits.float().softmax(1)
     names = [group.name for group in GROUPS]
