@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
@@ -30,7 +29,6 @@ from methods.adain.network import statistics
 from methods.any_style.network import LAYERS as DESCRIBED
 from methods.any_style.network import AnyStyleNetwork, describe
 from methods.any_style.targets import MOMENTS, VIEWS, PaintingTargets
-from methods.parts.color import LUMA, mixed
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
 from methods.parts.perceptual.losses import (
@@ -38,6 +36,7 @@ from methods.parts.perceptual.losses import (
     balanced_error,
     colour_moments,
     gram_matrix,
+    large_lights,
     relative_error,
     total_variation,
 )
@@ -243,10 +242,3 @@ def styles_of(base: Path) -> list[str]:
     if config.get("method") != "cin":
         raise TrainingError(f"{base} is not a file of weights of cin; choose another one with --base.")
     return [style["name"] for style in config["styles"]]
-
-
-def large_lights(pictures: Tensor) -> Tensor:
-    """The lightness of ``(N, 3, H, W)`` in cells of 16 pixels, normalised to mean 0, deviation 1: ``(N, 1, H/16, W/16)``."""
-    cells = F.avg_pool2d(mixed(torch.tensor([LUMA]), pictures.float()), 16)
-    variance, mean = torch.var_mean(cells, dim=(1, 2, 3), keepdim=True, correction=0)
-    return (cells - mean) / (variance + 1e-3).sqrt()

@@ -19,7 +19,7 @@ from hub.training import TrainingTask
 from hub.training.data import Rounds
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
 from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual.losses import STYLE_LAYERS, total_variation
+from methods.parts.perceptual.losses import STYLE_LAYERS, large_lights, total_variation
 from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.training import PerceptualSettings, PerceptualTask
@@ -30,6 +30,10 @@ class CinSettings(PerceptualSettings):
 
     styles: Path = Field(description="A folder of paintings; the file names become the styles' names.")
     width: int = Field(16, ge=2, le=64, description="Channels of the first convolution; the paper has 32.")
+    content_layers: list[str] = Field(
+        ["relu2_2", "relu3_3"], min_length=1, description="Layers of the content error, which is their mean."
+    )
+    light_weight: float = Field(0.3, ge=0, description="Weight of the difference in lightness at large scale.")
     rows_factor: float = Field(
         8.0,
         gt=0,
@@ -52,6 +56,7 @@ class CinTraining(PerceptualTask, TrainingTask):
     def __init__(self, settings: CinSettings, device: torch.device) -> None:
         self.styles = read_styles(settings.styles)
         self.names = [style.name for style in self.styles]
+        self.content_layers = tuple(settings.content_layers)
         super().__init__(settings, device, [read_painting(settings.styles, style) for style in self.styles])
         torch.manual_seed(settings.seed)
         self.network = ImageTransformationNetwork(len(self.names), settings.width).to(memory_format=torch.channels_last)
@@ -74,8 +79,9 @@ class CinTraining(PerceptualTask, TrainingTask):
         mix = torch.nn.functional.one_hot(chosen, len(self.names)).float()
         result = self.network(photos, mix).float()
         variation = total_variation(result)
-        loss = s.variation_weight * variation
-        parts = {"variation": variation.mean()}
+        light = (large_lights(result) - large_lights(photos)).square().mean((1, 2, 3))
+        loss = s.variation_weight * variation + s.light_weight * light
+        parts = {"variation": variation.mean(), "light": light.mean()}
         if s.content_weight or s.style_weight:
             content, style = self.perceptual(photos, result, chosen)
             loss = loss + s.content_weight * content + s.style_weight * self.factors[chosen] * style

@@ -43,7 +43,7 @@ class FastArtTraining(PerceptualTask, OneStyleTraining):
 
     Settings = FastArtSettings
     method = "fast-art"
-    content_layer = "relu4_2"
+    content_layers = ("relu4_2",)
     style_layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     settings: FastArtSettings
 

@@ -44,7 +44,7 @@ from methods.parts.perceptual.masked import mask_pyramid, masked_grams
 from methods.parts.sheets import contact_sheet
 from methods.parts.transformation.network import ImageTransformationNetwork
 
-CONTENT_LAYER, STYLE_LAYERS = FastArtTraining.content_layer, FastArtTraining.style_layers
+(CONTENT_LAYER,), STYLE_LAYERS = FastArtTraining.content_layers, FastArtTraining.style_layers
 LAYERS = {CONTENT_LAYER, *STYLE_LAYERS}
 PREPARED = "prepare photos by `python -m methods.fast_photo_affine.matrices PHOTOS --out shards/` and give that folder"
 

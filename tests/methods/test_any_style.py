@@ -17,9 +17,9 @@ from hub.weights import sha256_of, write_safetensors
 from methods.any_style.method import AnyStyle
 from methods.any_style.network import LAYERS, AnyStyleNetwork, StylePredictor, describe, description_size
 from methods.any_style.targets import PaintingTargets
-from methods.any_style.training import AnyStyleSettings, AnyStyleTraining, large_lights
+from methods.any_style.training import AnyStyleSettings, AnyStyleTraining
 from methods.parts.perceptual.backbone import read_slim
-from methods.parts.perceptual.losses import STYLE_LAYERS, balanced_error
+from methods.parts.perceptual.losses import STYLE_LAYERS, balanced_error, large_lights
 from methods.parts.perceptual.vgg import VGG
 from methods.parts.style_vectors import SCALES
 from tests.contract import check_contract

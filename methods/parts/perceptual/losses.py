@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from methods.parts.color import LUMA, mixed
+
 CONTENT_LAYER = "relu3_3"
 
 
@@ -94,3 +96,10 @@ def total_variation(image: Tensor) -> Tensor:
     rows = (image[..., 1:, :] - image[..., :-1, :]).float().square().mean((1, 2, 3))
     columns = (image[..., :, 1:] - image[..., :, :-1]).float().square().mean((1, 2, 3))
     return rows + columns
+
+
+def large_lights(pictures: Tensor) -> Tensor:
+    """The lightness of ``(N, 3, H, W)`` in cells of 16 pixels, normalised to mean 0, deviation 1: ``(N, 1, H/16, W/16)``."""
+    cells = F.avg_pool2d(mixed(torch.tensor([LUMA]), pictures.float()), 16)
+    variance, mean = torch.var_mean(cells, dim=(1, 2, 3), keepdim=True, correction=0)
+    return (cells - mean) / (variance + 1e-3).sqrt()

@@ -36,7 +36,7 @@ class PerceptualSettings(TrainingSettings):
     )
     crop_starts: list[float] = Field([0.0, 0.4, 0.8], description="Start of each part, as a share of all steps.")
     style_size: int = Field(512, ge=64, description="Short side of the paintings, which sets the size of the strokes.")
-    content_weight: float = Field(1.0, ge=0, description="Weight of the relative relu3_3 error.")
+    content_weight: float = Field(1.0, ge=0, description="Weight of the relative error at the content layers.")
     content_floor: float = Field(
         0.2,
         ge=0,
@@ -106,7 +106,7 @@ class PhotoCrops(Dataset[Tensor]):
 class PerceptualTask(LearningTask):
     """A task whose losses compare the photo's content features and the painting's Gram matrices."""
 
-    content_layer: ClassVar[str] = CONTENT_LAYER
+    content_layers: tuple[str, ...] = (CONTENT_LAYER,)
     style_layers: ClassVar[tuple[str, ...]] = STYLE_LAYERS
     settings: PerceptualSettings
     network: ImageTransformationNetwork
@@ -122,20 +122,20 @@ class PerceptualTask(LearningTask):
             dtype=torch.bfloat16 if settings.bf16 else torch.float32,
         )
         self.crops = PhotoCrops(settings)
-        self.energy = settings.content_floor * self.typical_energy()
+        self.energy = {k: settings.content_floor * mean for k, mean in self.typical_energy().items()}
         per_style = [self.style_grams(painting) for painting in paintings]
         self.grams = {layer: torch.cat([grams[layer] for grams in per_style]) for layer in self.style_layers}
 
     @property
     def layers(self) -> set[str]:
-        return {self.content_layer, *self.style_layers}
+        return {*self.content_layers, *self.style_layers}
 
-    def typical_energy(self) -> float:
-        """Mean square of the content features over a few crops."""
+    def typical_energy(self) -> dict[str, float]:
+        """Mean square of the features at each content layer, over a few crops."""
         crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(self.device)
         with torch.no_grad():
-            features: Tensor = self.vgg(crops, [self.content_layer])[self.content_layer]
-        return float(features.float().square().mean())
+            features = self.vgg(crops, self.content_layers)
+        return {layer: f.float().square().mean().item() for layer, f in features.items()}
 
     def style_grams(self, painting: Image.Image) -> dict[str, Tensor]:
         pixels = to_tensor(at_short_side(painting, self.settings.style_size)).to(self.device)
@@ -146,14 +146,13 @@ class PerceptualTask(LearningTask):
         return self.crops
 
     def perceptual(self, photos: Tensor, result: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Relative content error to the photos, and relative Gram errors summed over the layers: each ``(N,)``.
+        """Relative errors: of the content, mean over the layers, and of the Gram matrices, their sum: each ``(N,)``.
 
         ``chosen`` ``(N,)`` is the index of each picture's painting.
         """
         with torch.no_grad():
-            target = self.vgg(photos, [self.content_layer])[self.content_layer]
+            wanted = self.vgg(photos, self.content_layers)
         features = self.vgg(result, self.layers)
+        content = [relative_error(features[k], wanted[k], self.energy[k]) for k in self.content_layers]
         grams = {layer: grams[chosen] for layer, grams in self.grams.items()}
-        return relative_error(features[self.content_layer], target, self.energy), style_distances(features, grams).sum(
-            0
-        )
+        return torch.stack(content).mean(0), style_distances(features, grams).sum(0)
