@@ -1,41 +1,30 @@
-"""3-D look-up tables (LUTs): apply them to pictures, write and read them as ``.cube`` files for photo editors.
+"""Write and read ``.cube`` files for photo editors; red varies fastest.
 
-The format is Adobe's "Cube LUT Specification 1.0"; red varies fastest.
+The format is Adobe's "Cube LUT Specification 1.0", and what DaVinci Resolve adds to it: ranges of input by another
+keyword, curves before a 3-D table, and values in video range.
 """
 
 import os
 import re
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError
 from hub.files import write_whole
+from methods.fast_photo.lut import ColorTable, Stage
 
 SUFFIX = ".cube"
-LARGEST = 65  # points per axis; editors write 17, 33 or 65
-LARGEST_FILE = 32 << 20  # bytes
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_ROW = re.compile(rf"\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s*\Z")
-
-
-def identity_lut(size: int) -> Tensor:
-    """The LUT that changes nothing: ``(3, B, G, R)``, ``size`` points per axis."""
-    axis = torch.linspace(0, 1, size)
-    blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
-    return torch.stack([red, green, blue])
-
-
-def apply_lut(lut: Tensor, pixels: Tensor) -> Tensor:
-    """Look up ``pixels`` ``(N, 3, H, W)`` in ``lut`` ``(N, K, B, G, R)`` with trilinear interpolation: ``(N, K, H, W)``.
-
-    Values outside [0, 1] are clamped.
-    """
-    places = (pixels * 2 - 1).permute(0, 2, 3, 1)[:, None]
-    return F.grid_sample(lut, places, padding_mode="border", align_corners=True)[:, :, 0]
+LARGEST = 129  # points per axis of a 3-D table; editors write 17, 33 or 65
+LARGEST_CURVE = 65536
+LARGEST_FILE = 128 << 20  # bytes
+_BLACK, _WHITE = 16 / 255, 235 / 255  # of video range
+_SIZES = {"LUT_1D_SIZE": LARGEST_CURVE, "LUT_3D_SIZE": LARGEST}
+_RANGES = ("DOMAIN_MIN", "DOMAIN_MAX", "LUT_1D_INPUT_RANGE", "LUT_3D_INPUT_RANGE")
+_VIDEO = ("LUT_IN_VIDEO_RANGE", "LUT_OUT_VIDEO_RANGE")
 
 
 def write_cube(path: Path, lut: Tensor, title: str) -> None:
@@ -52,46 +41,86 @@ def write_cube(path: Path, lut: Tensor, title: str) -> None:
         raise ImageError(f"{path} cannot be written ({error}); choose another place for the table.") from None
 
 
-def read_cube(path: Path) -> Tensor:
-    """The table of a ``.cube`` file: ``(3, S, S, S)`` (blue, green, red), in [0, 1]. Raises ``ImageError``."""
-    broken = f"{path.name} is not a .cube file that can be read"
+def read_cube(path: Path) -> ColorTable:
+    """The table of a ``.cube`` file, with its values as stored, which may exceed [0, 1]. Raises ``ImageError``."""
+    sizes: dict[str, int] = {}
+    ranges: dict[str, list[float]] = {}
+    video: set[str] = set()
+    rows = array("f")
+    for line in _lines(path):
+        word, *values = line.split()
+        word = word.upper()
+        if word in _SIZES:
+            if len(values) != 1 or not re.fullmatch(r"\d{1,6}", values[0]) or not 2 <= int(values[0]) <= _SIZES[word]:
+                raise ImageError(
+                    f"{path.name} has the {word} {' '.join(values)[:20]!r}; a table has 2 to {_SIZES[word]} points per axis."
+                )
+            sizes[word] = int(values[0])
+        elif word in _RANGES:
+            ranges[word] = _numbers(path, line, values, 3 if word.startswith("DOMAIN") else 2)
+        elif word in _VIDEO:
+            video.add(word)
+        elif word != "TITLE":
+            rows.extend(_numbers(path, line, [word, *values], 3))
+            if len(rows) > 3 * (LARGEST**3 + LARGEST_CURVE):
+                raise ImageError(f"{path.name} has more than {LARGEST} points per axis; export a smaller table.")
+    if not sizes:
+        raise _broken(path, "LUT_3D_SIZE or LUT_1D_SIZE is missing")
+    counts = [sizes[word] ** (3 if "3D" in word else 1) for word in sorted(sizes)]
+    if len(rows) != 3 * sum(counts):
+        raise _broken(path, f"{len(rows) // 3} colours instead of {' + '.join(map(str, counts))}")
+    stages: list[Stage] = []
+    table = torch.frombuffer(rows, dtype=torch.float32).view(-1, 3)
+    for word, part in zip(sorted(sizes), torch.split(table, counts), strict=True):
+        low, high = [0.0] * 3, [1.0] * 3
+        if not stages:  # Adobe's files have one table
+            low, high = ranges.get("DOMAIN_MIN", low), ranges.get("DOMAIN_MAX", high)
+        if given := ranges.get(word.replace("SIZE", "INPUT_RANGE")):
+            low, high = [given[0]] * 3, [given[1]] * 3
+        if any(least >= most for least, most in zip(low, high, strict=True)):
+            raise _broken(path, "its range of input is empty")
+        shape = (3,) + (sizes[word],) * (3 if "3D" in word else 1)
+        stages.append(Stage(part.T.reshape(shape), torch.tensor(low), torch.tensor(high)))
+    if _VIDEO[0] in video:
+        stages[0] = stages[0]._replace(low=_from_video(stages[0].low), high=_from_video(stages[0].high))
+    if _VIDEO[1] in video:
+        stages[-1] = stages[-1]._replace(values=_from_video(stages[-1].values))
+    return ColorTable(tuple(stages))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of ``path`` that say something, without comments."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ImageError(f"{path.name} is larger than a table of {LARGEST} points per axis; export a smaller one.")
-        text = path.read_bytes().decode("utf-8-sig", "replace")
+        data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
-    size, rows = 0, []
-    for line in text.splitlines():
-        line = line.strip()
-        if _ROW.match(line):
-            rows.append(line)
-            if len(rows) > LARGEST**3:
-                raise ImageError(f"{path.name} has more than {LARGEST} points per axis; export a smaller table.")
-            continue
-        word, _, rest = line.partition(" ")
-        if word == "LUT_1D_SIZE":
-            raise ImageError(f"{path.name} holds curves (a 1-D table); export a 3-D table of them.")
-        if word == "LUT_3D_SIZE":
-            if not re.fullmatch(r"\d{1,3}", rest.strip()) or not 2 <= int(rest) <= LARGEST:
-                raise ImageError(
-                    f"{path.name} has the size {rest.strip()[:20]!r}; a table has 2 to {LARGEST} points per axis."
-                )
-            size = int(rest)
-        elif word in ("DOMAIN_MIN", "DOMAIN_MAX"):
-            wanted = 0.0 if word == "DOMAIN_MIN" else 1.0
-            if not _ROW.match(rest) or any(float(number) != wanted for number in rest.split()):
-                raise ImageError(f"{path.name} is made for colours outside of 0 to 1; export it for 0 to 1.")
-        elif line and not line.startswith("#") and word not in ("TITLE", "LUT_3D_INPUT_RANGE"):
-            raise ImageError(f"{broken} (unknown line {line[:40]!r}); export it again.")
-    if not size:
-        raise ImageError(f"{broken} (LUT_3D_SIZE is missing); export it again.")
-    if len(rows) != size**3:
-        raise ImageError(f"{broken} ({len(rows)} colours instead of {size}x{size}x{size}); export it again.")
-    numbers = np.array([row.split() for row in rows], dtype=np.float32)
-    if not np.isfinite(numbers).all():
-        raise ImageError(f"{broken} (it contains NaN or infinity); export it again.")
-    return torch.from_numpy(numbers).reshape(size, size, size, 3).permute(3, 0, 1, 2).clamp(0, 1).contiguous()
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    for line in data.decode(encoding, "replace").splitlines():
+        if said := line.partition("#")[0].strip():
+            yield said
+
+
+def _numbers(path: Path, line: str, words: Sequence[str], count: int) -> list[float]:
+    """``count`` numbers from ``words``; ``line`` is for the message."""
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise _broken(path, f"unknown line {line[:40]!r}")
+    if not all(abs(number) < 1e30 for number in numbers):
+        raise _broken(path, "it contains NaN or infinity")
+    return numbers
+
+
+def _from_video(values: Tensor) -> Tensor:
+    return (values - _BLACK) / (_WHITE - _BLACK)
+
+
+def _broken(path: Path, reason: str) -> ImageError:
+    return ImageError(f"{path.name} is not a .cube file that can be read ({reason}); export it again.")
 
 
 def check_new_cube(path: Path, flag: str) -> None:

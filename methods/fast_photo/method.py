@@ -8,7 +8,7 @@ every pixel. After Xia et al. 2020, "Joint Bilateral Learning for Real-time Univ
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,12 +18,13 @@ from hub.errors import StylehubError
 from hub.files import free_name
 from hub.images import at_short_side, resized, to_tensor
 from hub.method import Method
-from hub.parameters import FilePath, Parameters, inherited, with_role
+from hub.parameters import FilePath, Parameters, advanced, inherited, with_role
 from hub.pictures import Pictures
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import other_style
 from hub.weights import checked_config, load_strict
-from methods.fast_photo.cube import SUFFIX, apply_lut, check_new_cube, identity_lut, read_cube, write_cube
+from methods.fast_photo.cube import SUFFIX, check_new_cube, read_cube, write_cube
+from methods.fast_photo.lut import ColorTable, hald_clut, identity_lut
 from methods.fast_photo.network import (
     EXPORTED,
     THUMBNAIL,
@@ -33,7 +34,7 @@ from methods.fast_photo.network import (
     StyleDescriptor,
     blend_descriptors,
 )
-from methods.fast_photo.rendering import ColorLayer, detail_of, reduced, render
+from methods.fast_photo.rendering import ColorLayer, detail_of, reduced, render, render_tables
 from methods.parts.dense.segmentation.masks import Parsing, regions
 from methods.parts.dense.segmentation.parameters import MaskParameters
 
@@ -53,7 +54,8 @@ class FastPhotoParameters(MaskParameters, Parameters):
     style: Pictures = with_role(
         "style",
         title="Photo of the style",
-        description="A photo whose colours to take, a colour table (.cube), or several with their shares.",
+        description="A photo whose colours to take, a colour table (.cube, or a Hald CLUT picture), or several with their "
+        "shares.",
     )
     other: Pictures | None = other_style()
     local: float = Field(
@@ -77,6 +79,12 @@ class FastPhotoParameters(MaskParameters, Parameters):
         "none",
         description="Finds sky, trees, water ... in both photos, and takes the colours region by region. bundled: our network. "
         "segformer: downloaded when needed, for research only. none: no regions.",
+    )
+    interpolation: Literal["trilinear", "tetrahedral"] = advanced(
+        "trilinear",
+        title="Interpolation",
+        description="How a colour between the points of a colour table is found. Editors offer both; tetrahedral keeps greys "
+        "cleaner.",
     )
     lut: FilePath | None = with_role(
         "table",
@@ -128,55 +136,51 @@ class FastPhoto(Method):
         )
 
     def stylize(self, content: Tensor, parameters: FastPhotoParameters, progress: ProgressCallback) -> Tensor:
-        tables, photos = [], []
-        for picture, share in zip(parameters.style.pictures, parameters.style.shares, strict=True):
-            if share and is_table(picture):
-                tables.append((read_cube(Path(str(picture))).to(self.device), share))
-            elif share:
-                photos += [(photo, share) for photo, _ in Pictures([picture]).read()]
+        tables, photos = read_styles(parameters.style)
         thumbnails = [(to_tensor(photo.resize((THUMBNAIL, THUMBNAIL))), None, share) for photo, share in photos]
         descriptor = self.encode_style(thumbnails) if photos else None
         share = sum(share for _, share in photos)
-        size = max([EXPORTED] * bool(photos) + [table.shape[-1] for table, _ in tables])
+        size = max([EXPORTED] * bool(photos) + [table.size for table, _ in tables])
         result, height = [], content.shape[2]
         for number, photo in enumerate(torch.split(content, 1)):
-            layers = []
-            for mask, maps in self.maps_of(photo, photos, descriptor, parameters):
-                colours = one_table(tables, maps.global_map if maps else None, share, size, self.device)
-                grid = maps.grid * (parameters.local * share) if maps and parameters.local else None
-                layers.append(ColorLayer(torch.cat([colours, self.network.guide(colours)], 1), grid, mask))
-            if not all(layer.finite for layer in layers):
-                raise StylehubError("The colour map contains NaN or infinity. Load the model with dtype='float32'.")
+
+            def advance(rows: int, before: int = number) -> None:
+                progress(Progress(before * height + rows, len(content) * height + 1))
+
+            if descriptor is None:
+                if by_groups(parameters):
+                    logger.warning("A colour table has no regions, so masks and scene parsing have no effect.")
+                result.append(render_tables(photo, tables, parameters.interpolation, advance))
+            else:
+                layers = []
+                for mask, maps in self.maps_of(photo, photos, descriptor, parameters):
+                    colours = one_table(tables, maps.global_map, share, size, self.device)
+                    grid = maps.grid * (parameters.local * share) if parameters.local else None
+                    layers.append(ColorLayer(torch.cat([colours, self.network.guide(colours)], 1), grid, mask))
+                if not all(layer.finite for layer in layers):
+                    raise StylehubError("The colour map contains NaN or infinity. Load the model with dtype='float32'.")
+                detail = detail_of(photo, layers, kept) if (kept := parameters.detail * share) else None
+                result.append(render(photo, layers, advance, detail, self.tile))
             if parameters.lut:
                 global_map = self.network(small(photo), descriptor).global_map if descriptor else None
                 table = one_table(tables, global_map, share, size, self.device)[0]
                 strong = torch.lerp(identity_lut(size).to(table), table, parameters.strength)
                 write_cube(free_name(parameters.lut), strong, self.entry.model.title)
                 self._written.add(parameters.lut)
-
-            def advance(rows: int, before: int = number) -> None:
-                progress(Progress(before * height + rows, len(content) * height + 1))
-
-            detail = detail_of(photo, layers, kept) if (kept := parameters.detail * share) else None
-            result.append(render(photo, layers, advance, detail, self.tile))
         return torch.cat(result) if len(result) > 1 else result[0]
 
     def maps_of(
         self,
         photo: Tensor,
         styles: "Sequence[tuple[Image.Image, float]]",
-        descriptor: StyleDescriptor | None,
+        descriptor: StyleDescriptor,
         parameters: FastPhotoParameters,
-    ) -> list[tuple[Tensor | None, Maps | None]]:
+    ) -> list[tuple[Tensor | None, Maps]]:
         """For each region of ``photo`` its mask and its maps; without regions, one pair whose mask is None.
 
         The masks sum to 1. ``descriptor`` describes all ``styles`` together; regions that no style photo has share its maps.
         """
         thumbnail = small(photo)
-        if descriptor is None:
-            if by_groups(parameters):
-                logger.warning("A colour table has no regions, so masks and scene parsing have no effect.")
-            return [(None, None)]
         if not by_groups(parameters):
             return [(None, self.network(thumbnail, descriptor))]
         seen = reduced(photo, PARSED)
@@ -192,7 +196,7 @@ class FastPhoto(Method):
                 if region.style is not None:
                     likes.setdefault(region.name, []).append((other, region.style, share))
         self.remarks = {"regions": list(masks), "without_counterpart": [name for name in masks if name not in likes]}
-        found: list[tuple[Tensor | None, Maps | None]] = [
+        found: list[tuple[Tensor | None, Maps]] = [
             (masks[name], self.network(thumbnail, self.encode_style(like), small(masks[name])))
             for name, like in likes.items()
         ]
@@ -213,15 +217,35 @@ class FastPhoto(Method):
         return super().stylize_where(content, where, parameters, rest, progress)
 
 
+def read_styles(style: Pictures) -> "tuple[list[tuple[ColorTable, float]], list[tuple[Image.Image, float]]]":
+    """The colour tables and the photos among ``style``, with their shares."""
+    tables, photos = [], []
+    for picture, share in zip(style.pictures, style.shares, strict=True):
+        if share and is_table(picture):
+            tables.append((read_cube(Path(str(picture))), share))
+            continue
+        for photo, _ in Pictures([picture]).read() if share else ():
+            if table := hald_clut(photo):
+                logger.warning("%s is a Hald CLUT, so its colour table is applied.", Pictures([picture]).names[0])
+                tables.append((table, share))
+            else:
+                photos.append((photo, share))
+    return tables, photos
+
+
 def one_table(
-    tables: list[tuple[Tensor, float]], mapping: GlobalMap | None, share: float, size: int, device: torch.device
+    tables: Sequence[tuple[ColorTable, float]],
+    mapping: GlobalMap | None,
+    share: float,
+    size: int,
+    device: torch.device,
 ) -> Tensor:
-    """The weighted sum of ``tables`` and ``mapping`` as one LUT ``(1, 3, size, size, size)`` in [0, 1]."""
+    """The weighted sum of ``tables`` and ``mapping`` as one LUT ``(1, 3, size, size, size)``; with ``mapping`` in [0, 1]."""
     points = identity_lut(size).to(device).flatten(1)[None, :, None]
     colours = torch.zeros_like(points) if mapping is None else mapping(points).clamp(0, 1) * share
     for table, weight in tables:
-        colours = colours + weight * apply_lut(table[None], points)
-    return colours.clamp(0, 1).view(-1, 3, size, size, size)
+        colours = colours + weight * table(points)
+    return (colours if mapping is None else colours.clamp(0, 1)).view(-1, 3, size, size, size)
 
 
 def by_groups(parameters: FastPhotoParameters) -> bool:

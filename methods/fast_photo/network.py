@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.fast_photo.cube import apply_lut, identity_lut
+from methods.fast_photo.lut import apply_lut, identity_lut
 from methods.fast_photo.transport import (
     LEAST_SPREAD,
     QUANTILES,

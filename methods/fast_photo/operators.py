@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.fast_photo.cube import apply_lut, identity_lut
+from methods.fast_photo.lut import apply_lut, identity_lut
 from methods.parts.color import LUMA, from_linear, mixed, to_linear
 
 Operator = Callable[[Tensor], Tensor]  # sRGB (N, 3, H, W) in [0, 1] to the same

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.images import resized
-from methods.fast_photo.cube import apply_lut
+from methods.fast_photo.lut import ColorTable, apply_lut
 from methods.parts.color import LUMA, mixed
 from methods.parts.dense.guided import local_lines
 
@@ -72,6 +72,23 @@ def render(
         result[0, :, top : top + rows] = colours.transpose(0, 1).clamp_(0, 1)
         advance(min(top + rows, height))
     return result
+
+
+def render_tables(
+    photo: Tensor,
+    tables: Sequence[tuple[ColorTable, float]],
+    interpolation: str,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Tensor:
+    """Apply colour tables, whose shares sum to 1, to ``photo`` ``(1, 3, H, W)``: the same shape, in [0, 1]."""
+    result = torch.zeros_like(photo)
+    rows = max(1, (BAND_ON_GPU if photo.is_cuda else BAND) // photo.shape[3])
+    for top in range(0, photo.shape[2], rows):
+        band = photo[:, :, top : top + rows]
+        for table, share in tables:
+            result[:, :, top : top + rows].add_(table(band, interpolation).clamp_(0, 1), alpha=share)
+        advance(min(top + rows, photo.shape[2]))
+    return result.clamp_(0, 1)
 
 
 def detail_of(photo: Tensor, layers: Sequence[ColorLayer], share: float) -> Detail:

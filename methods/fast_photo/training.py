@@ -25,7 +25,7 @@ from hub.parameters import inherited
 from hub.training import TrainingSettings, TrainingTask
 from hub.training.data import Rounds, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
-from methods.fast_photo.cube import identity_lut
+from methods.fast_photo.lut import identity_lut
 from methods.fast_photo.network import THUMBNAIL, FastPhotoNetwork, GlobalMap, affine, at_places, histogram, sliced
 from methods.fast_photo.operators import Operator, draw
 from methods.parts.color import LUMA, lab_difference, mixed, reinhard

@@ -16,7 +16,8 @@ from hub.images import read_image, to_image, to_tensor
 from hub.progress import Progress
 from hub.training import train
 from hub.weights import write_safetensors
-from methods.fast_photo.cube import identity_lut, read_cube, write_cube
+from methods.fast_photo.cube import read_cube, write_cube
+from methods.fast_photo.lut import identity_lut
 from methods.fast_photo.method import FastPhoto
 from methods.fast_photo.network import FastPhotoNetwork, affine, blend_descriptors, sliced, within
 from methods.fast_photo.operators import HELD_OUT, TRAINED, draw
@@ -109,13 +110,13 @@ def test_local_nothing_is_the_table_that_is_written(
     method: FastPhoto, photo: Image.Image, style: Image.Image, tmp_path: Path
 ) -> None:
     result = method(photo, style=style, local=0.0, detail=0.0, lut=tmp_path / "look.cube")
-    table = read_cube(tmp_path / "look.cube")
+    table = read_cube(tmp_path / "look.cube").stages[0].values
     assert table.shape == (3, 33, 33, 33)
     theirs = photo.filter(ImageFilter.Color3DLUT(33, [tuple(c) for c in table.flatten(1).T.tolist()]))
     assert np.abs(np.asarray(theirs, np.int16) - np.asarray(result, np.int16)).max() <= 1
     assert np.abs(np.asarray(method(photo, style=style), np.int16) - np.asarray(result, np.int16)).max() > 1
     method(photo, style=style, strength=0.5, lut=tmp_path / "half.cube")
-    assert (read_cube(tmp_path / "half.cube") - (table + identity_lut(33)) / 2).abs().max() < 1e-5
+    assert (read_cube(tmp_path / "half.cube").stages[0].values - (table + identity_lut(33)) / 2).abs().max() < 1e-5
 
 
 def test_a_table_that_exists_is_kept(method: FastPhoto, photo: Image.Image, style: Image.Image, tmp_path: Path) -> None:
@@ -149,6 +150,17 @@ def test_a_table_is_a_style(method: FastPhoto, photo: Image.Image, style: Image.
     assert np.array_equal(both, result)
     mixed = method(photo, style=[(tmp_path / "swap.cube", 1.0), (style, 3.0)], local=0.0, detail=0.0)
     assert np.abs(np.asarray(mixed) - (0.25 * result + 0.75 * plain)).max() <= 2
+    mixed = method(
+        photo,
+        style=[(to_image(identity_lut(16)[[2, 0, 1]].reshape(3, 64, 64)), 1.0), (style, 3.0)],
+        local=0.0,
+        detail=0.0,
+    )
+    assert np.abs(np.asarray(mixed) - (0.25 * result + 0.75 * plain)).max() <= 2
+    (tmp_path / "bright.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n2 2 2\n")
+    bright = method(photo, style=tmp_path / "bright.cube", interpolation="tetrahedral", lut=tmp_path / "again.cube")
+    assert np.array_equal(bright, np.minimum(255, 2 * np.asarray(photo, np.int16)))
+    assert np.array_equal(bright, method(photo, style=tmp_path / "again.cube"))
     (tmp_path / "broken.cube").write_text("LUT_3D_SIZE 2\n")
     with pytest.raises(ImageError, match=r"broken\.cube"):
         method(photo, style=tmp_path / "broken.cube")
