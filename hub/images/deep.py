@@ -19,6 +19,7 @@ from torch import Tensor
 
 from hub.errors import ImageError, StylehubError
 from hub.images.metadata import recipe_exif
+from hub.images.profiles import source_profile
 from hub.images.reading import MAX_PIXELS, buffered, decoded, opened, upright
 from hub.images.tensors import to_levels, to_tensor
 from hub.images.writing import write_encoded
@@ -74,6 +75,7 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
             photo = decoded(image)
             alpha = None if photo.alpha is None else to_tensor(photo.alpha.convert("RGB"))[:, :1]
             return DeepPhoto(to_tensor(photo.rgb), alpha)
+        profile = source_profile(image)
         stream = cast(BinaryIO, image.fp)
         stream.seek(0)
         data = buffered(stream, name).getbuffer()
@@ -82,7 +84,7 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
         else:
             colour, opacity = _from_png(image, data, codecs)
         del data
-        colour = _srgb(colour, image.info.get("icc_profile"), codecs)
+        colour = _srgb(colour, profile, codecs)
         if opacity is not None and opacity.min() == WHITE:
             opacity = None
         if (orientation := upright(image)) is not None:

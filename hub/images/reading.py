@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from hub.errors import ImageError
+from hub.images.profiles import source_profile
 
 Source = Path | str | bytes | BinaryIO | Image.Image
 
@@ -168,6 +169,7 @@ def decoded(image: Image.Image) -> Photo:
 
     Call it inside `opened`, since decoders raise many kinds of errors.
     """
+    profile = source_profile(image)
     image.load()
     grey = image.mode in _GREY_MODES or image.mode.startswith("I")
     colour, alpha = image, None
@@ -178,7 +180,7 @@ def decoded(image: Image.Image) -> Photo:
         colour, alpha = merged.convert("L" if grey else "RGB"), merged.getchannel("A")
         if alpha.getextrema() == (255, 255):
             alpha = None
-    rgb = _srgb(colour, image.info.get("icc_profile"))
+    rgb = _srgb(colour, profile)
     orientation = upright(image)  # None for a TIFF: Pillow has turned it already
     if orientation is not None:
         rgb = rgb.transpose(orientation)

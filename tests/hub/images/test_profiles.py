@@ -1,13 +1,14 @@
 """Colour profiles: every picture is sRGB once it is read, and a profile that is none changes nothing."""
 
+import struct
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, features
 
-from hub.images import (
-    read_image,
-)
-from tests.support.pictures import encoded
+from hub.images import read_image
+from hub.images.deep import read_deep
+from tests.support.pictures import encoded, png
 from tests.support.profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, curve, icc_profile, rgb_profile
 
 
@@ -53,3 +54,91 @@ def test_profile_of_another_colour_space_is_ignored():
     grey = icc_profile(b"GRAY", {"kTRC": curve(1.0)})
     photo = read_image(encoded(Image.new("RGB", (3, 3), (230, 60, 40)), "PNG", icc_profile=grey))
     assert photo.rgb.getpixel((1, 1)) == (230, 60, 40)
+
+
+COLOURS = ((40, 200, 60), (10, 20, 30), (250, 240, 200))
+D65, P3 = (0.3127, 0.329), (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+WITH_ADOBE, WITH_SRGB = (*D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06), (*D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+
+
+def cicp(*numbers: int) -> tuple[bytes, bytes]:
+    return b"cICP", bytes(numbers)
+
+
+def gama(gamma: float) -> tuple[bytes, bytes]:
+    return b"gAMA", struct.pack(">I", round(gamma * 1e5))
+
+
+def chrm(places: tuple[float, ...]) -> tuple[bytes, bytes]:
+    return b"cHRM", struct.pack(">8I", *(round(place * 1e5) for place in places))
+
+
+# The chunks of a PNG, and what colour-science 0.4.7 makes of COLOURS.
+LIGHT = ((110.3, 229.1, 133.2), (55.7, 79.1, 96.3), (252.8, 248.3, 229.1))
+IN_P3 = ((0.0, 203.6, 12.3), (7.1, 20.3, 30.9), (252.2, 239.6, 195.2))
+SAID = {
+    "Display P3": ([cicp(12, 13, 0, 1)], IN_P3),
+    "linear": ([cicp(1, 8, 0, 1)], LIGHT),
+    "BT.2020": ([cicp(9, 1, 0, 1)], ((0.0, 216.7, 35.1), (7.4, 36.9, 47.0), (255.0, 240.8, 200.7))),
+    "PQ": ([cicp(9, 16, 0, 1)], ((0.0, 255.0, 0.0), (0.0, 3.1, 8.8), (255.0, 255.0, 255.0))),
+    "HLG": ([cicp(9, 18, 0, 1)], ((0.0, 255.0, 0.0), (0.0, 10.5, 22.6), (255.0, 255.0, 255.0))),
+    "DCI P3": ([cicp(11, 4, 0, 1)], ((0.0, 205.2, 0.0), (1.1, 12.3, 24.8), (251.7, 240.2, 196.7))),
+    "narrow range": ([cicp(1, 13, 0, 0)], ((27.9, 214.2, 51.2), (0.0, 4.7, 16.3), (255.0, 255.0, 214.3))),
+    "gamma 1": ([gama(1)], LIGHT),
+    "gamma 1.8": ([gama(1 / 1.8), chrm(WITH_SRGB)], ((53.0, 210.2, 76.9), (9.7, 25.8, 40.0), (251.0, 243.1, 210.2))),
+    "Adobe RGB": ([gama(0.45472), chrm(WITH_ADOBE)], ((0.0, 201.3, 36.6), (0.0, 12.1, 24.2), (253.9, 240.5, 199.4))),
+    "primaries alone": ([chrm((*D65, *P3))], IN_P3),
+    "cICP before all others": ([cicp(12, 13, 0, 1), (b"sRGB", b"\0"), gama(1)], IN_P3),
+    "sRGB by cICP": ([cicp(1, 13, 0, 1), gama(1)], COLOURS),
+    "sRGB before gAMA": ([(b"sRGB", b"\0"), gama(1), chrm((*D65, *P3))], COLOURS),
+    "sRGB as libpng writes it": ([gama(0.45455), chrm(WITH_SRGB)], COLOURS),
+    "numbers of no meaning": ([cicp(2, 2, 0, 1)], COLOURS),
+    "broken chunks": ([(b"cICP", b"\1"), chrm((0.0,) * 8)], COLOURS),
+}
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize("kind", SAID)
+def test_colours_that_a_png_describes_without_a_profile(kind, deep):
+    chunks, wanted = SAID[kind]
+    if deep:
+        row = b"\0" + b"".join(struct.pack(">H", 257 * level) for colour in COLOURS for level in colour)
+        found = read_deep(png(3, 1, 16, 2, row, *chunks)).pixels[0, :, 0].T.numpy() * 255
+    else:
+        found = np.asarray(read_image(png(3, 1, 8, 2, bytes((0, *sum(COLOURS, ()))), *chunks)).rgb, float)[0]
+    assert np.abs(found - wanted).max() <= (0.2 if deep else 1)
+
+
+def exif(space: int, index: str) -> bytes:
+    found = Image.Exif()
+    found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ColorSpace] = space
+    found.get_ifd(ExifTags.IFD.Exif)[ExifTags.IFD.Interop] = {1: index}
+    return found.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("space", "index", "adobe"), [(0xFFFF, "R03", True), (2, "R98", True), (1, "R98", False), (0xFFFF, "R98", False)]
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_cameras_say_adobe_rgb_in_the_exif(format, space, index, adobe):
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(format, {})
+    data = encoded(Image.new("RGB", (16, 16), (40, 200, 60)), format, exif=exif(space, index), **options)
+    wanted = (0, 201, 37) if adobe else (40, 200, 60)  # by the matrices of the standards
+    assert np.abs(np.subtract(read_image(data).rgb.getpixel((8, 8)), wanted)).max() <= 1
+    sure = encoded(
+        Image.new("RGB", (16, 16), (40, 200, 60)),
+        format,
+        exif=exif(space, index),
+        icc_profile=rgb_profile(DISPLAY_P3),
+        **options,
+    )
+    assert np.abs(read_image(sure).rgb.getpixel((8, 8)) - as_srgb((40, 200, 60), DISPLAY_P3)).max() <= 2
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow was built without AVIF")
+def test_colours_that_an_avif_describes_without_a_profile():
+    data = encoded(Image.new("RGB", (16, 16), (128, 128, 128)), "AVIF", quality=100, subsampling="4:4:4")
+    place = data.index(b"colrnclx") + 8
+    linear = data[:place] + struct.pack(">HH", 1, 8) + data[place + 4 :]
+    assert abs(read_image(data).rgb.getpixel((8, 8))[1] - 128) <= 1
+    assert abs(read_image(linear).rgb.getpixel((8, 8))[1] - 188) <= 1
