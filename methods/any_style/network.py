@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hub.weights import network_sha256
 from methods.adain.network import statistics
 from methods.parts.perceptual.losses import gram_matrix
 from methods.parts.perceptual.vgg import VGG
@@ -19,7 +20,25 @@ from methods.parts.transformation.network import ImageTransformationNetwork
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # AdaIN's layers
 
 
-class AnyStyleNetwork(nn.Module):
+class PaintingNetwork(nn.Module):
+    """``predictor`` predicts a style code from a painting's description; ``paint`` paints with the code."""
+
+    predictor: "StylePredictor"
+
+    def forward(self, content: Tensor, description: Tensor) -> Tensor:
+        """Paint ``content`` ``(N, 3, H, W)`` in [0, 1] by ``description`` ``(N, D)``: the same shape and range."""
+        return self.paint(content, self.predictor(description))
+
+    def paint(self, content: Tensor, code: Tensor) -> Tensor:
+        """Paint ``content`` ``(N, 3, H, W)`` in [0, 1] by style codes ``(N, code)``: the same shape and range."""
+        raise NotImplementedError
+
+    def hash(self) -> str:
+        """The sha256 of what makes a code; every style vector names it."""
+        return network_sha256(self.predictor)
+
+
+class AnyStyleNetwork(PaintingNetwork):
     """``predictor`` predicts a style code from a description; ``transformation`` paints with the code.
 
     The scales of a layer are ``code @ scale``. The conditional network has one row per style; this one has one row per
@@ -31,9 +50,8 @@ class AnyStyleNetwork(nn.Module):
         self.transformation = ImageTransformationNetwork(code, width)
         self.predictor = StylePredictor(description, hidden, code)
 
-    def forward(self, content: Tensor, description: Tensor) -> Tensor:
-        """Paint ``content`` ``(N, 3, H, W)`` in [0, 1] by ``description`` ``(N, D)``: the same shape and range."""
-        pictures: Tensor = self.transformation(content, self.predictor(description))
+    def paint(self, content: Tensor, code: Tensor) -> Tensor:
+        pictures: Tensor = self.transformation(content, code)
         return pictures
 
 

@@ -9,8 +9,9 @@ photo of a batch; the scales and shifts are predicted from the painting. Additio
 4. A loss keeps the photo's lightness at large scale.
 """
 
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from PIL import Image
@@ -24,10 +25,10 @@ from hub.method import Style
 from hub.parameters import inherited
 from hub.training import TrainingTask
 from hub.training.data import Rounds, open_photos
-from hub.weights import load_strict, network_sha256, read_config, read_safetensors, write_model
+from hub.weights import load_strict, read_config, read_safetensors, write_model
 from methods.adain.network import statistics
 from methods.any_style.network import LAYERS as DESCRIBED
-from methods.any_style.network import AnyStyleNetwork, describe
+from methods.any_style.network import AnyStyleNetwork, PaintingNetwork, describe
 from methods.any_style.targets import MOMENTS, VIEWS, PaintingTargets
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
@@ -41,19 +42,16 @@ from methods.parts.perceptual.losses import (
     total_variation,
 )
 from methods.parts.sheets import contact_sheet
-from methods.parts.style_vectors import PRESET, SIDE, vector_of, without_presets
+from methods.parts.style_vectors import PRESET, SCALES, SIDE, vector_of, without_presets
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.training import ArbitrarySettings, PerceptualSettings, PhotoCrops
 
 CONTENT = ("relu2_2", "relu3_3")
 
 
-class AnyStyleSettings(ArbitrarySettings):
-    """Settings of ``stylehub train any-style``."""
+class CodeSettings(ArbitrarySettings):
+    """Settings of every training of a network that paints by a predicted code."""
 
-    base: Path | None = Field(
-        None, description="Weights of a conditional network to start from; its paintings must be among the presets."
-    )
     targets: Path = Field(
         Path("runs/targets"), description="Folder for the targets of each painting (up to 1.4 MB each)."
     )
@@ -74,14 +72,15 @@ class AnyStyleSettings(ArbitrarySettings):
     light_weight: float = Field(0.3, ge=0, description="Weight of the difference in lightness at large scale.")
 
 
-class AnyStyleTraining(TrainingTask):
-    """Each photo crop has another painting; filters, rows and the prediction network are trained together."""
+class CodeTraining(TrainingTask):
+    """Each photo crop has another painting; what paints and what predicts the code are trained together."""
 
-    Settings = AnyStyleSettings
-    settings: AnyStyleSettings
-    network: AnyStyleNetwork
+    method: ClassVar[str]
+    scales: ClassVar[tuple[float, ...]] = SCALES
+    settings: CodeSettings
+    network: PaintingNetwork
 
-    def __init__(self, settings: AnyStyleSettings, device: torch.device) -> None:
+    def __init__(self, settings: CodeSettings, device: torch.device) -> None:
         self.settings, self.device = settings, device
         torch.manual_seed(settings.seed)
         precision = torch.bfloat16 if settings.bf16 else torch.float32
@@ -101,15 +100,130 @@ class AnyStyleTraining(TrainingTask):
             crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(device)
             features = self.vgg(crops, CONTENT)
         self.energy = {k: settings.content_floor * f.float().square().mean().item() for k, f in features.items()}
-        self.network = AnyStyleNetwork(settings.width, settings.code, sample.shape[1], settings.hidden).to(device)
+        self.network = self.build(sample.shape[1]).to(device)
         if settings.initial:
             load_strict(self.network, without_presets(read_safetensors(settings.initial)), settings.initial)
         else:
             self.network.predictor.mean.copy_(sample.mean(0))
             self.network.predictor.deviation.copy_(sample.std(0).clamp_min(1e-4))
-            if settings.base:
-                self.start_from(settings.base)
+            self.begin()
         self.network = self.network.to(memory_format=torch.channels_last)
+
+    @abstractmethod
+    def build(self, description: int) -> PaintingNetwork:
+        """The network with random weights, for descriptions of this length."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Give the network what it starts with, unless it starts with the weights of ``--initial``."""
+
+    @abstractmethod
+    def architecture(self) -> dict[str, Any]:
+        """What the configuration of the weights says of the network."""
+
+    @torch.no_grad()
+    def description(self, style: Style, size: int) -> Tensor:
+        painting = read_painting(cast(Path, self.settings.presets), style)
+        return describe(to_tensor(at_short_side(painting, size)).to(self.device), self.encoder)
+
+    def batches(self) -> Dataset[Tensor]:
+        return self.crops
+
+    def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+        s = self.settings
+        photos = batch.contiguous(memory_format=torch.channels_last)
+        chosen = [self.targets[self.rounds[step * s.batch + slot]] for slot in range(len(photos))]
+        target = {name: torch.stack([c[name] for c in chosen]).to(self.device) for name in chosen[0]}
+        # Prepare for fusion: mix 25 % of the paintings with the next one, with a share of 0.375 to 0.5.
+        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
+        share = torch.rand(len(photos), generator=generator).to(self.device)
+        share = 0.5 * share * (share > 0.75)
+
+        def blended(x: Tensor) -> Tensor:
+            return x.lerp(x.roll(1, 0), share.view(-1, *[1] * (x.ndim - 1)))
+
+        code = blended(self.network.predictor(target["description"]))
+        result = self.network.paint(photos, code).float()
+        with torch.no_grad():
+            wanted = self.vgg(photos, CONTENT)
+        features = self.vgg(result, {*CONTENT, *STYLE_LAYERS, *MOMENTS})
+        content = torch.stack([relative_error(features[k], wanted[k], self.energy[k]) for k in CONTENT]).mean(0)
+        grams = torch.stack(
+            [balanced_error(gram_matrix(features[k]), blended(target[f"gram.{k}"])) for k in STYLE_LAYERS]
+        ).mean(0)
+        found = {k: torch.stack(statistics(features[k]), dim=1) for k in MOMENTS}
+        moments = torch.stack([balanced_error(found[k], blended(target[f"moments.{k}"])) for k in MOMENTS]).mean(0)
+        colours = (colour_moments(result) - blended(target["colours"])).abs().mean((1, 2))
+        light = (large_lights(result) - large_lights(photos)).square().mean((1, 2, 3))
+        variation = total_variation(result)
+        loss = s.content_weight * content + s.style_weight * grams + s.moments_weight * moments
+        loss = loss + s.colour_weight * colours + s.light_weight * light + s.variation_weight * variation
+        parts = {"content": content, "grams": grams, "moments": moments, "colours": colours, "light": light}
+        return {"loss": loss.mean(), **{name: part.mean() for name, part in parts.items()}}
+
+    @torch.no_grad()
+    def sheet(self, network: PaintingNetwork) -> Image.Image:
+        """Three photos in the styles of five paintings, which are in the top row: presets first, then training paintings."""
+        photos = torch.stack([self.crops.crop(index, 256) for index in range(3)]).to(self.device)
+        shown: list[tuple[Image.Image, Tensor]] = []
+        for style in [*self.presets.values()][1::9][:5]:  # far apart in the alphabet
+            shown.append((read_painting(cast(Path, self.settings.presets), style), self.description(style, SIDE)))
+        for index in range(min(5 - len(shown), len(self.targets) // VIEWS)):
+            shown.append(
+                (self.targets.view(VIEWS * index), self.targets[VIEWS * index]["description"][None].to(self.device))
+            )
+        cells = [Image.new("RGB", (256, 256), "white"), *(painting.resize((256, 256)) for painting, _ in shown)]
+        for photo in torch.split(photos, 1):
+            cells.append(to_image(photo))
+            cells += [to_image(network(photo, description).float()) for _, description in shown]
+        return contact_sheet(cells, columns=6)
+
+    def export(self, network: PaintingNetwork, folder: Path, facts: dict[str, Any]) -> None:
+        tensors, encoder = dict(network.state_dict()), network.hash()
+
+        def code(pixels: Tensor) -> Tensor:
+            found: Tensor = network.predictor(describe(pixels.to(self.device), self.encoder))
+            return found
+
+        for style in self.presets.values():
+            painting = read_painting(cast(Path, self.settings.presets), style)
+            tensors[PRESET + style.name] = vector_of(
+                painting, encoder, (1, self.settings.code), code, self.scales
+            ).numbers
+        config = {
+            "method": self.method,
+            **self.architecture(),
+            "presets": [style.model_dump() for style in self.presets.values()],
+            "training": facts | {"perceptual_network": self.perceptual_network},
+        }
+        write_model(folder, tensors, config)
+
+
+class AnyStyleSettings(CodeSettings):
+    """Settings of ``stylehub train any-style``."""
+
+    base: Path | None = Field(
+        None, description="Weights of a conditional network to start from; its paintings must be among the presets."
+    )
+
+
+class AnyStyleTraining(CodeTraining):
+    """Trains filters, rows of scales and shifts, and the prediction network."""
+
+    Settings = AnyStyleSettings
+    method = "any-style"
+    settings: AnyStyleSettings
+    network: AnyStyleNetwork
+
+    def build(self, description: int) -> AnyStyleNetwork:
+        return AnyStyleNetwork(self.settings.width, self.settings.code, description, self.settings.hidden)
+
+    def architecture(self) -> dict[str, Any]:
+        return {name: getattr(self.settings, name) for name in ("width", "code", "hidden")}
+
+    def begin(self) -> None:
+        if self.settings.base:
+            self.start_from(self.settings.base)
 
     def start_from(self, base: Path) -> None:
         """Take the filters of the conditional network in ``base``; make the principal components of its rows the codes."""
@@ -152,14 +266,6 @@ class AnyStyleTraining(TrainingTask):
             loss.backward()
             optimizer.step()
 
-    @torch.no_grad()
-    def description(self, style: Style, size: int) -> Tensor:
-        painting = read_painting(cast(Path, self.settings.presets), style)
-        return describe(to_tensor(at_short_side(painting, size)).to(self.device), self.encoder)
-
-    def batches(self) -> Dataset[Tensor]:
-        return self.crops
-
     def parameter_groups(self) -> list[dict[str, object]]:
         transformation = list(self.network.transformation.named_parameters())
         return [
@@ -167,73 +273,6 @@ class AnyStyleTraining(TrainingTask):
             {"params": [p for name, p in transformation if ".norm." in name]},
             {"params": list(self.network.predictor.parameters())},
         ]
-
-    def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
-        s = self.settings
-        photos = batch.contiguous(memory_format=torch.channels_last)
-        chosen = [self.targets[self.rounds[step * s.batch + slot]] for slot in range(len(photos))]
-        target = {name: torch.stack([c[name] for c in chosen]).to(self.device) for name in chosen[0]}
-        # Prepare for fusion: mix 25 % of the paintings with the next one, with a share of 0.375 to 0.5.
-        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
-        share = torch.rand(len(photos), generator=generator).to(self.device)
-        share = 0.5 * share * (share > 0.75)
-
-        def blended(x: Tensor) -> Tensor:
-            return x.lerp(x.roll(1, 0), share.view(-1, *[1] * (x.ndim - 1)))
-
-        code = blended(self.network.predictor(target["description"]))
-        result = self.network.transformation(photos, code).float()
-        with torch.no_grad():
-            wanted = self.vgg(photos, CONTENT)
-        features = self.vgg(result, {*CONTENT, *STYLE_LAYERS, *MOMENTS})
-        content = torch.stack([relative_error(features[k], wanted[k], self.energy[k]) for k in CONTENT]).mean(0)
-        grams = torch.stack(
-            [balanced_error(gram_matrix(features[k]), blended(target[f"gram.{k}"])) for k in STYLE_LAYERS]
-        ).mean(0)
-        found = {k: torch.stack(statistics(features[k]), dim=1) for k in MOMENTS}
-        moments = torch.stack([balanced_error(found[k], blended(target[f"moments.{k}"])) for k in MOMENTS]).mean(0)
-        colours = (colour_moments(result) - blended(target["colours"])).abs().mean((1, 2))
-        light = (large_lights(result) - large_lights(photos)).square().mean((1, 2, 3))
-        variation = total_variation(result)
-        loss = s.content_weight * content + s.style_weight * grams + s.moments_weight * moments
-        loss = loss + s.colour_weight * colours + s.light_weight * light + s.variation_weight * variation
-        parts = {"content": content, "grams": grams, "moments": moments, "colours": colours, "light": light}
-        return {"loss": loss.mean(), **{name: part.mean() for name, part in parts.items()}}
-
-    @torch.no_grad()
-    def sheet(self, network: AnyStyleNetwork) -> Image.Image:
-        """Three photos in the styles of five paintings, which are in the top row: presets first, then training paintings."""
-        photos = torch.stack([self.crops.crop(index, 256) for index in range(3)]).to(self.device)
-        shown: list[tuple[Image.Image, Tensor]] = []
-        for style in [*self.presets.values()][1::9][:5]:  # far apart in the alphabet
-            shown.append((read_painting(cast(Path, self.settings.presets), style), self.description(style, SIDE)))
-        for index in range(min(5 - len(shown), len(self.targets) // VIEWS)):
-            shown.append(
-                (self.targets.view(VIEWS * index), self.targets[VIEWS * index]["description"][None].to(self.device))
-            )
-        cells = [Image.new("RGB", (256, 256), "white"), *(painting.resize((256, 256)) for painting, _ in shown)]
-        for photo in torch.split(photos, 1):
-            cells.append(to_image(photo))
-            cells += [to_image(network(photo, description).float()) for _, description in shown]
-        return contact_sheet(cells, columns=6)
-
-    def export(self, network: AnyStyleNetwork, folder: Path, facts: dict[str, Any]) -> None:
-        tensors, encoder = dict(network.state_dict()), network_sha256(network.predictor)
-
-        def code(pixels: Tensor) -> Tensor:
-            found: Tensor = network.predictor(describe(pixels.to(self.device), self.encoder))
-            return found
-
-        for style in self.presets.values():
-            painting = read_painting(cast(Path, self.settings.presets), style)
-            tensors[PRESET + style.name] = vector_of(painting, encoder, (1, self.settings.code), code).numbers
-        config = {
-            "method": "any-style",
-            **{name: getattr(self.settings, name) for name in ("width", "code", "hidden")},
-            "presets": [style.model_dump() for style in self.presets.values()],
-            "training": facts | {"perceptual_network": self.perceptual_network},
-        }
-        write_model(folder, tensors, config)
 
 
 def styles_of(base: Path) -> list[str]:

@@ -34,6 +34,7 @@ class FastArtConfig(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     width: int = Field(ge=2, le=64)
+    blocks: int = Field(5, ge=1, le=16)
     upsampling: Upsampling
     style: Style
 
@@ -78,6 +79,6 @@ class FastArt(Method):
     def runner(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TiledRunner:
         """The network of one style, ready for pictures of any size."""
         checked = checked_config(FastArtConfig, config, self.entry.name)
-        network = ImageTransformationNetwork(1, checked.width, "tanh", checked.upsampling)
+        network = ImageTransformationNetwork(1, checked.width, "tanh", checked.upsampling, checked.blocks)
         load_strict(network, tensors, self.entry.name)
         return TiledRunner(network, self)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from PIL import Image
@@ -59,7 +59,7 @@ class StyleVector:
         return Path(path)
 
 
-def read_vector(path: Path, encoder: str, shape: tuple[int, int]) -> StyleVector:
+def read_vector(path: Path, encoder: str, shape: tuple[int, int], scales: Sequence[float] = SCALES) -> StyleVector:
     """The vector in ``path``. Raises ``WeightsError`` if it is missing, invalid, of another shape or of another encoder."""
     try:
         made_by = json.loads(read_metadata(path)["config"])["vector_of"]
@@ -70,14 +70,20 @@ def read_vector(path: Path, encoder: str, shape: tuple[int, int]) -> StyleVector
             f"{path} was made by another encoder ({str(made_by)[:12]} instead of {encoder[:12]}); make it again from the painting."
         )
     numbers = read_safetensors(path).get("vector")
-    if numbers is None or not _is_vector(numbers, shape):
+    if numbers is None or not _is_vector(numbers, shape, scales):
         raise WeightsError(f"{path} holds no valid style vector. Make it again with `stylehub vector`.")
     return StyleVector(numbers.float(), encoder)
 
 
 @torch.inference_mode()
-def vector_of(painting: Image.Image, encoder: str, shape: tuple[int, int], describe: Describe) -> StyleVector:
-    """The vector of an RGB ``painting``: ``describe`` at every scale. It is cached by pixels and ``encoder``.
+def vector_of(
+    painting: Image.Image,
+    encoder: str,
+    shape: tuple[int, int],
+    describe: Describe,
+    scales: Sequence[float] = SCALES,
+) -> StyleVector:
+    """The vector of an RGB ``painting``: ``describe`` at each of ``scales``. It is cached by pixels and ``encoder``.
 
     Raises ``ImageError`` for a painting that is too small or has one colour only.
     """
@@ -92,8 +98,8 @@ def vector_of(painting: Image.Image, encoder: str, shape: tuple[int, int], descr
     path = user_cache() / "vectors" / f"{key}.safetensors"
     if path.is_file():
         with suppress(WeightsError):
-            return read_vector(path, encoder, shape)
-    rows = [describe(pad_to_multiple(to_tensor(at_short_side(painting, round(SIDE * s))), 8)) for s in SCALES]
+            return read_vector(path, encoder, shape, scales)
+    rows = [describe(pad_to_multiple(to_tensor(at_short_side(painting, round(SIDE * s))), 8)) for s in scales]
     vector = StyleVector(torch.stack(rows).float().cpu(), encoder)
     with suppress(WeightsError):  # if the cache cannot be written, the vector is computed again next time
         vector.save(path)
@@ -125,9 +131,10 @@ class PaintingMethod(Method):
     """A method whose style is a painting, a vector in a file, the name of a preset, or a blend of these.
 
     ``setup`` sets ``encoder``, the sha256 of the network behind ``encode_painting``, and ``shape``, the shape of a
-    vector's rows.
+    vector's rows. ``scales`` are the stroke sizes in a vector.
     """
 
+    scales: ClassVar[tuple[float, ...]] = SCALES
     encoder: str
     shape: tuple[int, int]
 
@@ -141,7 +148,7 @@ class PaintingMethod(Method):
         self.presets: dict[str, StyleVector] = {}
         for name in self._styles:
             numbers = tensors.get(PRESET + name)
-            if numbers is None or not _is_vector(numbers, self.shape):
+            if numbers is None or not _is_vector(numbers, self.shape, self.scales):
                 raise WeightsError(
                     f"{self.entry.name} holds no valid vector of its preset {name!r}. Download the weights again."
                 )
@@ -168,9 +175,13 @@ class PaintingMethod(Method):
         if isinstance(painting, str) and painting in self.presets:
             return self.presets[painting]
         if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
-            return read_vector(Path(painting), self.encoder, self.shape)
+            return self.read_vector(Path(painting))
         with named(painting):
-            return vector_of(read_image(painting).rgb, self.encoder, self.shape, self.encode_painting)
+            return vector_of(read_image(painting).rgb, self.encoder, self.shape, self.encode_painting, self.scales)
+
+    def read_vector(self, path: Path) -> StyleVector:
+        """The vector in a file of ``save_vector``. Raises ``WeightsError``."""
+        return read_vector(path, self.encoder, self.shape, self.scales)
 
     def blend(self, paintings: Pictures) -> StyleVector:
         """The weighted mean of the vectors of ``paintings``."""
@@ -186,5 +197,5 @@ def without_presets(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(PRESET)}
 
 
-def _is_vector(numbers: Tensor, shape: tuple[int, int]) -> bool:
-    return numbers.shape == (len(SCALES), *shape) and bool(numbers.isfinite().all())
+def _is_vector(numbers: Tensor, shape: tuple[int, int], scales: Sequence[float]) -> bool:
+    return numbers.shape == (len(scales), *shape) and bool(numbers.isfinite().all())

@@ -1,8 +1,8 @@
-"""The image transformation network: downsampling by 4, five residual blocks, upsampling by 4, instance normalisation.
+"""The image transformation network: downsampling by 4, residual blocks, upsampling by 4, instance normalisation.
 
 With one style it is the network of Johnson et al. 2016 (arXiv 1603.08155). With one row of scales and shifts per style
-it is the conditional network of Dumoulin et al. 2017 (arXiv 1610.07629, table of appendix A). Residual blocks keep the
-size and have no ReLU after the addition.
+it is the conditional network of Dumoulin et al. 2017 (arXiv 1610.07629, table of appendix A). Both have five residual
+blocks, which keep the size and have no ReLU after the addition.
 """
 
 from collections.abc import Sequence
@@ -84,9 +84,10 @@ class ImageTransformationNetwork(nn.Module):
         width: int = 32,
         output: Literal["sigmoid", "tanh"] = "sigmoid",
         upsampling: Upsampling = "resize",
+        blocks: int = 5,
     ) -> None:
         super().__init__()
-        self.styles, self.width, self.upsampling = styles, width, upsampling
+        self.styles, self.width, self.upsampling, self.blocks = styles, width, upsampling, blocks
         transposed = upsampling == "transposed"
         w = width
         layers = [
@@ -94,7 +95,7 @@ class ImageTransformationNetwork(nn.Module):
             Layer(w, 2 * w, 3, styles, stride=2),
             Layer(2 * w, 4 * w, 3, styles, stride=2),
         ]
-        for _ in range(5):
+        for _ in range(blocks):
             layers.append(Layer(4 * w, 4 * w, 3, styles))
             layers.append(Layer(4 * w, 4 * w, 3, styles, skip=2, activation="none"))
         layers += [
