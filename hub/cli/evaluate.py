@@ -12,7 +12,10 @@ from hub.errors import ImageError, ParameterError
 from hub.files import already_exists, write_whole
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from hub.method import Method
+    from methods.parts.perceptual.vgg import VGG
 from hub.cli.console import print_json, progress_bar, whole_column, wide_console
 from hub.cli.options import Json, Overwrite, loads_model
 
@@ -38,6 +41,12 @@ def evaluate(
     gap: Annotated[
         bool, typer.Option("--gap", help="Measure the optimality gap too; takes about a minute per picture.")
     ] = False,
+    strokes: Annotated[
+        bool,
+        typer.Option(
+            "--strokes", help="Measure large photos: do they become the painting that the small photo becomes?"
+        ),
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the JSON to this file too.")] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -46,8 +55,10 @@ def evaluate(
     if output and output.exists() and not overwrite:
         raise ImageError(already_exists(output))
     if photo:
-        if paintings or style or gap:
-            raise ParameterError("With --photo the styles are photos; leave out --paintings, --style and --gap.")
+        if paintings or style or gap or strokes:
+            raise ParameterError(
+                "With --photo the styles are photos; leave out --paintings, --style, --gap and --strokes."
+            )
         from hub.loading import load
 
         others = [load(name, device=method.device) for name in beside or ()]
@@ -66,6 +77,11 @@ def evaluate(
 
     pictures = paintings_for(method, paintings, style)
     network = read_vgg(vgg).to(method.device)
+    if strokes:
+        if gap:
+            raise ParameterError("Measure --gap and --strokes in two calls.")
+        _evaluate_strokes(method, list(read_photos(photos, limit)), pictures, network, output, as_json)
+        return
     with progress_bar(as_json) as bar:
         task = bar.add_task("eval", total=None)
         scores = evaluate(
@@ -121,6 +137,36 @@ def _evaluate_photos(
         "scores": rows,
     }
     _report_scores("method", rows, result, output, as_json)
+
+
+def _evaluate_strokes(
+    method: "Method",
+    photos: "list[Image.Image]",
+    paintings: "Mapping[str, Image.Image]",
+    vgg: "VGG",
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """The table of ``eval --strokes``: one line for every size and stroke."""
+    from hub.evaluation import evaluate_strokes
+
+    if "stroke" not in method.Parameters.model_fields:
+        raise ParameterError(f"{method.entry.name} has no --stroke; it paints every photo at its own size.")
+    with progress_bar(as_json) as bar:
+        task = bar.add_task("eval", total=None)
+        scores = evaluate_strokes(
+            method, photos, paintings, vgg, progress=lambda done, of: bar.update(task, completed=done, total=of)
+        )
+    rows = {
+        f"{s.size}, {s.stroke}": {m: getattr(s, m) for m in ("whole", "near", "content", "seconds")} for s in scores
+    }
+    result = {
+        "model": method.entry.name,
+        "weights": method.weights_sha256,
+        "dtype": str(method.dtype).removeprefix("torch."),
+        "strokes": [asdict(s) for s in scores],
+    }
+    _report_scores("short side, stroke", rows, result, output, as_json)
 
 
 def _report_scores(

@@ -9,8 +9,9 @@ import torch
 from PIL import Image, ImageFilter
 from typer.testing import CliRunner
 
+import hub
 from hub.cli import app
-from hub.evaluation import Scores, average, evaluate, read_photos
+from hub.evaluation import Scores, average, evaluate, evaluate_strokes, read_photos
 from methods.parts.perceptual.similarity import edge_map, structural_similarity
 from methods.parts.perceptual.vgg import read_vgg
 
@@ -118,3 +119,31 @@ def test_eval_with_the_optimality_gap(
     assert gap.exit_code == 0, gap.exception
     assert "gap" not in plain.stdout
     assert json.loads(gap.stdout)["average"]["gap"] > 1
+
+
+def test_the_size_of_strokes_is_measured(material: Path, photo: Image.Image, painting: Image.Image) -> None:
+    """A photo hardly larger than the draft has one pass whatever the stroke; a smaller stroke makes another picture."""
+    vgg, model = read_vgg(material / "vgg.safetensors"), hub.load("cin-25styles-lite")
+    seen: list[tuple[int, int]] = []
+    draft, fine, medium, small = evaluate_strokes(
+        model,
+        [photo],
+        {"picabia-udnie": painting},
+        vgg,
+        sizes=[96],
+        strokes=["fine", "medium", 64],
+        small=64,
+        crop=80,
+        progress=lambda *p: seen.append(p),
+    )
+    assert [row.stroke for row in (draft, fine, medium, small)] == ["draft, enlarged", "fine", "medium", "64"]
+    assert (fine.whole, fine.near, fine.content) == (medium.whole, medium.near, medium.content)
+    assert small.whole != fine.whole
+    assert draft.near != fine.near
+    assert seen == [(n, 4) for n in range(1, 5)]
+
+
+def test_strokes_of_a_model_without_them(material: Path, tmp_path: Path) -> None:
+    words = ["--photos", str(material / "photos.tar"), "--paintings", str(material / "paintings")]
+    result = CliRunner().invoke(app, ["eval", "gatys", *words, "--vgg", str(material / "vgg.safetensors"), "--strokes"])
+    assert "gatys has no --stroke" in str(result.exception)
