@@ -15,7 +15,7 @@ from hub.parameters import FieldSpec, field_of, field_specs
 from hub.pictures import Pictures
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
-from hub.revision import draft_size
+from hub.revision import draft_of
 from hub.spatial import Map, SpatialParameters
 from space import paintings, previews, zero_gpu
 from space.controls import given
@@ -115,9 +115,7 @@ class Handlers:
 
         ``parameters`` are changed to suit: the working size is in pixels of the photo.
         """
-        fields = self.parameters(entry).model_fields
-        stroke = field_of(self.parameters(entry), "stroke")
-        draft = draft_size(parameters.get(stroke, fields[stroke].default)) if stroke else None
+        draft = draft_of(self.parameters(entry), parameters)
         content, full = read_draft(path, draft) if draft else read_small(path)
         if str(size := parameters.get("size", "")).isdecimal():
             same = int(size) if draft else round(int(size) * min(content.size) / min(full))

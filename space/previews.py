@@ -14,11 +14,12 @@ from PIL import Image
 
 from hub.errors import ImageError
 from hub.files import example_photo, user_cache
-from hub.images import encode_image, read_image, write_image
+from hub.images import at_short_side, encode_image, read_image, write_image
 from hub.method import Method
+from hub.revision import draft_of
 
 SIZE = (240, 160)
-_RECIPE = 1  # increase it when the pictures are made differently, so that old ones are not shown
+_RECIPE = 2  # increase it when the pictures are made differently, so that old ones are not shown
 
 
 def styles(method: Method, progress: Callable[[int, int], None] = lambda done, of: None) -> list[dict[str, Any]]:
@@ -32,8 +33,8 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
         path = folder / f"{style.name}{version and '-'}{version}.jpg" if folder else None
         picture = _cached(path) if path else None
         if picture is None:
-            photo = photo or _example_photo()
-            image = method(photo, style=style.name)
+            photo = photo or _example_photo(method)
+            image = method(photo, style=style.name).resize(SIZE, Image.Resampling.LANCZOS)
             picture = encode_image(image, "jpeg", quality=82)
             if path:
                 with suppress(ImageError):  # a full or read-only disk only costs time at the next start
@@ -56,8 +57,11 @@ def _cached(path: Path) -> bytes | None:
         return None
 
 
-def _example_photo() -> Image.Image:
-    return read_image(example_photo()).rgb.resize(SIZE, Image.Resampling.LANCZOS)
+def _example_photo(method: Method) -> Image.Image:
+    """The example at the size of a draft, so that the strokes are as large as in a large painting; or at ``SIZE``."""
+    example = read_image(example_photo()).rgb
+    draft = draft_of(method.Parameters)
+    return at_short_side(example, draft) if draft else example.resize(SIZE, Image.Resampling.LANCZOS)
 
 
 def _data_uri(jpeg: bytes) -> str:

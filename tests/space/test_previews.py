@@ -1,13 +1,17 @@
 """The wall of styles: each is painted once for a set of weights."""
 
+from base64 import b64decode
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
 
 import hub
+from hub.files import example_photo
+from hub.images import read_image
 from space import previews
 
 
@@ -16,6 +20,11 @@ def test_previews_are_painted_once_a_set_of_weights(monkeypatch: pytest.MonkeyPa
     method = hub.load("cin-25styles", device="cpu")
     first = previews.styles(method)
     assert len({style["picture"] for style in first}) == len(first) == len(method.styles)
+    starry = next(style["picture"] for style in first if style["name"] == "van-gogh-starry-night")
+    shown = np.asarray(read_image(b64decode(starry.partition(",")[2])).rgb, np.int16)
+    for stroke, alike in (("medium", True), ("fine", False)):
+        large = method(example_photo(), style="van-gogh-starry-night", stroke=stroke).resize(previews.SIZE)
+        assert (abs(shown - np.asarray(large, np.int16)).mean() < 8) == alike, "a preview is the large picture, reduced"
     files = sorted(tmp_path.rglob("*.jpg"))
     assert len(files) == len(first)
     files[0].write_bytes(b"damaged")
