@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hub.images import at_short_side, read_image, resized, to_tensor
+from hub.loading import load
 from hub.parameters import Shares, advanced, inherited
 from hub.progress import ProgressCallback
 from methods.parts.optimisation.loop import Optimisation, Stages
@@ -48,10 +49,11 @@ class GatysParameters(OptimisationParameters):
         title="Stroke size",
         description="Size of the painting relative to the photo: 2 doubles the strokes.",
     )
-    start: Literal["content", "noise", "mix"] = advanced(
+    start: Literal["content", "noise", "mix", "any-style", "adain"] = advanced(
         "content",
         title="Start",
-        description="Start from the photo, from noise, or from a mix of 0.6 noise and 0.4 photo.",
+        description="Start from the photo, from noise, from a mix of 0.6 noise and 0.4 photo, or from the picture of a "
+        "model that paints in one pass: then 16 iterations make that picture finer.",
     )
     coarse_to_fine: bool = advanced(
         True,
@@ -108,6 +110,10 @@ class Gatys(Optimiser):
             return resized(start, (photo.shape[2], photo.shape[3]))
         if parameters.start == "content":
             return photo
+        if parameters.start not in ("noise", "mix"):
+            with torch.no_grad():
+                painted: Tensor = load(parameters.start, device=self.device)(photo, style=parameters.style)
+            return painted.clone()  # one that autograd may use
         noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(parameters.seed)).to(self.device)
         return noise if parameters.start == "noise" else torch.lerp(photo, noise, 0.6)
 

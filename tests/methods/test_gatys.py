@@ -132,6 +132,18 @@ def test_color_covariance() -> None:
     assert torch.allclose(color_covariance(*pictures), expected, atol=1e-6)
 
 
+def test_it_can_start_from_the_picture_of_a_pass(
+    gatys: Method, run: Run, photo: Image.Image, painting: Image.Image
+) -> None:
+    painted = hub.load("any-style", device="cpu")(photo, style=painting, stroke="fine")
+    before = np.asarray(painted, np.int16)
+    after = np.asarray(run(start="any-style", iterations=1, learning_rate=1e-6)[0], np.int16)
+    assert abs(after - before).max() <= 2
+    finer, seen = run(start="any-style", iterations=12)
+    assert np.asarray(finer, np.int16).tolist() != before.tolist()
+    assert seen[-1].losses["loss"] < 0.9 * seen[0].losses["loss"]
+
+
 @pytest.mark.parametrize("start", ["content", "noise", "mix"])
 @pytest.mark.parametrize("optimizer", ["l-bfgs", "adam"])
 def test_every_start_and_optimiser_goes_downhill(run: Run, photo: Image.Image, start: str, optimizer: str) -> None:
