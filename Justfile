@@ -7,7 +7,7 @@ _list:
 
 # Run the tests; `just test -m slow` runs the slow ones.
 test *words:
-    {{bin}}/pytest {{words}}
+    {{bin}}/pytest -n 2 {{words}}
 
 # Check style and types.
 lint:

@@ -27,6 +27,8 @@ from tests.support.models import STYLES, random_network
 from tests.support.pictures import make_photo
 
 torch.set_num_threads(2)
+# A sixteenth of the arithmetic. A process of its own does not know it; there, use whole_vgg.
+ARCHITECTURES["narrow VGG-16"] = ((16, 16), (32, 32), (64,) * 3, (128,) * 3, (128,) * 3)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def photo_file(tmp_path: Path, photo: Image.Image) -> Path:
 
 @pytest.fixture(scope="session")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard of noisy photos, two paintings, small and large, a VGG-16 of random weights."""
+    """A shard of noisy photos, two paintings, small and large, a narrow VGG-16 of random weights."""
     folder = tmp_path_factory.mktemp("material")
     rng = np.random.default_rng(0)
     with tarfile.open(folder / "photos.tar", "w") as tar:
@@ -80,16 +82,27 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
         painting = Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8))
         painting.save(folder / "paintings" / f"{name}.png")
         painting.resize((128, 160), Image.Resampling.BILINEAR).save(folder / "large" / f"{name}.png")
+    random_vgg(folder / "vgg.safetensors", "narrow VGG-16")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole_vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A VGG-16 of random weights and full width."""
+    return random_vgg(tmp_path_factory.mktemp("vgg") / "vgg.safetensors", "VGG-16")
+
+
+def random_vgg(path: Path, architecture: str) -> Path:
     torch.manual_seed(0)
     state, channels = {}, 3
-    blocks = ARCHITECTURES["VGG-16"]
+    blocks = ARCHITECTURES[architecture]
     widths = [width for block in blocks for width in block]
     for index, width in zip(torchvision_indices(blocks).values(), widths, strict=True):
         state[f"{index}.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
         state[f"{index}.bias"] = torch.zeros(width)
         channels = width
-    write_safetensors(folder / "vgg.safetensors", {k: v.half() for k, v in state.items()}, {})
-    return folder
+    write_safetensors(path, {k: v.half() for k, v in state.items()}, {})
+    return path
 
 
 @pytest.fixture

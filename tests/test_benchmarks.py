@@ -182,6 +182,7 @@ def test_papers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "23.56 s" in table
 
 
+@pytest.mark.slow
 def test_papers_beside_optimisation(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["--rows", "gatys", "cin-25styles", "--side", 32, "--repeats", 2, "--pictures", 2]
     result, table = run(capsys, tmp_path, "papers", *words)

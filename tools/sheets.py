@@ -1,6 +1,7 @@
 """Make the pictures of the documents with the models themselves; those of the cards: card_sheets.py.
 
 python tools/sheets.py hero                      # docs/valley.jpg, from examples/valley.jpg
+python tools/sheets.py strokes                   # docs/strokes.jpg: small, medium and large photos with both strokes
 python tools/sheets.py paintings PAINTING ...    # methods/gatys/sheet.jpg: the example photo by each painting
 python tools/sheets.py compare PAINTING ...      # docs/comparison.jpg: three pictures, each by three methods
 python tools/sheets.py checkerboard RESIZE TRANSPOSED STYLE   # docs/checkerboard.png: two networks of one style
@@ -28,6 +29,19 @@ def hero(name: str = "cin-25styles") -> None:
     captions = ["photo (rendered by examples/render_valley.py)", *(f"{t.artist}: {t.title}" for t in titles)]
     cells = [picture.resize((480, 320), Image.Resampling.LANCZOS) for picture in (photo, *made)]
     save(contact_sheet(cells, columns=3, captions=captions), ROOT / "docs" / "valley.jpg")
+
+
+def strokes(name: str = "cin-25styles") -> None:
+    """The example photo at three sizes, painted with fine and with medium strokes; all are shown at one size."""
+    style = hub.load(name, styles=[])
+    photo = read_image(ROOT / "examples" / "valley.jpg").rgb
+    cells, captions = [], []
+    for stroke in ("fine", "medium"):
+        for short, megapixels in ((577, "0.5"), (1155, "2"), (2828, "12")):
+            painted = style(at_short_side(photo, short), style="starry-night", stroke=stroke)
+            cells.append(painted.resize((480, 320), Image.Resampling.LANCZOS))
+            captions.append(f"--stroke {stroke}, {megapixels} megapixels")
+    save(contact_sheet(cells, columns=3, captions=captions), ROOT / "docs" / "strokes.jpg")
 
 
 def optimised(paintings: list[Path]) -> None:
@@ -95,6 +109,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["hero"]:
             hero()
+        case ["strokes"]:
+            strokes()
         case ["paintings", *paths]:
             optimised([Path(path) for path in paths])
         case ["compare", *paths]:

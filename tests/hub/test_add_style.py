@@ -41,9 +41,9 @@ def learn(material: Path, tiny_model: Path, tmp_path: Path) -> Any:
     return learn
 
 
-def test_it_learns_and_the_filters_stay(learn: Any, tiny_model: Path) -> None:
+def test_it_learns_and_the_filters_stay(learn: Any, whole_vgg: Path, tiny_model: Path) -> None:
     seen: list[Progress] = []
-    path = learn(steps=40, progress=seen.append)
+    path = learn(steps=40, vgg=whole_vgg, progress=seen.append)
     losses = [p.losses["loss"] for p in seen]
     assert np.mean(losses[-8:]) < 0.9 * np.mean(losses[:8])
     assert [p.step for p in seen if p.preview] == [20, 40]
@@ -178,12 +178,12 @@ def test_nothing_is_written_before_the_end(learn: Any, tmp_path: Path) -> None:
     assert path.read_bytes() != old
 
 
-def test_the_command(material: Path, tiny_model: Path, tmp_path: Path, photo_file: Path) -> None:
+def test_the_command(material: Path, whole_vgg: Path, tiny_model: Path, tmp_path: Path, photo_file: Path) -> None:
     def stylehub(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "hub", *words], capture_output=True, text=True, cwd=tmp_path)
 
     painting = str(material / "paintings" / "red-stripes.png")
-    flags = f"--content {material}/photos.tar --vgg {material}/vgg.safetensors --steps 2 --crops 32 --crop-starts 0"
+    flags = f"--content {material}/photos.tar --vgg {whole_vgg} --steps 2 --crops 32 --crop-starts 0"
     taught = stylehub("add-style", painting, "--name", "mine", "--model", str(tiny_model), *flags.split())
     assert taught.returncode == 0, taught.stderr
     path, shown = taught.stdout.split()[:2]

@@ -34,7 +34,7 @@ def test_scores_of_the_extremes(material: Path, photo: Image.Image, painting: Im
     perfect = evaluate(lambda p, _: twin, [twin], {"a": painting}, vgg, size=64)["a"]
     assert perfect.style < 0.01
     blurred = evaluate(lambda p, _: p.filter(ImageFilter.GaussianBlur(3)), [photo], {"a": painting}, vgg, size=64)["a"]
-    assert blurred.content > 0.05
+    assert blurred.content > 0.02
     assert blurred.edges < 0.9
 
 

@@ -202,8 +202,8 @@ def test_the_losses_are_what_they_are_called() -> None:
     assert (large_lights(1 - picture) - large_lights(picture)).abs().max() > 0.5
 
 
-def settings(material: Path, folder: Path, **more: object) -> AnyStyleSettings:
-    tiny = {**tiny_training(material), "paintings": [material / "paintings"], "targets": folder / "targets"}
+def settings(material: Path, **more: object) -> AnyStyleSettings:
+    tiny = {**tiny_training(material), "paintings": [material / "paintings"], "targets": material / "targets"}
     tiny |= {"code": 6, "hidden": 8, "crops": [64], "content": [material / "photos.tar"]}
     del tiny["style_size"]
     checked = validate(AnyStyleSettings, {**tiny, **more})
@@ -223,7 +223,7 @@ def base(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_starts_as_the_conditional_network_and_what_it_exports_is_loaded(
     material: Path, base: Path, tmp_path: Path, photo: Image.Image
 ) -> None:
-    given = settings(material, tmp_path, base=base, presets=material / "paintings")
+    given = settings(material, base=base, presets=material / "paintings")
     recipe = AnyStyleTraining(given, CPU)
     source = random_network(2, 2)
     rows = torch.cat([t for n, t in source.state_dict().items() if ".norm." in n], dim=1)
@@ -242,14 +242,14 @@ def test_it_starts_as_the_conditional_network_and_what_it_exports_is_loaded(
 
 def test_a_base_whose_paintings_are_not_at_hand_is_refused(material: Path, base: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="blue-dots"):
-        AnyStyleTraining(settings(material, tmp_path, base=base), CPU)
+        AnyStyleTraining(settings(material, base=base), CPU)
     write_safetensors(tmp_path / "other.safetensors", {}, {"config": json.dumps({"method": "adain"})})
     with pytest.raises(TrainingError, match="not a file of weights of cin"):
-        AnyStyleTraining(settings(material, tmp_path, base=tmp_path / "other.safetensors"), CPU)
+        AnyStyleTraining(settings(material, base=tmp_path / "other.safetensors"), CPU)
 
 
 def test_training_lowers_the_loss(material: Path, base: Path, tmp_path: Path) -> None:
     losses: list[float] = []
-    given = settings(material, tmp_path, base=base, presets=material / "paintings", steps=30, average=0.5)
+    given = settings(material, base=base, presets=material / "paintings", steps=30, average=0.5)
     train(AnyStyleTraining(given, CPU), tmp_path / "run", CPU, lambda p: losses.append(p.losses["loss"]))
     assert np.mean(losses[-8:]) < np.mean(losses[:8])

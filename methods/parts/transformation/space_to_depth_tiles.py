@@ -31,10 +31,10 @@ def run_space_to_depth_tiles(
     progress: ProgressCallback | None = None,
 ) -> Tensor:
     """The result of ``network`` for ``content`` ``(1, 3, H, W)``, H and W multiples of 4: see ``tiling.run_tiled``."""
-    return run(FoldedTiles(network, content, mix, tile), progress)
+    return run(SpaceToDepthTiles(network, content, mix, tile), progress)
 
 
-class FoldedTiles(Tiled):
+class SpaceToDepthTiles(Tiled):
     """The first layer and the two before the last have their sizes in blocks instead of pixels."""
 
     def __init__(self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int) -> None:

@@ -15,11 +15,11 @@ from methods.parts.vgg_slim.training import GRAM_LAYERS, LAYERS, SlimSettings, S
 
 
 @pytest.fixture(scope="module")
-def recipe(material: Path) -> SlimTraining:
+def recipe(material: Path, whole_vgg: Path) -> SlimTraining:
     settings = SlimSettings(
         content=[material / "photos.tar"],
         paintings=[material / "paintings"],
-        vgg=material / "vgg.safetensors",
+        vgg=whole_vgg,
         batch=1,
         side=64,
         steps=6,
