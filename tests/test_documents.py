@@ -212,7 +212,7 @@ def test_the_readme_begins_with_the_three_commands_that_ci_runs() -> None:
     assert app_.strip().endswith("stylehub space")
     assert "stylehub stylize" in picture
     assert picture.strip().endswith("starry.jpg")
-    assert tests.strip().endswith("pytest")
+    assert tests.strip().endswith("pytest -n 2")
     first_screen = (ROOT / "README.md").read_text().split("\n## ")[0]
     words = [word for _, line in prose(first_screen) for word in line.split()]
     assert len(words) <= 150
