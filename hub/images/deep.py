@@ -4,38 +4,32 @@ Pillow keeps only 8 bits of a colour. Here it reads the header only, so that lim
 ``hub.images``; imagecodecs (the extra ``deep``) handles pixels and colour profiles.
 """
 
-import logging
 import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 import torch
-from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 from torch import Tensor
 
-from hub.errors import ImageError, StylehubError
+from hub.errors import ImageError
 from hub.images.metadata import recipe_exif
 from hub.images.profiles import source_profile
-from hub.images.reading import MAX_PIXELS, buffered, decoded, opened, upright
+from hub.images.reading import MAX_PIXELS, decoded, opened, upright, whole_file
 from hub.images.tensors import to_levels, to_tensor
+from hub.images.tiff import WHITE, Levels, check_kind, codecs_for, decode_tiff, is_deep
 from hub.images.writing import write_encoded
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Levels = NDArray[np.uint16]
     PathOrStream = Path | str | bytes | BinaryIO
 
-WHITE = 65535
 RECORD = {"bits": 16}  # added to the provenance metadata of a 16-bit picture
 
 _PNG_SAMPLES = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's raw modes
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2  # photometric interpretations of a TIFF
-_UNSPECIFIED, _PREMULTIPLIED = 0, 1  # kinds of a TIFF's fourth sample besides a plain alpha
 _TURNS: dict[Image.Transpose, Callable[["Levels"], "Levels"]] = {
     Image.Transpose.FLIP_LEFT_RIGHT: lambda rows: rows[:, ::-1],
     Image.Transpose.FLIP_TOP_BOTTOM: lambda rows: rows[::-1],
@@ -45,8 +39,6 @@ _TURNS: dict[Image.Transpose, Callable[["Levels"], "Levels"]] = {
     Image.Transpose.TRANSPOSE: lambda rows: rows.swapaxes(0, 1),
     Image.Transpose.TRANSVERSE: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
 }
-
-logging.getLogger("imagecodecs").addHandler(logging.NullHandler())  # keeps its warnings off the terminal
 
 
 @dataclass(frozen=True)
@@ -69,20 +61,19 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
     ``ImageError`` as ``hub.images.read_image`` does, also for a 16-bit file above 1 GiB, and ``StylehubError`` if
     imagecodecs is missing.
     """
-    codecs = _codecs()
+    codecs = codecs_for("16 bits per channel")
     with opened(source, max_pixels=max_pixels) as (image, name):
         if not _is_deep(image):
-            photo = decoded(image)
+            photo = decoded(image, name)
             alpha = None if photo.alpha is None else to_tensor(photo.alpha.convert("RGB"))[:, :1]
             return DeepPhoto(to_tensor(photo.rgb), alpha)
+        check_kind(image, name)
         profile = source_profile(image)
-        stream = cast(BinaryIO, image.fp)
-        stream.seek(0)
-        data = buffered(stream, name).getbuffer()
-        if isinstance(image, TiffImagePlugin.TiffImageFile):
-            colour, opacity = _from_tiff(image, data, codecs)
+        data = whole_file(image, name)
+        if is_deep(image):
+            colour, opacity = decode_tiff(image, data, name)
         else:
-            colour, opacity = _from_png(image, data, codecs)
+            colour, opacity = _from_png(cast(ImageFile.ImageFile, image), data, codecs)
         del data
         colour = _srgb(colour, profile, codecs)
         if opacity is not None and opacity.min() == WHITE:
@@ -99,7 +90,7 @@ def encode_deep(pixels: Tensor, *, alpha: Tensor | None = None, recipe: Mapping[
     ``recipe`` is stored as JSON in the EXIF. Raises ``ImageError`` for NaN, other shapes, an alpha of another size or a
     recipe that is not JSON, and ``StylehubError`` if imagecodecs is missing.
     """
-    codecs = _codecs()
+    codecs = codecs_for("16 bits per channel")
     exif = b"" if recipe is None else recipe_exif({**recipe, **RECORD}, "png").removeprefix(b"Exif\0\0")
     levels = to_levels(pixels, bits=16)
     if alpha is not None:
@@ -142,60 +133,20 @@ def check_png(path: Path) -> None:
         raise ImageError(f"16 bits per channel need a PNG file; give {path} the extension .png.")
 
 
-def _codecs() -> Any:
-    try:
-        import imagecodecs
-    except ImportError:
-        raise StylehubError("16 bits per channel need another package: pip install 'stylehub[deep]'.") from None
-    return imagecodecs
-
-
-def _is_deep(image: Image.Image) -> TypeGuard[ImageFile.ImageFile]:
-    """Whether the header announces grey or RGB with 16 bits per channel."""
-    if isinstance(image, PngImagePlugin.PngImageFile):
-        return bool(image.tile) and image.tile[0].args in _PNG_SAMPLES
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        unsigned = set(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) == {1}
-        return set(tags.get(TiffImagePlugin.BITSPERSAMPLE, ())) == {16} and unsigned and _photometric(image) <= _RGB
-    return False
-
-
-# The decoders read the shape from the file again. They get an array of the checked shape and refuse to fill it if the
-# shapes differ.
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the header announces grey or RGB with more than 8 bits per channel."""
+    return is_deep(image) or (
+        isinstance(image, PngImagePlugin.PngImageFile) and bool(image.tile) and image.tile[0].args in _PNG_SAMPLES
+    )
 
 
 def _from_png(image: ImageFile.ImageFile, data: memoryview, codecs: Any) -> "tuple[Levels, Levels | None]":
     """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)`` as stored."""
+    # The decoder reads the shape from the file again. It refuses to fill an array of another shape.
     samples = _PNG_SAMPLES[str(image.tile[0].args)] + ("transparency" in image.info)  # a colour key becomes an alpha
     shape = (image.height, image.width, samples)
     stored = codecs.png_decode(data, out=np.empty(shape if samples > 1 else shape[:2], np.uint16)).reshape(shape)
     return (stored[..., :-1], stored[..., -1]) if samples in (2, 4) else (stored, None)
-
-
-def _from_tiff(image: TiffImagePlugin.TiffImageFile, data: memoryview, codecs: Any) -> "tuple[Levels, Levels | None]":
-    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)``, with black at 0 and colours not premultiplied."""
-    tags = image.tag_v2
-    height, width = tags[TiffImagePlugin.IMAGELENGTH], tags[TiffImagePlugin.IMAGEWIDTH]  # `image.size` is upright
-    samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
-    planar = samples > 1 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2
-    shape = (samples, height, width) if planar else (height, width, samples)
-    stored = codecs.tiff_decode(data, out=np.empty(shape if samples > 1 else shape[:2], np.uint16)).reshape(shape)
-    stored = np.moveaxis(stored, 0, -1) if planar else stored
-    if _photometric(image) != _RGB:
-        return WHITE - stored if _photometric(image) == _WHITE_IS_ZERO else stored, None  # grey: Pillow reads no alpha
-    colour, fourth = stored[..., :3], (*tags.get(TiffImagePlugin.EXTRASAMPLES, ()), None)[0]
-    if samples == 3 or fourth == _UNSPECIFIED:
-        return colour, None
-    alpha = stored[..., 3]
-    if fourth == _PREMULTIPLIED:
-        share = np.maximum(alpha, 1)[..., None]
-        colour = np.minimum((colour.astype(np.uint32) * WHITE + share // 2) // share, WHITE).astype(np.uint16)
-    return colour, alpha
-
-
-def _photometric(image: TiffImagePlugin.TiffImageFile) -> int:
-    return int(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, _WHITE_IS_ZERO))
 
 
 def _srgb(colour: "Levels", icc: bytes | None, codecs: Any) -> "Levels":

@@ -8,13 +8,14 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
 
 from hub.errors import ImageError
 from hub.images.profiles import source_profile
+from hub.images.tiff import Levels, TiffFile, check_kind, decode_tiff, misread, raw_file, to_levels
 
 Source = Path | str | bytes | BinaryIO | Image.Image
 
@@ -23,6 +24,11 @@ MAX_PIXELS = 256_000_000  # larger pictures are refused before decoding
 MAX_BYTES = 1 << 30  # limit for a pipe or another file object
 _DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
 _GREY_MODES = {"1", "L", "LA", "La", "F"}  # and every mode that starts with I
+_RAW_SUFFIXES = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
+    ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+)  # fmt: skip
+_RAW_MAGIC = (b"ftypcrx ", b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb", b"\0MRM", b"HEAPCCDR", b"CR\2\0")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -58,8 +64,8 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:
     Colours become 8-bit sRGB, the EXIF orientation is applied, and an animation gives its first frame. Raises
     ImageError if the source is missing, damaged, of an unknown format or larger than `max_pixels`.
     """
-    with opened(source, max_pixels=max_pixels) as (image, _):
-        return decoded(image)
+    with opened(source, max_pixels=max_pixels) as (image, name):
+        return decoded(image, name)
 
 
 def read_size(source: Source) -> tuple[int, int]:
@@ -149,6 +155,8 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
     prefix = stream.read(16)
     if not prefix:
         raise ImageError(f"{name} is empty; download it again or choose another picture.")
+    if name.lower().endswith(_RAW_SUFFIXES) or any(magic in prefix for magic in _RAW_MAGIC):
+        raise raw_file(name)
     recognised = False
     for decoder in _DECODERS:
         with contextlib.suppress(ImportError):  # Pillow before 11.3 has no AVIF
@@ -158,28 +166,36 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
             if accept is None or accept(prefix) is True:  # a string if Pillow was built without the format
                 recognised = True
                 stream.seek(0)
-                return factory(stream, "")
+                return TiffFile(stream, "") if decoder == "Tiff" else factory(stream, "")
     if recognised:
         raise ImageError(f"{name} is damaged or cut off; download or export it again.")
     raise ImageError(f"{name} has an unknown format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
 
 
-def decoded(image: Image.Image) -> Photo:
+def decoded(image: Image.Image, name: str = "The picture") -> Photo:
     """Decode, separate the alpha, convert the colours to sRGB and turn the result upright.
 
-    Call it inside `opened`, since decoders raise many kinds of errors.
+    Call it inside `opened`, since decoders raise many kinds of errors. `name` is for messages.
     """
+    check_kind(image, name)
     profile = source_profile(image)
-    image.load()
-    grey = image.mode in _GREY_MODES or image.mode.startswith("I")
     colour, alpha = image, None
-    if image.mode == "F" or image.mode.startswith("I"):
-        colour = _eight_bit(image)
-    elif image.has_transparency_data:
+    if misread(image):
+        levels, opacity = decode_tiff(image, whole_file(image, name), name)
+        colour, alpha = _eight_bit(levels), None if opacity is None else _eight_bit(opacity)
+        grey = colour.mode == "L"
+    else:
+        image.load()
+        grey = image.mode in _GREY_MODES or image.mode.startswith("I")
+    if colour is image and grey and image.mode[0] in "FI":
+        bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0] if isinstance(image, TiffFile) else 16
+        white = (1 << bits) - 1 if image.mode.startswith("I;") else 65535 if image.format == "PPM" else None
+        colour = _eight_bit(to_levels(np.asarray(image), name, white))
+    elif colour is image and image.has_transparency_data:
         merged = image.convert("LA" if grey else "RGBA")
         colour, alpha = merged.convert("L" if grey else "RGB"), merged.getchannel("A")
-        if alpha.getextrema() == (255, 255):
-            alpha = None
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
     rgb = _srgb(colour, profile)
     orientation = upright(image)  # None for a TIFF: Pillow has turned it already
     if orientation is not None:
@@ -196,23 +212,27 @@ def upright(image: Image.Image) -> Image.Transpose | None:
     return None
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale a deeper grey picture to mode L; Pillow's own convert("L") would clip at 255."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=65535, neginf=0)
-    highest = values.max()
-    scale = 1.0
-    if image.mode.startswith("I;") or image.format == "PPM" or highest > 255:
-        scale = 1 / 257
-    if image.mode == "F" and highest <= 1:
-        scale = 255
-    return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+def whole_file(image: Image.Image, name: str) -> memoryview:
+    """The bytes of the file of ``image``, whose pixels Pillow does not decode."""
+    stream = cast(BinaryIO, cast(ImageFile.ImageFile, image).fp)
+    stream.seek(0)
+    return buffered(stream, name).getbuffer()
+
+
+def _eight_bit(levels: Levels) -> Image.Image:
+    """Levels of 16 bits, ``(H, W)`` or ``(H, W, 1 or 3)``, as a picture in mode L or RGB."""
+    grey = levels.ndim == 2 or levels.shape[2] == 1
+    return Image.fromarray(
+        ((levels.reshape(levels.shape[:2]) if grey else levels) / np.float32(257)).round().astype(np.uint8)
+    )
 
 
 def _srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
     """Return a new RGB image in sRGB. A broken or unsuitable profile is ignored."""
-    if icc:
+    if icc or colour.mode == "LAB":
         with contextlib.suppress(Exception):
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            lab = ImageCms.createProfile("LAB") if colour.mode == "LAB" else io.BytesIO(icc or b"")
+            profile = ImageCms.ImageCmsProfile(lab)
             if profile.profile.xcolor_space.strip() == "RGB" and colour.mode != "CMYK":
                 colour = colour.convert("RGB")  # grey, palette and YCbCr pictures often have an RGB profile
             converted = ImageCms.profileToProfile(

@@ -37,3 +37,37 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: t
     chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     body = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def tiff(
+    samples: np.ndarray[Any, Any],
+    photometric: int,
+    *extra: tuple[int, int],
+    planar: bool = False,
+    bits: int = 0,
+    data: bytes = b"",
+) -> bytes:
+    """An uncompressed TIFF ``(H, W, C)`` by hand, for what Pillow does not write; ``extra`` are more tags of 16 bits.
+
+    ``bits`` and ``data``: those of samples that are packed.
+    """
+    height, width, count = samples.shape
+    bits = bits or samples.itemsize * 8
+    kind = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
+    planes = [samples[..., c].tobytes() for c in range(count)] if planar else [data or samples.tobytes()]
+    entries: dict[int, tuple[int, list[int]]] = {
+        256: (4, [width]), 257: (4, [height]), 258: (3, [bits] * count), 259: (3, [1]), 262: (3, [photometric]),
+        273: (4, [0] * len(planes)), 277: (3, [count]), 278: (4, [height]), 279: (4, [len(plane) for plane in planes]),
+        284: (3, [2 if planar else 1]), 339: (3, [kind] * count), **{tag: (3, [value]) for tag, value in extra},
+    }  # fmt: skip
+    end = 8 + 2 + 12 * len(entries) + 4
+    for _ in range(2):  # the second time with the places of the planes
+        table, body = b"", b""
+        for tag, (size, values) in sorted(entries.items()):
+            packed = struct.pack(f"<{len(values)}{'H' if size == 3 else 'I'}", *values)
+            place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", end + len(body))
+            body += packed if len(packed) > 4 else b""
+            table += struct.pack("<HHI", tag, size, len(values)) + place
+        start = end + len(body)
+        entries[273] = (4, [start + sum(map(len, planes[:number])) for number in range(len(planes))])
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4) + body + b"".join(planes)
