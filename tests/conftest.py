@@ -6,6 +6,7 @@ give_way()
 
 import io
 import json
+import shutil
 import sys
 import tarfile
 import types
@@ -20,7 +21,8 @@ import pytest
 import torch
 from PIL import Image
 
-from hub import registry
+from hub import registry, runtime
+from hub.files import user_cache
 from hub.weights import write_safetensors
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
 from tests.support.models import STYLES, random_network
@@ -31,10 +33,24 @@ torch.set_num_threads(2)
 ARCHITECTURES["narrow VGG-16"] = ((16, 16), (32, 32), (64,) * 3, (128,) * 3, (128,) * 3)
 
 
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that remembers which precision is the faster one, measured once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("measured")))
+        cpu = torch.device("cpu")
+        runtime.fastest_dtype(cpu), runtime.training_dtype(cpu)
+        return user_cache() / "runtime.json"
+
+
 @pytest.fixture(autouse=True)
-def _no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _no_user_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, measured: Path
+) -> None:
     """No test depends on, or writes into, the user's own folders."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    user_cache().mkdir(parents=True)
+    shutil.copy(measured, user_cache())
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     monkeypatch.delenv("STYLEHUB_VGG", raising=False)
     monkeypatch.delenv("STYLEHUB_PLUGINS", raising=False)

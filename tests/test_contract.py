@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Model(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, measured: Path) -> Model:
     """The model of one entry, loaded once for all checks; pytest lets go of it before it asks for the next."""
     entry: Entry = request.param
     method = hub.load(entry.name, device="cpu")
@@ -39,7 +40,10 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if "style-images" in entry.method.inputs:
         parameters["style"] = tmp_path_factory.mktemp("style") / "painting.png"
         make_photo().rotate(90, expand=True).save(parameters["style"])
-    return Model(method, parameters, tmp_path_factory.mktemp("cache"))
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "stylehub").mkdir()
+    shutil.copy(measured, cache / "stylehub")
+    return Model(method, parameters, cache)
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def stopwatch(monkeypatch: pytest.MonkeyPatch) -> dict[torch.dtype, float]:
-    """Pretended seconds; ``calls`` are counted under None."""
+    """Pretended seconds; ``calls`` are counted under None. Nothing is remembered yet."""
+    (user_cache() / "runtime.json").unlink()
     times: dict[Any, float] = {torch.float32: 1.0, torch.bfloat16: 0.5, None: 0}
 
     def seconds(dtype: torch.dtype, device: torch.device) -> float:
