@@ -48,8 +48,9 @@ def stylize_picture(
 ) -> Image.Image:
     """``content`` stylised at 8 bits per channel, with its alpha; ``info["stylehub"]`` is the provenance metadata."""
     photo = images.read_image(content)
-    alpha, pixels = photo.alpha, [images.to_tensor(photo.rgb).to(method.device)]
-    del photo
+    seen = photo.visible if values.strength else photo.rgb  # at strength 0 the hidden colours come back too
+    alpha, pixels = photo.alpha, [images.to_tensor(seen).to(method.device)]
+    del photo, seen
     result = _run(method, pixels, values, strength_map, report)
     if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
         alpha = images.to_image(method.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
@@ -73,8 +74,13 @@ def stylize_deep(
     """
     values = method.checked(parameters)
     photo = read_deep(source)
-    where = None if strength_map is None else read_deep(strength_map).pixels[0].mean(0)
-    pixels = method(photo.pixels, strength_map=where, progress=progress, **parameters)
+    where = None
+    if strength_map is not None:
+        strength = read_deep(strength_map)
+        where = (strength.pixels * (1 if strength.alpha is None else strength.alpha))[0].mean(0)
+    pixels = method(
+        photo.visible if values.strength else photo.pixels, strength_map=where, progress=progress, **parameters
+    )
     alpha = photo.alpha
     if alpha is not None and alpha.shape[2:] != pixels.shape[2:]:
         alpha = method.prepare(alpha.expand(-1, 3, -1, -1), values)[:, :1]
@@ -126,7 +132,7 @@ def maps(method: "Method", content: Picture | Tensor, place: Mapping[str, Any]) 
     defaults = {"where": method.Parameters.model_fields["where"].default}
     values = validate(SpatialParameters, {**defaults, **place})
     with torch.inference_mode():
-        pixels = content if isinstance(content, Tensor) else images.to_tensor(images.read_image(content).rgb)
+        pixels = content if isinstance(content, Tensor) else images.to_tensor(images.read_image(content).visible)
         pixels = pixels.to(method.device, torch.float32)
         far = None
         if values.where in BY_DEPTH:

@@ -77,7 +77,7 @@ class Pictures:
         for picture, share in zip(self.pictures, self.shares, strict=True):
             if share:
                 with named(picture):
-                    found.append((read_image(picture).rgb, share))
+                    found.append((read_image(picture).visible, share))
         return found
 
     def record(self) -> str | dict[str, float]:

@@ -30,7 +30,7 @@ def python_line(recipe: Mapping[str, Any]) -> str:
     if recipe.get("bits") == 16:
         return (
             f"import hub; photo = hub.read_deep({photo}); "
-            f"out = hub.load({model}, dtype='float32')(photo.pixels{given}); "
+            f"out = hub.load({model}, dtype='float32')(photo.visible{given}); "
             "hub.save_deep(out, 'painted.png', alpha=photo.alpha)"
         )
     return f"import hub; hub.save(hub.load({model})({photo}{given}), 'painted.png')"

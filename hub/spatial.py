@@ -43,10 +43,12 @@ class Map:
     def read(self) -> Tensor:
         """The map as float32 ``(1, 1, H, W)``: pictures and 8- and 16-bit arrays in [0, 1], other arrays unscaled.
 
+        What is transparent is black.
+
         Raises ``ImageError`` if it cannot be read, is not ``(H, W)``, or holds NaN or infinity.
         """
         if not isinstance(self.source, Tensor | np.ndarray):
-            return to_tensor(read_image(self.source).rgb).mean(1, keepdim=True)
+            return to_tensor(read_image(self.source).on_black).mean(1, keepdim=True)
         source = self.source.detach().cpu().numpy() if isinstance(self.source, Tensor) else self.source
         if source.dtype.kind not in "biuf":
             raise ImageError(f"A map must hold real numbers; this one is of type {source.dtype}.")

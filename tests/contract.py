@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from hub.cli.flags import parse, rows
 from hub.errors import ImageError, ParameterError, StylehubError
@@ -109,13 +109,16 @@ def check_colours(method: Method, parameters: dict[str, Any], photo: Image.Image
 
 
 def check_alpha(method: Method, parameters: dict[str, Any], photo: Image.Image, folder: Path) -> None:
-    """Transparency is kept."""
-    alpha = Image.linear_gradient("L").resize(photo.size)
-    transparent = photo.copy()
-    transparent.putalpha(alpha)
-    result = method(transparent, **parameters)
-    assert result.mode == "RGBA"
-    assert np.array_equal(result.getchannel("A"), alpha)
+    """Transparency is kept, and colours that it hides change nothing."""
+    alpha = Image.linear_gradient("L").resize(photo.size).point(lambda level: level if level > 80 else 0)
+    results = []
+    for hidden in (photo, ImageChops.invert(photo)):
+        transparent = Image.composite(photo, hidden, alpha.point(bool, "1"))
+        transparent.putalpha(alpha)
+        results.append(method(transparent, **parameters))
+    assert results[0].mode == "RGBA"
+    assert np.array_equal(results[0].getchannel("A"), alpha)
+    assert np.abs(np.subtract(*results, dtype=np.int16)).mean() < 0.5
 
 
 def check_parameters(method: Method, parameters: dict[str, Any], photo: Image.Image, folder: Path) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from hub.batch.manifest import Manifest
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import remove_leftovers
-from hub.images import FORMATS, find_images, read_image, to_tensor
+from hub.images import FORMATS, find_images
 from hub.method import Method
 from hub.names import resolve
+from hub.spatial import Map
 
 if TYPE_CHECKING:
     from hub.batch.job import Job, Outcome, Task
@@ -92,7 +93,7 @@ def run_folder(
             raise ParameterError(f"The parameter {name!r} cannot be {number}; it must be at least 1.")
     tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
     recipe = method.describe(method.checked(parameters), None, strength_map)
-    plane = None if strength_map is None else to_tensor(read_image(strength_map).rgb)[0].mean(0)
+    plane = None if strength_map is None else Map(strength_map).read()[0, 0]
     job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
     with Manifest(Path(out)) as manifest:
         remove_leftovers(Path(out), older=3600)  # not those of a parallel run

@@ -127,7 +127,7 @@ def scene(
         raise ParameterError(f"A mask must be a PNG, which keeps its colours; use {target.with_suffix('.png')}.")
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
-    mask = find(read_image(photo).rgb)
+    mask = find(read_image(photo).visible)
     write_image(mask, target, overwrite=overwrite)
     pixels = mask.width * mask.height
     shares = {color: count / pixels for count, color in mask.getcolors(pixels) or ()}

@@ -109,7 +109,7 @@ def read_photos(source: str | Path, limit: int | None = None) -> Iterator[Image.
             yield shards.image(index)
     else:
         for path in find_images([source])[:limit]:
-            yield read_image(path).rgb
+            yield read_image(path).visible
 
 
 def paintings_for(method: Method, source: str | Path, names: Sequence[str] | None = None) -> dict[str, Image.Image]:
@@ -122,12 +122,12 @@ def paintings_for(method: Method, source: str | Path, names: Sequence[str] | Non
         if str(source).endswith(".tar"):
             found = {f"{number:06d}": picture for number, picture in enumerate(read_photos(source))}
         else:
-            found = {path.stem: read_image(path).rgb for path in find_images([source])}
+            found = {path.stem: read_image(path).visible for path in find_images([source])}
         return {name: found[name] for name in (resolve(n, found, "painting") for n in names or found)}
     chosen = [resolve(name, method.styles, "style") for name in names or method.styles]
     if not Path(source).is_dir():
         raise ImageError(f"{source} is not a folder; give a folder with one painting per style, named after the style.")
-    return {name: read_image(find_named(Path(source), name)).rgb for name in chosen}
+    return {name: read_image(find_named(Path(source), name)).visible for name in chosen}
 
 
 def stylise_by(method: Method, paintings: Mapping[str, Image.Image]) -> Stylise:

@@ -20,7 +20,7 @@ from hub.errors import ImageError
 from hub.images.metadata import recipe_exif
 from hub.images.profiles import source_profile
 from hub.images.reading import MAX_PIXELS, decoded, opened, upright, whole_file
-from hub.images.tensors import to_levels, to_tensor
+from hub.images.tensors import filled, to_levels, to_tensor
 from hub.images.tiff import WHITE, Levels, check_kind, codecs_for, decode_tiff, is_deep
 from hub.images.writing import write_encoded
 
@@ -52,6 +52,11 @@ class DeepPhoto:
     pixels: Tensor
     alpha: Tensor | None = None
     recipe: Mapping[str, Any] | None = None
+
+    @property
+    def visible(self) -> Tensor:
+        """``pixels``, where the colours under transparent pixels are replaced by those of the visible surroundings."""
+        return self.pixels if self.alpha is None else filled(self.pixels, self.alpha)
 
 
 def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPhoto:

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
 
 from hub.errors import ImageError
 from hub.images.profiles import source_profile
+from hub.images.tensors import filled, to_image, to_tensor
 from hub.images.tiff import Levels, TiffFile, check_kind, decode_tiff, misread, raw_file, to_levels
 
 Source = Path | str | bytes | BinaryIO | Image.Image
@@ -56,6 +57,19 @@ class Photo:
         both = self.rgb.copy()
         both.putalpha(self.alpha)
         return both
+
+    @property
+    def on_black(self) -> Image.Image:
+        """`rgb` on black, for masks and maps."""
+        black = Image.new("RGB", self.rgb.size)
+        return self.rgb if self.alpha is None else Image.composite(self.rgb, black, self.alpha)
+
+    @property
+    def visible(self) -> Image.Image:
+        """`rgb`, where the colours under transparent pixels are replaced by those of the visible surroundings."""
+        if self.alpha is None:
+            return self.rgb
+        return to_image(filled(to_tensor(self.rgb), to_tensor(self.alpha.convert("RGB"))[:, :1]))
 
 
 def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:

@@ -12,6 +12,7 @@ from hub.errors import ImageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+VISIBLE = 1 / 16  # alpha below which a colour counts less and less
 LUMA = (0.299, 0.587, 0.114)  # of R, G and B: Rec. 601
 
 
@@ -76,6 +77,22 @@ def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(pixels.shape[-2:]) == size:
         return pixels
     return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp_(0, 1)
+
+
+def filled(pixels: Tensor, alpha: Tensor) -> Tensor:
+    """``pixels`` ``(1, 3, H, W)``, with the hidden colours replaced by those of the visible surroundings.
+
+    ``alpha`` ``(1, 1, H, W)`` in [0, 1]. What a file stores under transparent pixels is arbitrary, so nothing may
+    depend on it. Push and pull: mean colours of the visible in ever larger squares fill the gaps of the smaller ones.
+    """
+    import torch.nn.functional as F
+
+    weight = (alpha / VISIBLE).clamp(max=1)
+    if bool(weight.min() == 1) or not bool(weight.any()):
+        return pixels
+    coarse, share = (F.avg_pool2d(plane, 2, ceil_mode=True) for plane in (pixels * weight, weight))
+    around = filled(coarse / share.clamp_min(1e-6), (share * 4 * VISIBLE).clamp(max=1))
+    return F.interpolate(around, pixels.shape[2:], mode="bilinear").lerp(pixels, weight)
 
 
 def at_short_side(image: Image.Image, size: int) -> Image.Image:

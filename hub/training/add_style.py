@@ -72,7 +72,7 @@ def add_style(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"Cannot create the folder {path.parent} ({error.strerror}); choose another.") from None
-    picture = read_image(painting).rgb
+    picture = read_image(painting).visible
     if is_flat(picture):
         raise ImageError("The painting has only one colour, so it has no style; choose another picture.")
 

@@ -69,7 +69,7 @@ class PhotoFiles:
 
     def image(self, index: int) -> Image.Image:
         """Picture ``index`` as RGB. Raises ``ImageError``."""
-        return read_image(self.paths[index]).rgb
+        return read_image(self.paths[index]).visible
 
 
 def open_photos(paths: Sequence[Path | str]) -> Shards | PhotoFiles:

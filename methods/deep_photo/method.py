@@ -115,7 +115,7 @@ class DeepPhoto(Optimiser):
         realism = parameters.affine_weight > 0
         stages = Stages(parameters.iterations * (2 if realism and not parameters.initial else 1), progress)
         if parameters.initial:
-            picture = resized(to_tensor(read_image(parameters.initial).rgb).to(photo), (height, width))
+            picture = resized(to_tensor(read_image(parameters.initial).visible).to(photo), (height, width))
         else:
             free = parameters.model_copy(update={"affine_weight": 0.0})
             picture = stages.run(PhotoOptimisation(picture, wanted, network, free), parameters.iterations)

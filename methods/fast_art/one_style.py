@@ -131,7 +131,7 @@ def read_style(settings: OneStyleSettings) -> tuple[Image.Image, Style]:
 
     Raises ``ImageError``, or ``TrainingError`` if it is too small or if its file name gives no name.
     """
-    picture = read_image(settings.style).rgb
+    picture = read_image(settings.style).visible
     if min(picture.size) < SMALLEST:
         raise TrainingError(
             f"{settings.style} has {picture.width}x{picture.height} pixels, too few to show a style; "

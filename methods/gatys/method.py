@@ -106,7 +106,7 @@ class Gatys(Optimiser):
     def first(self, photo: Tensor, parameters: GatysParameters) -> Tensor:
         """The picture that the optimisation starts from."""
         if parameters.initial:
-            start = to_tensor(read_image(parameters.initial).rgb).to(self.device)
+            start = to_tensor(read_image(parameters.initial).visible).to(self.device)
             return resized(start, (photo.shape[2], photo.shape[3]))
         if parameters.start == "content":
             return photo

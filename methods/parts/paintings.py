@@ -30,4 +30,4 @@ def read_styles(folder: Path, everything: bool = False) -> list[Style]:
 
 def read_painting(folder: Path, style: Style) -> Image.Image:
     """The painting of ``style`` as RGB."""
-    return read_image(find_named(folder, style.name)).rgb
+    return read_image(find_named(folder, style.name)).visible

@@ -177,7 +177,7 @@ class PaintingMethod(Method):
         if isinstance(painting, str | Path) and Path(painting).suffix == ".safetensors":
             return self.read_vector(Path(painting))
         with named(painting):
-            return vector_of(read_image(painting).rgb, self.encoder, self.shape, self.encode_painting, self.scales)
+            return vector_of(read_image(painting).visible, self.encoder, self.shape, self.encode_painting, self.scales)
 
     def read_vector(self, path: Path) -> StyleVector:
         """The vector in a file of ``save_vector``. Raises ``WeightsError``."""

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hub.errors import ImageError
-from hub.images import (
-    to_image,
-    to_tensor,
-)
+from hub.images import read_image, to_image, to_tensor
+from hub.pictures import Pictures
+from hub.spatial import Map
 from tests.support.pictures import noise
 
 
@@ -47,3 +47,29 @@ def test_to_image_refuses_nan():
     tensor[0, 1, 1, 1] = float("nan")
     with pytest.raises(ImageError, match="NaN"):
         to_image(tensor)
+
+
+def test_hidden_colours_are_those_of_the_surroundings(photo: Image.Image) -> None:
+    alpha = np.full((80, 96), 255, np.uint8)
+    alpha[:, 48:] = 0
+    alpha[10, 10] = 0
+    for hidden in (0, 255):
+        pixels = np.asarray(photo).copy()
+        pixels[alpha == 0] = hidden
+        seen = np.asarray(read_image(Image.fromarray(np.dstack([pixels, alpha]))).visible, int)
+        assert np.array_equal(seen[alpha == 255], np.asarray(photo)[alpha == 255])
+        assert np.abs(seen[:, 48] - seen[:, 47]).mean() < 25, "it goes on as it was at the edge"
+        assert np.abs(seen[10, 10] - np.asarray(photo, int)[10, 9]).max() < 40
+    clear = Image.fromarray(np.dstack([np.asarray(photo), np.zeros((80, 96), np.uint8)]))
+    assert np.array_equal(read_image(clear).visible, photo), "nothing is visible, so nothing can be said"
+
+
+def test_hidden_colours_of_styles_and_masks_do_not_count(photo: Image.Image) -> None:
+    left = Image.new("L", photo.size)
+    left.paste(255, (0, 0, 40, 80))
+    pictures = [Image.composite(photo, Image.new("RGB", photo.size, color), left) for color in ("black", "white")]
+    for picture in pictures:
+        picture.putalpha(left)
+    (one, _), (two, _) = Pictures(pictures).read()
+    assert np.array_equal(one, two)
+    assert torch.equal(Map(pictures[0]).read(), Map(pictures[1]).read())

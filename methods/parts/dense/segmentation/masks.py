@@ -43,7 +43,7 @@ class ColorMask(Map):
                 raise ParameterError("A mask as an array holds the numbers of the regions, 256 at most; this has more.")
             spread = np.linspace(0, 255, max(2, len(levels)), dtype=np.uint8)[index.reshape(plane.shape)]
             return np.repeat(spread[..., None], 3, axis=2)
-        return np.asarray(read_image(self.source).rgb)
+        return np.asarray(read_image(self.source).on_black)
 
 
 @dataclass
