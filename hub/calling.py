@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from hub import __version__, images, placing, revision
+from hub.entries import CONTRACT
 from hub.errors import ParameterError
 from hub.fields import field_of, value_of
 from hub.images.deep import RECORD, DeepPhoto, read_deep
@@ -95,11 +96,14 @@ def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any
 
     recipe = {
         "stylehub": __version__,
-        "model": method.entry.name,
+        "contract": CONTRACT,
+        "model": method.entry.address,
         "weights": method.weights_sha256,
         "parameters": values.model_dump(mode="json", exclude_defaults=True) | _stroke(values),
         "photo": name(photo),
     }
+    if method.entry.external:
+        recipe["trust"] = True
     used: set[str] = set()
     for chosen in (value_of(values, "style"), value_of(values, "second style")):
         used |= {chosen} if isinstance(chosen, str) else {*chosen} if isinstance(chosen, Mapping) else set()
@@ -181,10 +185,11 @@ def _run(
         other = second_style(method, values)
 
         def paint(picture: list[Tensor], report: ProgressCallback) -> Tensor:
+            shape = picture[0].shape
             if where is None or method.enlarges:
-                return method.stylize(picture.pop(), values, report)
-            place = images.resized(where, (picture[0].shape[2], picture[0].shape[3]))
-            return method.stylize_where(picture.pop(), place, values, other, report)
+                return method.fitting(method.stylize(picture.pop(), values, report), shape)
+            place = images.resized(where, (shape[2], shape[3]))
+            return method.fitting(method.stylize_where(picture.pop(), place, values, other, report), shape)
 
         result = revision.paint_in_levels(working, levels, paint, report)
         if result.shape[-2:] != (height, width):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
+from inspect import get_annotations
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -42,6 +43,7 @@ def inherited(model: type[BaseModel], name: str, default: Any, **texts: str) -> 
     """The field ``name`` of ``model`` with another ``default``, and with other ``texts`` if given, for a subclass."""
     field = copy(model.model_fields[name])
     field.default = default
+    field.json_schema_extra = _extra(field) | {"inherited": True}
     for attribute, text in texts.items():
         setattr(field, attribute, text)
     return field
@@ -89,6 +91,22 @@ def field_specs(model: type[BaseModel]) -> Iterator[FieldSpec]:
         )
 
 
+def check_fields(model: type[BaseModel], of_all: type[BaseModel]) -> None:
+    """Raise ``TypeError`` for a field that ``model`` declares anew though ``of_all`` has it, or of a type without a flag."""
+    for name in get_annotations(model):
+        if (field := model.model_fields.get(name)) is None:
+            continue
+        if name in of_all.model_fields and not _extra(field).get("inherited"):
+            raise TypeError(
+                f"The parameter {name!r} of {model.__name__} is one that every method has; choose another name, or change "
+                f"its default alone with inherited({of_all.__name__}, {name!r}, ...)"
+            )
+        try:
+            _kind(field.annotation)
+        except TypeError as error:
+            raise TypeError(f"The parameter {name!r} of {model.__name__} is declared wrongly: {error}") from None
+
+
 def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
@@ -112,7 +130,11 @@ FilePath = Annotated[Path, PlainSerializer(lambda path: path.name)]
 Shares = Annotated[dict[str, float], BeforeValidator(_parse_shares)]
 
 
+_KINDS = {bool: "flag", int: "integer", float: "number", Path: "path", str: "text"}
+
+
 def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
+    """The kind and the choices. Raises ``TypeError`` for a type that has no flag and no control."""
     options = [a for a in get_args(annotation) if a is not type(None)] if _is_union(annotation) else [annotation]
     options = [get_args(option)[0] if get_origin(option) is Annotated else option for option in options]
     plain = options[0]
@@ -125,7 +147,12 @@ def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
             return kind, ()
     if get_origin(plain) is list:
         return "list", ()
-    return {bool: "flag", int: "integer", float: "number", Path: "path"}.get(plain, "text"), ()
+    if plain not in _KINDS:
+        raise TypeError(
+            f"the type {getattr(plain, '__name__', plain)} has no flag and no control; use bool, int, float, str, Path, "
+            "Literal, list, or Shares, Pictures or Map of the hub"
+        )
+    return _KINDS[plain], ()
 
 
 def _is_union(annotation: Any) -> bool:

@@ -71,9 +71,13 @@ def example_photo() -> Path:
 
 
 def user_styles(model: str) -> Path:
-    """The folder for the user's own styles of ``model``; ``XDG_DATA_HOME`` moves it."""
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
-    return data / "stylehub" / "styles" / model
+    """The folder for the user's own styles of ``model``."""
+    return user_data() / "styles" / model
+
+
+def user_data() -> Path:
+    """The folder for what the user has made or decided; ``XDG_DATA_HOME`` moves it."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()) / "stylehub"
 
 
 def user_cache() -> Path:

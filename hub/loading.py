@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hub.entries import Entry, Model, folder_entries, is_path
 from hub.errors import RegistryError, StylehubError, UnknownName
+from hub.folders import require_consent
 from hub.plugins import plugin_class
-from hub.registry import Entry, Model, info, method_entry, read_registry
+from hub.registry import info, method_entry
 from hub.styles import adopt_styles
 from hub.weights import fetch_repository, find_weights, read_config, read_weights, sha256_of
 
@@ -74,8 +76,8 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
             raise UnknownName(f"{text!r} has no full commit; write hf://owner/repo@ and its 40 hexadecimal digits.")
         folder = fetch_repository(match["repo"], match["revision"], [FILE_NAME], **options)
         return _from_weights(folder / FILE_NAME, how, source=text)
-    if isinstance(name, Path) or text.startswith((".", "~")) or "/" in text or "\\" in text:
-        return _from_path(Path(text).expanduser(), how, trust)
+    if is_path(name):
+        return _from_path(Path(text).expanduser(), how, trust, revision=revision, **options)
     try:
         entry = info(text)
     except UnknownName as error:
@@ -86,11 +88,11 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
 def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
     if entry.model.weights is None:  # no weights needed, or one file per style: see Method.variant
         return _build(entry, None, how)
-    path = find_weights(entry.model.weights, root=entry.root, **options)
+    path = find_weights(entry.model.weights, root=entry.root, owner=entry.source, **options)
     return _build(entry, path, how)
 
 
-def _from_path(path: Path, how: _How, trust: bool) -> "Method":
+def _from_path(path: Path, how: _How, trust: bool, **options: Any) -> "Method":
     source = str(path) if path.is_absolute() or str(path).startswith(".") else f"./{path}"
     if path.suffix == ".safetensors":
         return _from_weights(path, how, source=source)
@@ -100,10 +102,9 @@ def _from_path(path: Path, how: _How, trust: bool) -> "Method":
         raise UnknownName(f"The folder {path} does not exist; check it, or give a name of `stylehub list`.")
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
         return _from_weights(path / FILE_NAME, how, source=source)
-    entries = read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
-    if not trust:
-        raise StylehubError(f"{path} holds code that would run here; read it, then load it with trust=True (--trust).")
-    return _from_entry(entries[0], how)
+    entry = folder_entries(path)[0]
+    require_consent(path, trust)
+    return _from_entry(entry, how, **options)
 
 
 def _from_weights(path: Path, how: _How, source: str) -> "Method":
@@ -114,15 +115,31 @@ def _from_weights(path: Path, how: _How, source: str) -> "Method":
 
 
 def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
-    from hub.method import Method
     from hub.runtime import choose_device, choose_dtype
 
     config, tensors = read_weights(path, entry.method_ids) if path else ({}, {})
     place = choose_device(how.device)
+    plugin = plugin_of(entry)
+    dtype = choose_dtype(how.dtype, place, entry.method.half)
+    method: Method = plugin(entry, place, dtype, sha256_of(path) if path else entry.model.sha256, how.compile)
+    try:
+        method.setup(config, tensors)
+    except StylehubError:
+        raise
+    except Exception as error:
+        advice = "" if path or entry.model.variants else " Its entry names no weights; add them if it needs some."
+        what = f"{entry.name} cannot be set up: its setup raised {type(error).__name__}: {error}."
+        raise RegistryError(" ".join(f"{what}{advice}".split())) from error
+    return method
+
+
+def plugin_of(entry: Entry) -> "type[Method]":
+    """The class of ``entry``. Raises ``RegistryError`` unless it is a whole ``hub.Method``."""
+    from hub.method import Method
+
     plugin = plugin_class(entry)
     if not (isinstance(plugin, type) and issubclass(plugin, Method)):
         raise RegistryError(f"{entry.method.plugin} of {entry.source} is not a hub.Method; derive the class from it.")
-    dtype = choose_dtype(how.dtype, place, entry.method.half)
-    method: Method = plugin(entry, place, dtype, sha256_of(path) if path else entry.model.sha256, how.compile)
-    method.setup(config, tensors)
-    return method
+    if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
+        raise RegistryError(f"{entry.method.plugin} of {entry.source} has no {' and no '.join(missing)}; write it.")
+    return plugin

@@ -63,6 +63,7 @@ class Method(ABC):
     def stylize(self, content: Tensor, parameters: Any, progress: ProgressCallback) -> Tensor:
         """The stylised ``content``. Both are float32 ``(N, 3, H, W)`` in [0, 1] on ``self.device``, any H and W >= 1.
 
+        Only a method that overrides ``enlarged`` may return another size.
         ``parameters`` is a ``self.Parameters``; the hub applies strength, working size and colours.
         """
 
@@ -76,8 +77,7 @@ class Method(ABC):
         """
 
         def painted(values: Any) -> Tensor:
-            result = self.stylize(content, values, progress)
-            # A method may work on a tiny photo at a larger size.
+            result = self.fitting(self.stylize(content, values, progress), content.shape)
             return result if result.shape == content.shape else self.enlarged(result, content, values)
 
         one = painted(parameters)
@@ -99,8 +99,8 @@ class Method(ABC):
     def enlarged(self, result: Tensor, content: Tensor, parameters: Any) -> Tensor:
         """``result``, computed at the working size, at the size of the photo ``content``: ``(N, 3, H, W)``.
 
-        This default resizes. A method that restores the photo's detail overrides it and sets ``enlarges``; otherwise
-        ``content`` may have the photo's shape but not its pixels.
+        This default resizes. A method that restores the photo's detail, or works at a size of its own, overrides it. One
+        that needs the photo's pixels sets ``enlarges``; otherwise ``content`` may have the photo's shape only.
         """
         return images.resized(result, (content.shape[2], content.shape[3]))
 
@@ -115,6 +115,17 @@ class Method(ABC):
         """
         raise StylehubError(f"{self.entry.name} has no style vectors.")
 
+    def fitting(self, result: Any, shape: torch.Size) -> Tensor:
+        """``result`` of ``stylize`` for a picture of ``shape``. Raises ``StylehubError`` for another size."""
+        own_size = type(self).enlarged is not Method.enlarged
+        if isinstance(result, Tensor) and result.ndim == 4 and (own_size or result.shape == shape):
+            return result
+        got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+        raise StylehubError(
+            f"{self.entry.name} made {got} of a picture {tuple(shape)}; its `stylize` must return the size that it gets, "
+            "or the method must override `enlarged`."
+        )
+
     # --- What an author may call
 
     def place(self, network: nn.Module) -> nn.Module:
@@ -127,7 +138,7 @@ class Method(ABC):
 
         Raises ``DownloadError`` or ``WeightsError``.
         """
-        path = find_weights(self.entry.model.file(name), root=self.entry.root, **self.fetching)
+        path = find_weights(self.entry.model.file(name), root=self.entry.root, owner=self.entry.source, **self.fetching)
         return read_weights(path, self.entry.method_ids)
 
     # --- What a user calls

@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from hub.errors import ParameterError
-from hub.fields import FieldSpec, FilePath, Shares, advanced, field_of, field_specs, inherited, value_of, with_role
+from hub.fields import (
+    FieldSpec,
+    FilePath,
+    Shares,
+    advanced,
+    check_fields,
+    field_of,
+    field_specs,
+    inherited,
+    value_of,
+    with_role,
+)
 from hub.spatial import SpatialParameters
 
 __all__ = (
@@ -38,6 +49,11 @@ class Parameters(SpatialParameters):
         description="Short side in pixels at which the style is applied; smaller gives larger strokes. The result has "
         "the photo's own size either way. Empty: the photo's own.",
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Check the fields of a method where its class is made. Raises ``TypeError`` that names the field at fault."""
+        check_fields(cls, Parameters)
 
 
 class StrokeParameters(Parameters):

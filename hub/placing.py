@@ -15,7 +15,7 @@ from torch import Tensor
 from hub.errors import ParameterError
 from hub.fields import value_of
 from hub.images import resized
-from hub.plugins import provided
+from hub.registry import provided
 from hub.spatial import SpatialParameters
 
 FLAT = 0.02  # a map that varies less is treated as constant

@@ -1,14 +1,61 @@
-"""Import the class that a dotted path in the registry names, from installed code or from a folder."""
+"""Methods of others: find the installed packages that add methods, and import the classes that entries name.
 
-import hashlib
-import sys
+A package adds methods by an entry point in the group ``stylehub.methods`` that names it; its ``registry.yaml`` lies in the
+package's folder. A plugin that is broken is left out alone. ``hub.folders`` is for folders that are not installed.
+"""
+
+import os
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from hub.errors import RegistryError
-from hub.registry import Entry, parts
+from hub.entries import Entry, read_registry
+from hub.errors import RegistryError, StylehubError
+from hub.folders import PREFIX, folder_module
+
+GROUP = "stylehub.methods"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An installed package that adds methods. With a ``fault`` the hub goes on without it."""
+
+    point: EntryPoint
+    folder: Path | None = None
+    entries: tuple[Entry, ...] = ()
+    fault: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.point.name
+
+    @property
+    def package(self) -> str:
+        """The distribution and its version, as a package index knows it."""
+        return f"{self.point.dist.name} {self.point.dist.version}" if self.point.dist else self.point.value
+
+
+def installed() -> list[Plugin]:
+    """Every installed plugin, in the order of the names; ``STYLEHUB_PLUGINS=0`` switches them off. None is imported."""
+    if os.environ.get("STYLEHUB_PLUGINS", "1") == "0":
+        return []
+    return [_read(point) for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)]
+
+
+def _read(point: EntryPoint) -> Plugin:
+    folder = None
+    try:
+        spec = find_spec(point.value.partition(":")[0].partition(".")[0])
+        if spec is None or not spec.submodule_search_locations:
+            raise RegistryError(f"Its entry point names {point.value!r}, which is not a package; correct it.")
+        folder = Path(next(iter(spec.submodule_search_locations)))
+        entries = read_registry(folder / "registry.yaml", folder, f"package {point.name}")
+    except Exception as error:  # whatever one plugin has done wrong, the others work
+        return Plugin(point, folder, fault=str(error) if isinstance(error, StylehubError) else repr(error))
+    return Plugin(point, folder, tuple(entries))
 
 
 def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
@@ -17,32 +64,26 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
     try:
         if entry.external and entry.root:
             module_name, _, class_name = dotted_path.partition(":")
-            return getattr(_folder_module(entry.root, module_name), class_name)
+            return getattr(folder_module(entry.root, module_name), class_name)
         return named_class(dotted_path)
-    except Exception as error:  # a foreign module may raise anything during import
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a foreign module may raise anything during import, SystemExit too
         at = f"The method {entry.method_id!r} of {entry.source} points to {dotted_path}"
-        raise RegistryError(f"{at}, which does not load: {error}.") from error
+        raise RegistryError(f"{at}, which does not load: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What an import raised, in one line, without the name that we gave to the modules of a folder."""
+    text = " ".join(f"{str(error) or type(error).__name__}".split()).rstrip(".")
+    if PREFIX in text:
+        before, _, after = text.partition(PREFIX)
+        text = before + after.partition(".")[2]
+    missing = isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(PREFIX)
+    return f"{text}; install {error.name}" if missing else text  # type: ignore[attr-defined]
 
 
 def named_class(dotted_path: str) -> Any:
     """The class or function at ``module:name`` of installed code."""
     module_name, _, class_name = dotted_path.partition(":")
     return getattr(import_module(module_name), class_name)
-
-
-def provided(part: str) -> Any:
-    """The function that a ``part`` of the registry provides, such as depth estimation. Raises ``RegistryError``."""
-    path = parts()[part].provides if part in parts() else None
-    if path is None:
-        raise RegistryError(f"No part of registry.yaml provides {part!r}; reinstall stylehub.")
-    return named_class(path)
-
-
-def _folder_module(root: Path, name: str) -> Any:
-    """Module ``name`` of the folder ``root``, imported under a package name unique to the folder."""
-    package = "stylehub_folder_" + hashlib.sha256(str(root).encode()).hexdigest()[:12]
-    if package not in sys.modules:
-        module = ModuleType(package)
-        module.__path__ = [str(root)]
-        sys.modules[package] = module
-    return import_module(f"{package}.{name}")

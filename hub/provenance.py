@@ -18,6 +18,8 @@ def command(recipe: Mapping[str, Any]) -> str:
         words += ["--strength-map", _file(recipe["strength_map"], "MAP")]
     if recipe.get("bits") == 16:
         words += ["--bits", "16"]
+    if recipe.get("trust"):
+        words += ["--trust"]
     return shlex.join(words + flags(_parameters(recipe)))
 
 
@@ -26,20 +28,26 @@ def python_line(recipe: Mapping[str, Any]) -> str:
     arguments = {"strength_map": _file(recipe["strength_map"], "MAP")} if "strength_map" in recipe else {}
     arguments |= _parameters(recipe)
     photo, model = repr(_file(recipe.get("photo"), "PHOTO")), repr(recipe.get("model", "?"))
+    trust = ", trust=True" if recipe.get("trust") else ""
     given = "".join(f", {name}={value!r}" for name, value in arguments.items())
     if recipe.get("bits") == 16:
         return (
             f"import hub; photo = hub.read_deep({photo}); "
-            f"out = hub.load({model}, dtype='float32')(photo.visible{given}); "
+            f"out = hub.load({model}{trust}, dtype='float32')(photo.visible{given}); "
             "hub.save_deep(out, 'painted.png', alpha=photo.alpha)"
         )
-    return f"import hub; hub.save(hub.load({model})({photo}{given}), 'painted.png')"
+    return f"import hub; hub.save(hub.load({model}{trust})({photo}{given}), 'painted.png')"
 
 
 def _parameters(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of ``recipe``; paintings older than the parameter ``stroke`` have fine strokes."""
+    """The parameters of ``recipe``; paintings older than the parameter ``stroke`` have fine strokes.
+
+    Only for these the method's code is imported. Newer ones name the contract that they were made by.
+    """
     recorded = recipe.get("parameters")
     given = dict(recorded) if isinstance(recorded, Mapping) else {}
+    if "contract" in recipe:
+        return given
     with suppress(StylehubError):
         name = field_of(plugin_class(info(str(recipe.get("model")))).Parameters, "stroke")
         if name:

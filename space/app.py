@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,9 @@ def _model(handlers: Handlers, tab: Tab, task: str, entry: Entry) -> Callable[[A
     """Build one model's panel; return a function that lets an event fill its styles."""
     try:
         panel = tab.build(handlers, entry, f"{entry.slug}_{task}")
-    except StylehubError as error:  # a plugin does not load; the other models still work
+    except Exception as error:  # a plugin does not load, or has done something else wrong; the other models still work
+        if entry.source == "stylehub":
+            raise
         logging.getLogger("stylehub.space").warning("%s", error)
         gr.Markdown(f"This model cannot be shown. {error}")
         return None
@@ -175,7 +178,8 @@ def serve(
     if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later
         for entry in _offered():
             if set(entry.tasks) & set(TABS):
-                models.get(entry.name)
+                with suppress(StylehubError):  # a broken plugin; its panel says so
+                    models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")
     demo = build(models, learns=host in LOCAL and not share and not zero_gpu.AVAILABLE)
     try:

@@ -58,7 +58,7 @@ def check_kinds(method: Method, parameters: dict[str, Any], photo: Image.Image, 
     both = method(torch.cat([pixels, pixels.flip(3)]), **parameters)
     assert (both[0] - result[0]).abs().max() < 0.02, "pictures of one batch influence each other"
     recipe = image.info["stylehub"]
-    assert recipe["model"] == method.entry.name
+    assert recipe["model"] == method.entry.address
     assert recipe["weights"] == method.weights_sha256
 
 

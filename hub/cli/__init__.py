@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hub import __version__
-from hub.cli import batch, catalogue, evaluate, space, styles, stylize, train
+from hub.cli import batch, catalogue, evaluate, plugins, space, styles, stylize, train
 from hub.cli.options import FLAGS_HELP, FREE
 from hub.errors import StylehubError
 from hub.threads import give_way
@@ -37,6 +37,8 @@ app.command("scene")(styles.scene)
 app.command("eval")(evaluate.evaluate)
 app.command("space")(space.space)
 app.command("show")(catalogue.show)
+app.command("plugins")(plugins.plugins)
+app.command("trust")(plugins.trust)
 
 
 @app.callback(invoke_without_command=True)

@@ -72,7 +72,7 @@ def evaluate(
     if paintings is None:
         raise ParameterError("Give the paintings with --paintings FOLDER, or use --photo for pairs of the photos.")
     from hub.evaluation import average, evaluate, paintings_for, read_photos, stylise_by
-    from hub.plugins import provided
+    from hub.registry import provided
     from methods.parts.perceptual.vgg import read_vgg
 
     pictures = paintings_for(method, paintings, style)

@@ -31,7 +31,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16. Default: the fastest for the method.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the code in a ./folder that is not installed.")]
+TRUST = "Run the code in a ./folder that is not installed."
+Trust = Annotated[bool, typer.Option("--trust", help=TRUST)]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first; for many pictures, on GPUs.")]
 Bits = Annotated[int, typer.Option(help="Bits per channel: 8, or 16 for input and PNG output (stylehub\\[deep]).")]
 StrengthMap = Annotated[

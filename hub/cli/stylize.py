@@ -82,7 +82,7 @@ def _stylize(
     )
     if not to_stdout:
         _check_targets(jobs, overwrite, deep)
-    written = []
+    written, failed = [], False
     with progress_bar(as_json or to_stdout) as bar:
         for photo, target in jobs.items():
             task = bar.add_task(photo.name if photo else "standard input", total=None)
@@ -94,6 +94,13 @@ def _stylize(
                     progress=updating(bar, task, latest),
                     **parameters,
                 )
+            except ImageError as error:
+                if len(jobs) == 1:
+                    raise
+                bar.remove_task(task)
+                print(f"stylehub: {photo}: {error}", file=sys.stderr)
+                failed = True
+                continue
             except KeyboardInterrupt:
                 if not latest or to_stdout:
                     raise
@@ -102,7 +109,8 @@ def _stylize(
                 made = record(method, method.checked(parameters), photo, strength_map) | {"stopped": True}
                 reached.info["stylehub"] = made | (RECORD if deep else {})
                 save(reached, stopped)
-                print(f"stylehub: stopped; continue from {stopped} with --initial.", file=sys.stderr)
+                way = "continue from it with --initial" if "initial" in method.Parameters.model_fields else "unfinished"
+                print(f"stylehub: stopped; {stopped} is as far as it came: {way}.", file=sys.stderr)
                 raise typer.Exit(130) from None
             made = result.recipe if deep else result.info["stylehub"]
             if to_stdout:
@@ -123,6 +131,8 @@ def _stylize(
     else:
         for job in written:
             print(job["output"])
+    if failed:
+        raise typer.Exit(1)
 
 
 def _jobs(

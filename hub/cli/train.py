@@ -12,28 +12,34 @@ from hub.threads import give_way_to_all
 if TYPE_CHECKING:
     from hub.progress import Progress
 from hub.cli.console import progress_bar, whole_column, wide_console
-from hub.cli.options import Device
+from hub.cli.options import TRUST, Device, Trust
 
 OUT = "The folder of this run; an interrupted run continues."
 BACKGROUND = "Run at the lowest priority, after all other work on the machine."
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="A method that can be trained, such as cin.")] = "",
+    method: Annotated[str, typer.Argument(help="A method that can be trained, such as cin, or ./folder.")] = "",
     words: Annotated[list[str] | None, typer.Argument(metavar="FLAGS...", help="The training settings.")] = None,
     out: Annotated[Path, typer.Option("--out", help=OUT)] = Path("runs/train"),
     device: Device = "auto",
     background: Annotated[bool, typer.Option("--background", help=BACKGROUND)] = False,
+    trust: Trust = False,
     help_: Annotated[bool, typer.Option("--help", help="Show this method's settings.")] = False,
 ) -> None:
     """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
     from hub.cli.flags import parse, rows
+    from hub.entries import folder_entries, is_path
+    from hub.folders import require_consent
+    from hub.names import resolve
     from hub.parameters import validate
     from hub.plugins import named_class, plugin_class
-    from hub.registry import list_models, method_entry, parts
+    from hub.registry import list_models, parts
 
+    folder = ""
     shared = {name: part.training for name, part in parts().items() if part.training}
-    trainable = sorted({e.method_id for e in list_models() if e.method.training} | {*shared})
+    known = {e.method_id: e for e in list_models()}
+    trainable = sorted({name for name, e in known.items() if e.method.training} | {*shared})
     if not method:
         print(
             f"usage: stylehub train METHOD --out FOLDER FLAGS...\n`stylehub train METHOD --help` lists the flags of: {', '.join(trainable)}"
@@ -42,10 +48,18 @@ def train(
     if method in shared:
         recipe_class = named_class(shared[method])
     else:
-        entry = method_entry(method)
+        if is_path(method):
+            entry = folder_entries(method)[0]
+        else:
+            entry = known.get(method) or known[resolve(method, trainable, "method to train")]
         if entry.method.training is None:
             raise ParameterError(f"{method} cannot be trained; choose one of {', '.join(trainable)}.")
-        method, recipe_class = entry.method_id, plugin_class(entry, entry.method.training)
+        if entry.external:
+            require_consent(Path(method).expanduser(), trust)
+            folder = method
+        else:
+            method = entry.method_id
+        recipe_class = plugin_class(entry, entry.method.training)
     if help_:
         from rich.table import Table
 
@@ -54,6 +68,7 @@ def train(
             ("--out", "path", "runs/train", OUT),
             ("--device", "", "auto", "auto, cpu, cuda, mps."),
             ("--background", "", "off", BACKGROUND),
+            ("--trust", "", "off", TRUST),
             *rows(recipe_class.Settings),
         ]:
             table.add_row(*row)
@@ -90,5 +105,9 @@ def train(
             print(f"stylehub: stopped; the same command continues from the checkpoint in {out}.", file=sys.stderr)
             raise typer.Exit(130) from None
     shown = weights if weights.is_absolute() else f"./{weights}"
-    trial = "" if method in shared else f"; try it with `stylehub stylize {shown} PHOTO ...`"
+    trial = f"; try it with `stylehub stylize {shown} PHOTO ...`"
+    if folder:
+        trial = f"; put it into the folder with `stylehub bundle {weights} {folder}`"
+    elif method in shared:
+        trial = ""
     print(f"trained: {weights}{trial}; losses: `tensorboard --logdir {out}`")

@@ -4,6 +4,7 @@ Every random choice is a function of the seed and the step, so a resumed run has
 uninterrupted one.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from hub.runtime import keep_freed_memory
 from hub.training.optimizer import Optimizer, decay
 from hub.training.settings import TrainingSettings, facts
 from hub.weights import read_metadata, read_safetensors, write_safetensors
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
 MOST_SKIPPED = 10
@@ -121,6 +124,11 @@ def train(task: TrainingTask, out: Path, device: torch.device, progress: Progres
         raise TrainingError("Training needs TensorBoard: pip install 'stylehub[train]'.") from None
 
     settings = task.settings
+    if settings.average and (span := 1 / (1 - settings.average)) > settings.steps / 4:
+        logger.warning(
+            "The average that is exported looks back over about %d steps, much of a training of %d: give a smaller "
+            "--average, such as %.2g.", round(span), settings.steps, max(0.0, 1 - 10 / settings.steps),
+        )  # fmt: skip
     keep_freed_memory()
     run = Trainer(task, device)
     out.mkdir(parents=True, exist_ok=True)
@@ -179,6 +187,6 @@ def _resume(path: Path, run: Trainer) -> int:
         run.optimizer.load_state(parts["optimizer"])
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
-            f"{path} was made with other settings (styles or width); choose another folder with --out."
+            f"{path} was made with other settings, so it does not fit; give those, or choose another folder with --out."
         ) from error
     return int(read_metadata(path)["step"])

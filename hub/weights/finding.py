@@ -23,6 +23,7 @@ def find_weights(
     spec: WeightsSpec,
     *,
     root: Path | None,
+    owner: str = "stylehub",
     revision: str | None = None,
     cache_dir: Path | str | None = None,
     token: str | bool | None = None,
@@ -33,7 +34,7 @@ def find_weights(
 
     Size and sha256 are checked once per file; a bad copy in the cache is deleted and downloaded again. The pinned size
     and hash do not apply to another commit (``revision``), which only ``read_safetensors`` and ``load_strict`` check.
-    ``offline`` makes no request.
+    ``offline`` makes no request. ``owner``: whose file it is, for messages.
 
     Raises ``DownloadError`` if the download fails; ``WeightsError`` if the size or hash is wrong, the bundled copy is
     damaged, ``revision`` is not a full commit, or the repository does not exist yet.
@@ -53,12 +54,14 @@ def find_weights(
     if bundled and bundled.is_file():
         fault = _fault(bundled, spec, cache_dir)
         if fault:
-            raise WeightsError(f"The installation is damaged: {bundled} {fault}. Reinstall stylehub.")
+            raise WeightsError(f"The installation is damaged: {bundled} {fault}. Install {owner} again.")
         return bundled
 
     if spec.repo_id is None or commit is None:
         advice = (
-            f"the bundled {bundled} is missing, so reinstall stylehub" if bundled else "give the path of a local copy"
+            f"the bundled {bundled} is missing, so install {owner} again"
+            if bundled
+            else "give the path of a local copy"
         )
         raise WeightsError(
             f"{spec.repo_id or spec.filename} cannot be downloaded: its repository does not exist on the hub yet; {advice}."

@@ -101,7 +101,7 @@ class Gatys(Optimiser):
             wanted = targets(scaled, paintings, network, parameters)
             picture = stages.run(ImageOptimisation(resized(picture, size), wanted, network, parameters), iterations)
         stages.draw(parameters.curves)
-        return picture
+        return resized(picture, (photo.shape[2], photo.shape[3]))  # a tiny photo was worked on at a larger size
 
     def first(self, photo: Tensor, parameters: GatysParameters) -> Tensor:
         """The picture that the optimisation starts from."""

@@ -246,6 +246,17 @@ def test_control_c_in_a_batch_leaves_whole_files(tiny_model: Path, photo: Image.
         Image.open(file).load()
 
 
+def test_one_bad_photo_among_several_does_not_stop_the_others(
+    tiny_model: Path, photo_file: Path, tmp_path: Path
+) -> None:
+    bad, out = tmp_path / "a-text.jpg", tmp_path / "out"
+    bad.write_text("not a picture")
+    result = call("stylize", tiny_model, bad, photo_file, "--style", "senecio", "-o", out)
+    assert result.exit_code == 1
+    assert str(bad) in result.stderr
+    assert [path.name for path in out.iterdir()] == ["photo-klee-senecio.png"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -261,7 +272,7 @@ def test_control_c_in_a_batch_leaves_whole_files(tiny_model: Path, photo: Image.
         (["stylize", "MODEL", "PHOTO", "--style", "senecio", "--dtype", "int4"], "dtype 'int4' is not supported"),
         (["stylize", "cin-25", "PHOTO", "--style", "senecio"], "cin-25styles"),
         (["show", "PHOTO"], "has no provenance metadata"),
-        (["train", "nothing"], "There is no method"),
+        (["train", "nothing"], "There is no method to train 'nothing'; there are adain"),
         (["train", "cin", "--steps", "5"], "Give the parameter 'content'"),
         (["train", "cin", "--stepps", "5"], "did you mean steps"),
     ],

@@ -1,5 +1,7 @@
 """The catalogue: data only, found by name, extended by packages and folders, and clear about what is wrong."""
 
+import importlib.util
+import py_compile
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from PIL import Image
 
 import hub
 from hub import registry
@@ -70,10 +73,13 @@ def test_methods_never_import_gradio() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("plugin: method:Mirror", "plugin: method", "mirror.plugin"),
         ("tasks: [single]", "tasks: [singel]", "mirror.tasks"),
-        ("    half: false\n", "", "mirror.half"),
-        ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra"),
+        ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra is no field of an entry; remove it"),
+        ("tiling: none", "tilling: none", r"mirror\.tilling is no field of an entry; did you mean tiling\?"),
+        ("    half: false\n", "", r"mirror\.half is missing"),
+        ("plugin: method:Mirror", "plugin: method.Mirror", "should be module:Class, such as method:Posterize"),
+        ("methods:", "contract: 99\nmethods:", "written for version 99 of the contract.* install a newer stylehub"),
+        ("methods:", "contract: one\nmethods:", "contract is wrong"),
         ("      mirror: {", "      Mirror!: {", "mirror.models"),
         ("methods:", "things:", "a mapping 'methods'"),
         ("methods:", "methods: [", "not readable YAML"),
@@ -95,7 +101,6 @@ def test_a_folder_needs_consent_before_its_code_runs(folder: Path) -> None:
 
 def test_a_folder_with_a_method_loads(folder: Path) -> None:
     import numpy as np
-    from PIL import Image
 
     image = Image.linear_gradient("L").rotate(90).convert("RGB")
     turned = hub.load(folder, trust=True, device="cpu")(image)
@@ -114,14 +119,81 @@ def test_a_folder_with_a_method_loads(folder: Path) -> None:
 )
 def test_an_entry_that_points_nowhere(folder: Path, file: str, text: str) -> None:
     (folder / file).write_text(text)
-    with pytest.raises(RegistryError, match="does not load"):
+    with pytest.raises(RegistryError, match="does not load") as error:
         hub.load(folder, trust=True)
+    assert "stylehub_folder" not in str(error.value)
 
 
-def test_a_class_that_is_no_method(folder: Path) -> None:
-    (folder / "method.py").write_text("class Mirror: ...")
-    with pytest.raises(RegistryError, match=r"is not a hub\.Method"):
+TAKES_A_DICT = """
+from hub.method import Method
+from hub.parameters import Parameters
+
+
+class MirrorParameters(Parameters):
+    table: dict = {}
+"""
+OWN_STRENGTH = TAKES_A_DICT.replace("table: dict = {}", "strength: float = 3.0")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("class Mirror: ...", r"is not a hub\.Method"),
+        (MIRROR.replace("def stylize", "def paint"), "method:Mirror of .* has no stylize; write it"),
+        (
+            MIRROR.replace("assert not config", "config['width']"),
+            "setup raised KeyError: 'width'. Its entry names no weights",
+        ),
+        (TAKES_A_DICT, "parameter 'table' of MirrorParameters is declared wrongly: the type dict has no flag"),
+        (OWN_STRENGTH, "parameter 'strength' of MirrorParameters is one that every method has"),
+        ("raise SystemExit(3)", "does not load: 3"),
+        ("import no_such_package", "No module named 'no_such_package'; install no_such_package"),
+        ("from . import nothing", "cannot import name 'nothing'"),
+    ],
+)
+def test_code_that_is_no_method(folder: Path, code: str, message: str) -> None:
+    (folder / "method.py").write_text(code)
+    with pytest.raises(RegistryError, match=message) as error:
         hub.load(folder, trust=True)
+    assert "\n" not in str(error.value)
+    assert "stylehub_folder" not in str(error.value)
+
+
+def test_a_result_of_another_size_is_refused(folder: Path, photo: Image.Image) -> None:
+    """Or it would be stretched without a word."""
+    (folder / "parts.py").write_text("def turn(x):\n    return x[..., :7]\n")
+    method = hub.load(folder, trust=True, device="cpu")
+    with pytest.raises(StylehubError, match="must return the size that it gets"):
+        method(photo)
+    with pytest.raises(StylehubError, match="must return the size that it gets"):
+        method(photo, where="across")
+    (folder / "parts.py").write_text("def turn(x):\n    pass\n")
+    with pytest.raises(StylehubError, match="mirror made NoneType of a picture"):
+        hub.load(folder, trust=True, device="cpu")(photo)
+
+
+def test_info_of_a_folder_runs_no_code(folder: Path) -> None:
+    (folder / "method.py").write_text("raise SystemExit('this code ran')\n")
+    assert hub.info(str(folder)).name == hub.info(folder).name == "mirror"
+
+
+def test_a_folder_that_was_edited_has_its_new_code(folder: Path, photo: Image.Image) -> None:
+    turned = hub.load(folder, trust=True, device="cpu")(photo)
+    (folder / "parts.py").write_text("def turn(x):\n    return x\n")
+    assert hub.load(folder, trust=True, device="cpu")(photo).tobytes() == photo.tobytes() != turned.tobytes()
+
+
+def test_compiled_code_is_never_taken_for_the_source_that_was_read(folder: Path, photo: Image.Image) -> None:
+    """Python itself would load this file, whose flags forbid to compare it with the source."""
+    hidden = folder / "hidden.py"
+    hidden.write_text("def turn(x):\n    raise SystemExit('compiled code ran')\n")
+    compiled = py_compile.compile(
+        str(hidden), importlib.util.cache_from_source(str(folder / "parts.py")),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )  # fmt: skip
+    assert compiled
+    hidden.unlink()
+    assert hub.load(folder, trust=True, device="cpu")(photo).size == photo.size
 
 
 def test_an_installed_package_adds_its_methods(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,13 +203,9 @@ def test_an_installed_package_adds_its_methods(install: Callable[..., Path], mon
     assert "mirror" in [entry.name for entry in hub.list()]
     assert "mirror" not in sys.modules
     assert hub.load("mirror").entry.source == "package mirror"
-    (package / "registry.yaml").write_text(MIRROR_ENTRY.replace("mirror: {title", "cin-25styles: {title"))
-    registry.refresh()
-    with pytest.raises(RegistryError, match="Both stylehub and package mirror"):
-        hub.list()
     monkeypatch.setenv("STYLEHUB_PLUGINS", "0")
     registry.refresh()
-    assert "cin-25styles" in [entry.name for entry in hub.list()]
+    assert "mirror" not in [entry.name for entry in hub.list()]
 
 
 def test_paths_and_repositories_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,17 @@ def test_steps_without_a_finite_gradient_are_left_out_then_reported(
     assert all(torch.equal(a, b) for a, b in zip(before, recipe.network.parameters(), strict=True))
 
 
+def test_an_average_over_more_steps_than_there_are_is_told(
+    material: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is exported would hardly have learnt anything."""
+    run(material, tmp_path / "run", stop_after=1, average=0.998)
+    assert "looks back over about 500 steps, much of a training of 6" in caplog.text
+    caplog.clear()
+    run(material, tmp_path / "other", stop_after=1, average=0.0)
+    assert "looks back" not in caplog.text
+
+
 def test_every_style_is_shown_equally_often() -> None:
     rounds = Rounds(5, seed=3)
     shown = [rounds[i] for i in range(50)]

@@ -325,7 +325,7 @@ def test_a_damaged_installation(server: lh.LoopbackHub, tmp_path: Path) -> None:
 def test_a_repository_that_does_not_exist_yet(server: lh.LoopbackHub, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"owner/name .*does not exist on the hub yet"):
         find(server, tmp_path, spec(revision=None))
-    with pytest.raises(WeightsError, match=r"does not exist on the hub yet; the bundled .* is missing, so reinstall"):
+    with pytest.raises(WeightsError, match=r"does not exist on the hub yet; the bundled .* is missing, so install"):
         find(server, tmp_path, spec(revision=None, folder=FOLDER), root=tmp_path)
     assert server.count() == 0
 

@@ -1,0 +1,109 @@
+"""A method in a folder that is not installed: the user's consent to its code, and importing it.
+
+Consent is remembered by the hash of the code, so that a folder that has changed asks again.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from hub.errors import StylehubError
+from hub.files import user_data, write_whole
+
+PREFIX = "stylehub_folder_"  # the package of a folder's modules is this and a hash
+
+
+def require_consent(folder: Path, trust: bool) -> None:
+    """Raise ``StylehubError`` unless the user trusts the code in ``folder``, now or by ``remember``."""
+    known = trusted()
+    if trust or code_sha256(folder) in known:
+        return
+    changed = str(folder.resolve()) in known.values()
+    what = "has changed since you trusted it" if changed else "holds code that would run here"
+    raise StylehubError(
+        f"{folder} {what}; read it, then load it with trust=True (--trust), or `stylehub trust {folder}` to be asked "
+        "again only when it changes."
+    )
+
+
+def trusted() -> dict[str, str]:
+    """The code that the user trusts: its hash, and the folder that it was read in."""
+    with suppress(OSError, ValueError):
+        known = json.loads(_remembered().read_text(encoding="utf-8"))
+        return known if isinstance(known, dict) else {}
+    return {}
+
+
+def remember(folder: Path) -> None:
+    """Trust the code in ``folder`` as it is now, in place of an older state of it. Raises ``OSError``."""
+    _write({code_sha256(folder): str(folder.resolve())} | _others(folder))
+
+
+def forget(folder: Path) -> bool:
+    """No longer trust the code in ``folder``; whether it was trusted. Raises ``OSError``."""
+    known, others = trusted(), _others(folder)
+    _write(others)
+    return others != known
+
+
+def code_sha256(folder: Path) -> str:
+    """The hash of the names and contents of all that can run from ``folder``: its modules and its ``registry.yaml``."""
+    files = [folder / "registry.yaml", *folder.rglob("*.py")]
+    named = {path.relative_to(folder): path for path in files if path.is_file()}
+    digest = hashlib.sha256()
+    for name in sorted(named):
+        if not any(part.startswith(".") for part in name.parts):
+            digest.update(f"{name.as_posix()}\0{hashlib.sha256(named[name].read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def folder_module(root: Path, name: str) -> Any:
+    """Module ``name`` of the folder ``root``, imported anew after its code has changed."""
+    package = PREFIX + hashlib.sha256(f"{root}\0{code_sha256(root)}".encode()).hexdigest()[:16]
+    if package not in sys.modules:
+        module = ModuleType(package)
+        module.__path__ = [str(root)]
+        sys.modules[package] = module
+        if _Finder not in sys.meta_path:
+            sys.meta_path.insert(0, _Finder)
+    return import_module(f"{package}.{name}")
+
+
+class _Finder:
+    """Finds the modules of folders."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        if not name.startswith(PREFIX):
+            return None
+        found = (FileFinder(place, (_Source, [".py"])).find_spec(name) for place in path or ())
+        return next((spec for spec in found if spec), None)
+
+
+class _Source(SourceFileLoader):
+    """Reads source only: a compiled file may hold other code than the source that the user has read."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def _others(folder: Path) -> dict[str, str]:
+    sha256, place = code_sha256(folder), str(folder.resolve())
+    return {known: at for known, at in trusted().items() if known != sha256 and at != place}
+
+
+def _write(known: dict[str, str]) -> None:
+    _remembered().parent.mkdir(parents=True, exist_ok=True)
+    write_whole(_remembered(), (json.dumps(known, indent=2) + "\n").encode())
+
+
+def _remembered() -> Path:
+    return user_data() / "trusted.json"
