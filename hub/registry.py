@@ -88,7 +88,7 @@ def refresh() -> None:
 @cache
 def parts() -> dict[str, Part]:
     """The shared parts of the built-in registry, by name."""
-    path = _built_in()
+    path = built_in()
     return {
         name: checked_fields(Part, fields, path, f"parts.{name}")
         for name, fields in read_sections(path).get("parts", {}).items()
@@ -111,7 +111,7 @@ class _Catalogue:
 
 @cache
 def _catalogue() -> _Catalogue:
-    entries = {entry.name: entry for entry in read_registry(_built_in(), PACKAGE_ROOT, "stylehub")}
+    entries = {entry.name: entry for entry in read_registry(built_in(), PACKAGE_ROOT, "stylehub")}
     found = []
     for plugin in installed():
         fault = plugin.fault or _clash(plugin.entries, entries)
@@ -134,6 +134,7 @@ def _clash(new: tuple[Entry, ...], known: dict[str, Entry]) -> str | None:
     return None
 
 
-def _built_in() -> Path:
+def built_in() -> Path:
+    """The ``registry.yaml`` of stylehub itself."""
     installed = Path(__file__).resolve().parent / "registry.yaml"  # in a wheel
     return installed if installed.is_file() else PACKAGE_ROOT / "registry.yaml"

@@ -3,73 +3,64 @@
 import importlib
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
 
 import hub
-from hub.method import Method
+from hub.checking import CALLS, DESCRIPTION, Case
+from hub.checking.case import make_photo, needed
 from hub.progress import Progress
 from hub.registry import PACKAGE_ROOT, Entry
 from hub.training import TrainingSettings, TrainingTask
 from hub.weights import read_metadata
-from tests.contract import CHECKS, Check, check_contract
-from tests.support.pictures import make_photo
+from tests.contract import check_contract
 
 ENTRIES = hub.list()
 
 
-class Model(NamedTuple):
-    """A model, what it needs to be called, and where it keeps what it computes once, such as vectors of paintings."""
-
-    method: Method
-    parameters: dict[str, Any]
-    cache: Path
-
-
 @pytest.fixture(scope="module")
-def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, measured: Path) -> Model:
-    """The model of one entry, loaded once for all checks; pytest lets go of it before it asks for the next."""
-    entry: Entry = request.param
-    method = hub.load(entry.name, device="cpu")
-    parameters: dict[str, Any] = {"iterations": 6} if entry.method.iterative else {}  # fewer change too little to see
-    if "style-names" in entry.method.inputs:
-        parameters["style"] = next(iter(method.styles))
-    if "style-images" in entry.method.inputs:
-        parameters["style"] = tmp_path_factory.mktemp("style") / "painting.png"
-        make_photo().rotate(90, expand=True).save(parameters["style"])
-    cache = tmp_path_factory.mktemp("cache")
-    (cache / "stylehub").mkdir()
-    shutil.copy(measured, cache / "stylehub")
-    return Model(method, parameters, cache)
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, measured: Path) -> Case:
+    """The model of one entry, loaded once for all rules; pytest lets go of it before it asks for the next."""
+    loading = partial(hub.load, request.param.name)
+    method, folder = loading(device="cpu"), tmp_path_factory.mktemp("model")
+    (folder / "stylehub").mkdir()
+    shutil.copy(measured, folder / "stylehub")
+    return Case(method, needed(method, folder), make_photo(), folder, loading)
 
 
 @pytest.fixture
-def model(loaded: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(loaded.cache))
+def model(loaded: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """What it computes once, such as vectors of paintings, is kept for all rules."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(loaded.folder))
     return loaded
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("rule", CALLS, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("loaded", ENTRIES, ids=lambda e: e.name, indirect=True)
-def test_every_model_keeps_the_contract(model: Model, check: Check, photo: Image.Image, tmp_path: Path) -> None:
-    check(model.method, model.parameters, photo, tmp_path)
+def test_every_model_keeps_the_contract(model: Case, rule: Callable[[Case], None]) -> None:
+    rule(model)
+
+
+@pytest.mark.parametrize("rule", DESCRIPTION, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_every_model_is_described_whole(entry: Entry, rule: Callable[[Entry], None]) -> None:
+    rule(entry)
 
 
 @pytest.mark.parametrize(
     "loaded", [e for e in ENTRIES if e.method.tiling == "exact"], ids=lambda e: e.name, indirect=True
 )
-def test_tiles_are_painted_when_they_are_asked_for(
-    model: Model, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tiles_are_painted_when_they_are_asked_for(model: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the check of tiles would compare a picture with itself."""
     steps = []
     for tile in (None, 24):
         monkeypatch.setattr(model.method, "tile", tile)
         seen: list[Progress] = []
-        model.method(photo, progress=seen.append, **model.parameters)
+        model.method(model.photo, progress=seen.append, **model.parameters)
         steps.append(len(seen))
     assert steps[0] < steps[1]
 

@@ -1,6 +1,7 @@
 """What README, CONTRIBUTING and the cards show is true."""
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -16,7 +17,7 @@ from hub.cli import app
 from hub.cli.flags import rows
 from hub.errors import RegistryError, StylehubError
 from hub.plugins import plugin_class
-from tests.contract import check_contract
+from tests.support.command import call
 from tests.support.documents import blocks, code
 from tests.support.paths import ROOT
 from tools import card, documents
@@ -63,20 +64,53 @@ def cells(row: str) -> int:
     return re.sub(r"\\[^\w\s]", "..", row).strip().removeprefix("|").removesuffix("|").count("|") + 1
 
 
-def test_the_method_that_contributing_shows(tmp_path: Path, photo: Image.Image) -> None:
-    """Its five steps, literally: the entry, the code, consent, the contract, and the messages on the way."""
+@pytest.fixture
+def quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`stylehub check` without the process of its own and without the GPU, which take seconds; test_checking has both."""
+
+    def imports(entry: object) -> None:
+        """Nothing."""
+
+    monkeypatch.setattr("hub.checking.imports", imports)
+    monkeypatch.setattr("hub.checking.DEVICES", ())
+
+
+@pytest.mark.usefixtures("quick_check")
+def test_the_steps_that_contributing_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image) -> None:
+    """Literally: the commands, one after another, the files that they write, and the messages on the way."""
+    monkeypatch.chdir(tmp_path)
+    photo.save("photo.jpg")
+    _, begin, use, _, trained, *_ = (block.splitlines() for block in blocks("CONTRIBUTING.md", "sh"))
+    for line in begin:
+        assert call(*shlex.split(line)[1:]).exit_code == 0
     folder = tmp_path / "my-method"
-    folder.mkdir()
-    registry, code = blocks("CONTRIBUTING.md", "yaml")[0], blocks("CONTRIBUTING.md", "python")[0]
-    (folder / "registry.yaml").write_text(registry)
+    assert blocks("CONTRIBUTING.md", "yaml")[0] == (folder / "registry.yaml").read_text()
+    assert blocks("CONTRIBUTING.md", "python")[0] == (folder / "method.py").read_text()
+    for line in use:
+        if " space " in line:  # which would go on until it is stopped
+            continue
+        assert call(*shlex.split(line)[1:]).exit_code == 0, line
+    assert Image.open("photo-stylised.jpg").size == photo.size
     with pytest.raises(StylehubError, match="read it, then load it with trust=True"):
         hub.load(folder)
-    with pytest.raises(RegistryError, match="points to method:Posterize, which does not load"):
-        hub.load(folder, trust=True)
-    (folder / "method.py").write_text(code)
-    check_contract(hub.load(folder, trust=True, device="cpu"), {"levels": 3}, photo, tmp_path)
+    for line in trained:
+        words = shlex.split(line)
+        if words[0] == "python":
+            monkeypatch.setattr("sys.argv", words[1:])
+            runpy.run_path(words[1], run_name="__main__")
+        elif words[1] == "train":
+            flags = ["--steps", "4", "--workers", "0", "--average", "0", "--no-bf16"]
+            assert call(*words[1:], *flags).exit_code == 0
+        else:
+            result = call(*words[1:])
+            assert result.exit_code == 0, result.stdout
+    registry = (folder / "registry.yaml").read_text()
     (folder / "registry.yaml").write_text(registry.replace("[single]", "[singel]"))
-    with pytest.raises(RegistryError, match=r"posterize\.tasks\.0 is wrong: Input should be 'single'"):
+    with pytest.raises(RegistryError, match=r"my-method\.tasks\.0 is wrong: Input should be 'single'"):
+        hub.load(folder, trust=True)
+    (folder / "registry.yaml").write_text(registry)
+    (folder / "method.py").unlink()
+    with pytest.raises(RegistryError, match="points to method:MyMethod, which does not load"):
         hub.load(folder, trust=True)
 
 
@@ -197,12 +231,12 @@ def test_the_commands_of_the_documents_exist() -> None:
                     continue
                 command = known[words[1]]
                 flags = {one for word in command.words for one in word.names}
+                if words[2:] and words[2].startswith("."):
+                    continue  # of one's own
                 if command.name in ("train", "add-style"):
                     flags |= recipes
-                elif command.words[0].name == "model" and not words[2].startswith("."):
-                    flags |= {flag for flag, *_ in rows(plugin_class(hub.info(words[2])).Parameters)}
                 elif command.words[0].name == "model":
-                    continue  # of one's own
+                    flags |= {flag for flag, *_ in rows(plugin_class(hub.info(words[2])).Parameters)}
                 used = {word.partition("=")[0].replace("--no-", "--") for word in words[2:] if word.startswith("--")}
                 assert used <= flags, f"{name(document)}: {line}"
 

@@ -9,7 +9,16 @@ import hub
 from hub.registry import list_models
 
 ROOT = Path(hub.__file__).parent.parent
-FACES = ("space", "hub.cli", "hub.batch", "hub.evaluation", "hub.__main__")
+FACES = (
+    "space",
+    "hub.cli",
+    "hub.batch",
+    "hub.checking",
+    "hub.evaluation",
+    "hub.publishing",
+    "hub.scaffold",
+    "hub.__main__",
+)
 
 
 def layer(module: str) -> int:

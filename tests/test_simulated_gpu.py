@@ -1,6 +1,6 @@
 """Every method runs wholly on a GPU, in half the bits, and makes there the picture that it makes on the CPU.
 
-The GPU is a simulated one: `tests/support/simulated_gpu.py` says how, and what it cannot show.
+The GPU is a simulated one: `hub/checking/simulated_gpu.py` says how, and what it cannot show.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import hub
+from hub.checking.simulated_gpu import GPU, LeftOnCpu, SimulatedGpu, simulated_gpu
 from hub.fields import field_of
 from hub.method import Method
 from hub.registry import Entry
@@ -23,7 +24,6 @@ from methods.parts.dense import hourglass
 from methods.parts.dense.depth import estimate  # noqa: F401 - an import makes tensors, which must be real ones
 from methods.parts.transformation.runner import TiledRunner
 from tests.support.pictures import make_photo
-from tests.support.simulated_gpu import GPU, LeftOnCpu, SimulatedGpu, simulated_gpu
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="here is a real one")
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import hub
+from hub.checking.description import card_path
 from hub.method import Method
-from hub.registry import PACKAGE_ROOT, Entry, list_models
+from hub.registry import Entry, list_models
 from tools.drawn import MARK, PLACE, fill, measured_table, table, table_of
 
 OF_THE_MODEL = ("facts", "styles", "parameters", "gap")
@@ -41,9 +42,9 @@ def render(name: str) -> str:
 
 def card(entry: Entry) -> Path:
     """Where the card lies: with the weights, or with the code of a method that has none."""
-    files = entry.model.files
-    own = files[0].folder if files and not entry.method.weights_of else None
-    return PACKAGE_ROOT / (own or f"methods/{entry.method_id.replace('-', '_')}") / "README.md"
+    path = card_path(entry)
+    assert path
+    return path
 
 
 def bundled() -> list[Entry]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.__main__ import TABLES
 from hub.registry import PACKAGE_ROOT
+from hub.scaffold import TEMPLATES
 from hub.spatial import SpatialParameters
 from tools import card
 from tools.drawn import MARK, fill, measured_table, result_of, table, table_of
@@ -47,11 +48,19 @@ def quality() -> str:
     )
 
 
+def template(file: str) -> str:
+    """A file that ``stylehub new`` writes."""
+    text = (TEMPLATES / "plain" / file).read_text(encoding="utf-8")
+    return f"```{'yaml' if file.endswith('.yaml') else 'python'}\n{text}```"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     **{name: partial(measured_table, name) for name in TABLES},
     "quality": quality,
     "commands": command_table,
     "models": model_table,
+    "new-entry": partial(template, "registry.yaml"),
+    "new-method": partial(template, "method.py"),
     "reference": command_reference,
     "flags": shared_flags,
     "own-flags": own_flags,

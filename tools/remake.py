@@ -17,7 +17,7 @@ import typer
 from hub.errors import ParameterError, StylehubError
 from hub.files import write_whole
 from hub.names import resolve
-from tools.bundle import bundle as put_into_the_package
+from hub.publishing import bundle as put_into_the_package
 from tools.recipes import PROGRAMS, Recipe, Sample, read_recipe, recipes
 
 STATE = "remake.json"  # in the folder of a run: what it was begun with, and how many of its commands are done

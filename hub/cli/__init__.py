@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hub import __version__
-from hub.cli import batch, catalogue, evaluate, plugins, space, styles, stylize, train
+from hub.cli import author, batch, catalogue, check, evaluate, plugins, push, space, styles, stylize, train
 from hub.cli.options import FLAGS_HELP, FREE
 from hub.errors import StylehubError
 from hub.threads import give_way
@@ -37,6 +37,10 @@ app.command("scene")(styles.scene)
 app.command("eval")(evaluate.evaluate)
 app.command("space")(space.space)
 app.command("show")(catalogue.show)
+app.command("new")(author.new)
+app.command("bundle")(author.bundle)
+app.command("push")(push.push)
+app.command("check", **TAKES_FLAGS)(check.check)
 app.command("plugins")(plugins.plugins)
 app.command("trust")(plugins.trust)
 

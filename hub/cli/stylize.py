@@ -97,7 +97,7 @@ def _stylize(
             except ImageError as error:
                 if len(jobs) == 1:
                     raise
-                bar.remove_task(task)
+                bar.update(task, visible=False)
                 print(f"stylehub: {photo}: {error}", file=sys.stderr)
                 failed = True
                 continue

@@ -34,7 +34,7 @@ class PasteParameters(Parameters):
     style: Pictures = Field(title="Picture")
 
 
-class Posterize(Method):
+class MyMethod(Method):
     Parameters = PasteParameters
 
     def setup(self, config, tensors):
@@ -49,7 +49,7 @@ Install = Callable[..., Path]
 
 def entry_in(package: str, task: str = "single") -> str:
     """The entry that CONTRIBUTING shows, for ``task``, with its code in the module ``method`` of ``package``."""
-    entry = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:Posterize", f"{package}.method:Posterize", 1)
+    entry = blocks("CONTRIBUTING.md", "yaml")[0].replace("method:MyMethod", f"{package}.method:MyMethod", 1)
     return entry.replace("[single]", f"[{task}]")
 
 
@@ -63,9 +63,9 @@ def test_a_fast_method_for_any_painting_appears_by_itself(
         job = own.submit(
             photo=photo_at,
             style=handle_file(str(material / "paintings/blue-dots.png")),
-            api_name="/posterize_arbitrary",
+            api_name="/my_method_arbitrary",
         )
-        assert job.result()[2] == "stylehub stylize posterize photo.png --style blue-dots.png"
+        assert job.result()[2] == "stylehub stylize my-method photo.png --style blue-dots.png"
         assert len(job.outputs()) == 1
     finally:
         demo.close()
@@ -77,14 +77,16 @@ def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_
     demo, address = app.serve(block=False)
     try:
         endpoints = demo.get_api_info()["named_endpoints"]
-        names = {p["parameter_name"] for p in endpoints["/posterize_single"]["parameters"]}
-        assert names == {"photo", *Parameters.model_fields, "levels"}
+        names = {p["parameter_name"] for p in endpoints["/my_method_single"]["parameters"]}
+        assert names == {"photo", *Parameters.model_fields, "levels", "sharpness"}
         assert SINGLE in endpoints
-        assert "/posterize_fusion" not in endpoints
+        assert "/my_method_fusion" not in endpoints
         own = Client(address, verbose=False, download_files=str(tmp_path))
-        _, picture, command, _ = own.predict(photo=handle_file(str(photo_file)), levels=2, api_name="/posterize_single")
-        assert set(Image.open(picture).tobytes()) == {0, 255}
-        assert command == "stylehub stylize posterize photo.png --levels 2"
+        _, picture, command, _ = own.predict(
+            photo=handle_file(str(photo_file)), levels=2, sharpness=100, api_name="/my_method_single"
+        )
+        assert Image.open(picture).size == Image.open(photo_file).size
+        assert command == "stylehub stylize my-method photo.png --levels 2 --sharpness 100.0"
     finally:
         demo.close()
 
@@ -93,7 +95,7 @@ def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install) -
     install("broken", entry_in("broken"))
     demo = app.build()
     assert SINGLE in demo.get_api_info()["named_endpoints"]
-    assert "broken.method:Posterize, which does not load" in json.dumps(demo.get_config_file(), default=str)
+    assert "broken.method:MyMethod, which does not load" in json.dumps(demo.get_config_file(), default=str)
 
 
 def test_no_file_of_the_app_names_a_model() -> None:

@@ -2,10 +2,11 @@
 
 with LoopbackHub() as hub:
     hub.add("owner/name", commit, {"model.safetensors": data})
-    ... endpoint=hub.url ...
+    ... endpoint=hub.url ...  # pushes become commits in hub.files
     hub.refuse = REPOSITORY_404; hub.corrupt = 1; hub.drop = 1; hub.truncate = True; hub.token = "hf_x"
 """
 
+import base64
 import hashlib
 import json
 import threading
@@ -25,6 +26,7 @@ class LoopbackHub:
     def __init__(self) -> None:
         self.files: dict[str, dict[str, dict[str, bytes]]] = {}  # repository -> commit -> file name -> content
         self.requests: list[tuple[str, str, dict[str, str]]] = []  # method, path, headers in lower case
+        self.kinds: dict[str, str] = {}  # repository -> model or space
         self.refuse: tuple[int, dict[str, str]] | None = None
         self.token: str | None = None
         self.corrupt = 0  # so many GETs answer with as many other bytes
@@ -37,6 +39,9 @@ class LoopbackHub:
                 hub.answer(self)
 
             do_HEAD = do_GET  # noqa: N815
+
+            def do_POST(self) -> None:
+                hub.take(self)
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -84,6 +89,39 @@ class LoopbackHub:
             return self.send(call, ENTRY_404[0], ENTRY_404[1] | {"X-Repo-Commit": commit})
         return self.send_file(call, commit, commits[commit][name])
 
+    def take(self, call: BaseHTTPRequestHandler) -> None:
+        """The routes of a push: a new repository, the check of its card, which files go how, the commit."""
+        self.requests.append((call.command, call.path, {name.lower(): value for name, value in call.headers.items()}))
+        body = call.rfile.read(int(call.headers.get("Content-Length", 0)))
+        if self.refuse:
+            return self.send(call, *self.refuse)
+        if self.token and call.headers.get("Authorization") != f"Bearer {self.token}":
+            return self.send(call, *UNAUTHORISED)
+        if call.path == "/api/repos/create":
+            asked = json.loads(body)
+            repository = f"{asked['organization']}/{asked['name']}"
+            if repository in self.files:
+                return self.send(call, 409, {}, json.dumps({"url": f"{self.url}/{repository}"}).encode())
+            self.files[repository] = {}
+            self.kinds[repository] = asked.get("type", "model")
+            return self.send(call, 200, {}, json.dumps({"url": f"{self.url}/{repository}"}).encode())
+        if call.path == "/api/validate-yaml":
+            return self.send(call, 200, {}, json.dumps({"errors": [], "warnings": []}).encode())
+        *_, owner, name, action, _ = call.path.split("/")
+        repository = f"{owner}/{name}"
+        if action == "preupload":
+            files = [
+                {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in json.loads(body)["files"]
+            ]
+            return self.send(call, 200, {}, json.dumps({"files": files}).encode())
+        lines = [json.loads(line) for line in body.splitlines()]
+        new = {x["value"]["path"]: base64.b64decode(x["value"]["content"]) for x in lines if x["key"] == "file"}
+        before = next(reversed(self.files[repository].values()), {})
+        commit = hashlib.sha1(body).hexdigest()
+        self.files[repository][commit] = before | new
+        done = {"success": True, "commitOid": commit, "commitUrl": f"{self.url}/{repository}/commit/{commit}"}
+        return self.send(call, 200, {}, json.dumps(done).encode())
+
     def send_file(self, call: BaseHTTPRequestHandler, commit: str, body: bytes) -> None:
         headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         status, whole = 200, len(body)
@@ -106,5 +144,5 @@ class LoopbackHub:
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             call.send_header(name, value)
         call.end_headers()
-        if call.command == "GET":
+        if call.command != "HEAD":
             call.wfile.write(body)

@@ -56,7 +56,7 @@ class LeftOnCpu(AssertionError):
     """Something was computed on the CPU, or read from there by the GPU, that belongs on the GPU."""
 
 
-class SimulatedGpu(FakeTensorMode):
+class SimulatedGpu(FakeTensorMode):  # type: ignore[no-untyped-call]
     """Entered by ``with``, it makes ``cuda`` a device like any other."""
 
     def __init__(self) -> None:
@@ -84,6 +84,7 @@ class SimulatedGpu(FakeTensorMode):
             place = args[0].device
             return META if place.type == "cuda" and not torch.is_inference_mode_enabled() else place
         args, kwargs = everywhere(self.faked, (list(args), kwargs))
+        assert isinstance(kwargs, dict)
         if is_composite(func.name()):
             with self:
                 return func._op_dk(COMPOSITE, *args, **kwargs)

@@ -1,0 +1,90 @@
+"""What is told of a method: the entry, the weights that it pins, the card."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import yaml
+
+from hub.checking.case import LeftOut, require
+from hub.entries import Entry
+from hub.registry import PACKAGE_ROOT
+from hub.weights import check_finite, find_weights, read_config, read_safetensors
+
+LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")  # as SPDX writes them
+SECTIONS = ("The method", "Parameters", "Limits")
+FILLER = re.compile(r"\b(TODO|FIXME|TBD|lorem ipsum)\b", re.IGNORECASE)
+
+
+def entry(entry: Entry) -> None:
+    """The entry names licences as SPDX does, a paper that can be found, and tasks that go with the inputs."""
+    method = entry.method
+    for what, license in [("code_license", method.code_license), *(("license", text) for text in entry.model.licenses)]:
+        require(LICENSE.fullmatch(license), f"{what} {license!r} is no SPDX identifier, such as MIT or Apache-2.0")
+    paper = method.paper
+    require(paper.title.strip() and paper.authors.strip(), "the paper has no title or no authors")
+    require(1900 <= paper.year <= date.today().year + 1, f"the paper's year is {paper.year}")
+    require("//example." not in paper.url, f"the paper's address {paper.url} is an example")
+    require(entry.model.summary.endswith("."), "the summary is no sentence with a full stop")
+    require(not FILLER.search(f"{paper} {entry.model.title} {entry.model.summary}"), "the entry is not filled in")
+    any_painting = "arbitrary" in method.tasks
+    require(not any_painting or "style-images" in method.inputs, "the task arbitrary needs style-images in inputs")
+
+
+def weights(entry: Entry) -> None:
+    """Every file of weights is a safetensors file of this method, of the pinned size and hash, with finite numbers."""
+    if not entry.model.files:
+        raise LeftOut("it has no weights")
+    for spec in entry.model.files:
+        require(spec.bytes, f"{spec.filename} has no `bytes:` in the entry")
+        path = find_weights(spec, root=entry.root, owner=entry.source)
+        config = read_config(path)
+        require(config.get("method") in entry.method_ids, f"{path.name} is for the method {config.get('method')!r}")
+        check_finite(read_safetensors(path), path)
+        beside = path.with_name("config.json")
+        if entry.model.weights and beside.is_file():
+            require(json.loads(beside.read_text(encoding="utf-8")) == config, f"{beside} differs from the metadata")
+
+
+def card_path(entry: Entry) -> Path | None:
+    """Where the card lies: with the weights, or with the code of a method that has none; None: in its repository only."""
+    files = entry.model.files
+    own = files[0].folder if files and not entry.method.weights_of else None
+    if entry.root is None or (own is None and files and not entry.method.weights_of):
+        return None
+    beside_code = f"methods/{entry.method_id.replace('-', '_')}" if entry.root == PACKAGE_ROOT else "."
+    return entry.root / (own or beside_code) / "README.md"
+
+
+def card(entry: Entry) -> None:
+    """The card has what the model hub reads, the sections that readers expect, and figures of these weights."""
+    path = card_path(entry)
+    if path is None:
+        raise LeftOut("its card is in its repository only")
+    require(path.is_file(), f"there is no card at {path}")
+    text = path.read_text(encoding="utf-8")
+    front = text.split("---\n")[1] if text.startswith("---\n") and text.count("---\n") > 1 else ""
+    facts = yaml.safe_load(front) or {}
+    require(isinstance(facts, dict) and facts.get("license"), f"{path} has no license in its front matter")
+    told = {license.lower() for license in entry.model.licenses or [entry.method.code_license]}
+    require(
+        facts["license"] in told, f"{path} says license: {facts['license']}, the entry {' and '.join(sorted(told))}"
+    )
+    require(facts.get("library_name") == "stylehub", f"{path} has no library_name: stylehub in its front matter")
+    missing = [f"## {title}" for title in SECTIONS if title not in sections(text)]
+    require(not missing, f"{path} has no section {' and no section '.join(missing)}")
+    require(not FILLER.search(text), f"{path} is not filled in")
+    measured = path.with_name("eval.json")
+    if measured.is_file():
+        sha256 = json.loads(measured.read_text(encoding="utf-8")).get("weights")
+        stale = isinstance(sha256, str) and sha256 != entry.model.sha256
+        require(not stale, f"{measured} is of other weights; run `stylehub eval {entry.address}` again")
+
+
+def sections(text: str) -> Sequence[str]:
+    return re.findall(r"^## (.+?)\s*$", text, re.MULTILINE)
+
+
+DESCRIPTION = (entry, weights, card)

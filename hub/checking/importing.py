@@ -1,0 +1,93 @@
+"""Import the code of a method in a process of its own, which may hang, print, reach out, or end.
+
+python -m hub.checking.importing ENTRY.json RESULT.json SECONDS
+"""
+
+import faulthandler
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hub.checking.case import require
+from hub.entries import Entry
+from hub.errors import StylehubError
+
+LIMIT = 60  # seconds that the import of a method may take
+SLOW = 5.0  # seconds of the processor, without torch, from which on an import is slow
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.sendto")
+
+
+def imports(entry: Entry, limit: int = LIMIT) -> None:
+    """Its code imports quickly, prints nothing, reaches for no network and no part of the app."""
+    with TemporaryDirectory() as folder:
+        given, result = Path(folder) / "entry.json", Path(folder) / "result.json"
+        given.write_text(entry.model_dump_json(), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "hub.checking.importing", given, result, str(limit)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if not result.is_file():
+            raise StylehubError(_why(done, limit))
+        found = json.loads(result.read_text(encoding="utf-8"))
+    if found["error"]:
+        raise StylehubError(found["error"])
+    require(not found["printed"] and not done.stdout, f"it prints {(found['printed'] or done.stdout)[:60]!r}")
+    require(not found["network"], "it uses the network; fetch what is needed in `setup`, by the hub")
+    require("gradio" not in found["modules"], "it imports gradio, which takes seconds; the app is drawn by itself")
+    require(found["seconds"] < SLOW, f"it takes {found['seconds']:.1f} s; do the work in `setup`")
+
+
+def _why(done: "subprocess.CompletedProcess[str]", limit: int) -> str:
+    if "Timeout (" in done.stderr:
+        place = re.search(r'File "([^"]+)", line (\d+)', done.stderr)
+        where = f" ({Path(place[1]).name}, line {place[2]})" if place else ""
+        return f"its import does not end within {limit} s{where}; do the work in `setup`."
+    last = next(iter(reversed(done.stderr.strip().splitlines())), "no reason given")
+    return f"its import ends the process with status {done.returncode}: {last}"
+
+
+def _import(entry: Entry, limit: float) -> dict[str, Any]:
+    """Import every class that ``entry`` names, and note what happens meanwhile."""
+    from hub.loading import plugin_of
+    from hub.plugins import plugin_class
+
+    used: list[str] = []
+    sys.addaudithook(lambda event, _: used.append(event) if event in NETWORK else None)
+    import hub.method
+    import hub.training  # noqa: F401 - what every method imports is not counted
+
+    faulthandler.dump_traceback_later(limit, exit=True)
+    error, printed, start = "", io.StringIO(), time.process_time()
+    try:
+        with redirect_stdout(printed):
+            plugin_of(entry)
+            for path in (entry.method.training, entry.method.adding):
+                if path:
+                    plugin_class(entry, path)
+    except StylehubError as raised:
+        error = str(raised)
+    faulthandler.cancel_dump_traceback_later()
+    return {
+        "error": error,
+        "seconds": time.process_time() - start,
+        "printed": printed.getvalue(),
+        "network": used,
+        "modules": [name for name in ("gradio",) if name in sys.modules],
+    }
+
+
+if __name__ == "__main__":
+    found = _import(Entry.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8")), float(sys.argv[3]))
+    Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
