@@ -6,6 +6,7 @@ import struct
 import zlib
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from hub.checking.case import make_photo as make_photo
