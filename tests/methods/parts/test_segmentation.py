@@ -4,11 +4,12 @@ import json
 import tarfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from typer.testing import CliRunner
 
 from benchmarks.segmentation import confusion, overlaps
@@ -181,6 +182,53 @@ def test_an_array_numbers_the_regions() -> None:
     labels[:, 30:] = 7
     photo = torch.rand(1, 3, 40, 60)
     assert len(regions(photo, photo, ColorMask(labels), ColorMask(labels))) == 2
+
+
+LABELS: dict[str, list[Any]] = {
+    "0 and 1": [0, 1],
+    "0 to 2": [0, 1, 2],
+    "0 to 5": [0, 1, 2, 3, 4, 5],
+    "close greys": [100, 107, 110],
+    "close colours": [(10, 0, 0), (12, 0, 0), (200, 200, 200)],
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "16 bits", "palette", "array"])
+def test_labels_are_regions_however_close(
+    kind: str, form: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values, photo = LABELS[kind], torch.rand(1, 3, 40, 60)
+    grey = not isinstance(values[0], tuple)
+    if not grey and form in ("16 bits", "array"):
+        return
+    plane = np.repeat(np.array(values, np.uint8), 60 // len(values), axis=0)
+    stripes = np.broadcast_to(plane, (40, *plane.shape))
+    masks: list[Any] = []
+    for labels in (stripes, stripes[:, :30]):  # the style lacks the last ones
+        picture = Image.fromarray(labels.astype(np.uint16) if form == "16 bits" else labels)
+        path = tmp_path / f"{len(masks)}.{'tif' if form == 'TIFF' else 'png'}"
+        (picture.convert("P") if form == "palette" and grey else picture).save(path)
+        masks.append(ColorMask(labels) if form == "array" else ColorMask(path))
+    found = regions(photo, torch.rand(1, 3, 40, 30), *masks)
+    width = 60 // len(values)
+    assert sorted(region.style is None for region in found) == [number * width >= 30 for number in range(len(values))]
+    assert all(any(region.photo[0, 0, 20, place] > 0.9 for region in found) for place in range(width // 2, 60, width))
+    assert ("each one counts as a region" in caplog.text) == (form != "array")
+
+
+def test_labels_meet_a_mask_in_black_and_white() -> None:
+    photo, half = torch.rand(1, 3, 40, 60), np.zeros((40, 60), np.uint8)
+    half[:, 30:] = 1
+    found = regions(photo, photo, ColorMask(Image.fromarray(half)), ColorMask(Image.fromarray(half * 255)))
+    assert [region.style is not None for region in found] == [True, True]
+
+
+def test_soft_edges_are_no_labels() -> None:
+    soft = Image.new("L", (120, 80))
+    soft.paste(255, (0, 0, 60, 80))
+    soft = soft.filter(ImageFilter.GaussianBlur(3))
+    assert ColorMask(soft).labels() is None
 
 
 def test_a_painted_scene_is_a_mask_that_says_the_same(valley: Image.Image) -> None:

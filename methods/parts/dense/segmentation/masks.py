@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hub.errors import ParameterError
 from hub.images import read_image, to_tensor
+from hub.images.reading import decoded, opened
 from hub.spatial import Map
 from methods.parts.dense.guided import guided
 from methods.parts.dense.segmentation.groups import GROUPS
@@ -24,6 +25,9 @@ from methods.parts.dense.segmentation.parse import Parser, parse
 
 SMALLEST = 0.01  # a region with a smaller share of its picture is left out
 RARE = 0.002  # a colour with a smaller share of a mask is an edge between two other colours
+_SIDES = ((0, 1), (2, 1), (1, 0), (1, 2))  # rows and columns of the neighbours, counted from the upper left
+LABELS = 32  # colours at most in a mask of labels
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")  # formats that change colours
 ALIKE = 60  # largest distance, in levels, of two colours that may mean the same region
 
 Parsing = Literal["bundled", "segformer", "none"]  # the network for scene parsing
@@ -44,6 +48,39 @@ class ColorMask(Map):
             spread = np.linspace(0, 255, max(2, len(levels)), dtype=np.uint8)[index.reshape(plane.shape)]
             return np.repeat(spread[..., None], 3, axis=2)
         return np.asarray(read_image(self.source).on_black)
+
+    def labels(self) -> NDArray[np.int64] | None:
+        """A number per region, ``(H, W)``: 0xRRGGBB; None for a mask whose colours may vary within a region.
+
+        An array of integers holds labels. In a picture, labels are guessed from few colours of which some are too close
+        to be told apart by colour, unless its format changes colours. Raises ``ImageError``.
+        """
+        if isinstance(self.source, Tensor | np.ndarray):
+            array = np.asarray(self.source.cpu() if isinstance(self.source, Tensor) else self.source)
+            whole = array.ndim == 2 and array.dtype.kind in "iu" and array.size > 0 and array.min() >= 0
+            return array.astype(np.int64) * 0x010101 if whole and array.max() <= 255 else None
+        with opened(self.source) as (image, name):
+            if image.format in LOSSY:
+                return None
+            plane = np.asarray(image if image.mode.startswith("I") else decoded(image, name).on_black, np.int64)
+        if plane.ndim == 2:
+            plane = np.repeat(plane[..., None] if plane.max() <= 255 else plane[..., None] // 257, 3, axis=2)
+        codes: NDArray[np.int64] = plane @ np.array([0x10000, 0x100, 1])
+        # Levels of a soft edge have no pixels with neighbours of the same level on all sides.
+        inner = codes[1:-1, 1:-1]
+        solid = inner[
+            np.all([inner == codes[y : y + inner.shape[0], x : x + inner.shape[1]] for y, x in _SIDES], axis=0)
+        ]
+        found, counts = np.unique(solid, return_counts=True)
+        common = found[counts >= SMALLEST * codes.size]
+        if not 2 <= len(common) <= LABELS or np.isin(codes, common).mean() < 0.9:
+            return None
+        known = np.stack([common >> 16, common >> 8 & 255, common & 255], 1)
+        distances = np.linalg.norm(known[:, None] - known[None], axis=2) + 1e9 * np.eye(len(known))
+        if distances.min() > ALIKE / 2:
+            return None
+        logger.warning("%s has few colours, some of them close, so each one counts as a region of its own.", self.name)
+        return codes
 
 
 @dataclass
@@ -128,8 +165,11 @@ def _of_groups(pixels: Tensor, mask: ColorMask) -> Tensor:
 def _by_color(
     photo: Tensor, style: Tensor, photo_mask: ColorMask, style_mask: ColorMask
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Match each colour of the photo's mask with the nearest colour of the style's mask."""
-    ours, theirs = photo_mask.colors(), style_mask.colors()
+    """Match each colour of the photo's mask with the nearest of the style's mask; labels only with the same label."""
+    labels, others = photo_mask.labels(), style_mask.labels()
+    if labels is not None and others is not None:
+        return _by_label(photo, style, labels, others)
+    ours, theirs = _spread(photo_mask, labels), _spread(style_mask, others)
     own, other = _palette(ours), _palette(theirs)
     one = _soft(_nearest(ours, own), len(own), photo)
     two = _soft(_nearest(theirs, other), len(other), style)
@@ -140,6 +180,24 @@ def _by_color(
         counterpart = two[:, j : j + 1] if distance[j] <= ALIKE else torch.zeros_like(two[:, :1])
         pairs["#{:02x}{:02x}{:02x}".format(*color)] = (one[:, i : i + 1], counterpart)
     return pairs
+
+
+def _by_label(
+    photo: Tensor, style: Tensor, ours: NDArray[np.int64], theirs: NDArray[np.int64]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Match each label of ``ours`` ``(H, W)`` with the same label of ``theirs``."""
+    own, other = np.unique(ours), np.unique(theirs)
+    if max(len(own), len(other)) > 256:
+        raise ParameterError("A mask holds the numbers of the regions, 256 at most; this one has more.")
+    one = _soft(np.searchsorted(own, ours), len(own), photo)
+    two = dict(zip(other.tolist(), _soft(np.searchsorted(other, theirs), len(other), style).unbind(1), strict=True))
+    missing = torch.zeros_like(style[:, 0])
+    return {f"#{code:06x}": (one[:, i : i + 1], two.get(code, missing)[:, None]) for i, code in enumerate(own.tolist())}
+
+
+def _spread(mask: ColorMask, labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
+    """The colours of ``mask`` ``(H, W, 3)``; its labels become greys from black to white."""
+    return mask.colors() if labels is None else ColorMask(labels).colors()
 
 
 def _palette(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
