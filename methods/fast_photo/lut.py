@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -101,8 +102,10 @@ def hald_clut(picture: Image.Image) -> ColorTable | None:
     if picture.size != (level**3, level**3) or not 2 <= level <= 16:
         return None
     size = level**2
-    pixels = to_tensor(picture)[0]
-    changes = pixels - pixels.mean(2, keepdim=True)
-    red = torch.linspace(-1, 1, size).repeat(level)
-    explained = (changes @ red).mean(1).square() * picture.height / red.square().sum()
-    return table_of(pixels.view(3, size, size, size)) if explained.sum() > _HALD * changes.square().sum() else None
+    pixels = np.asarray(picture, np.float32)
+    changes = pixels - pixels.mean(1, keepdims=True)
+    red = np.tile(np.linspace(-1, 1, size, dtype=np.float32), level)
+    explained = np.einsum("yxc,x->yc", changes, red).mean(0) ** 2 * picture.height / (red**2).sum()
+    if explained.sum() <= _HALD * (changes**2).sum():
+        return None
+    return table_of(to_tensor(picture)[0].view(3, size, size, size))
