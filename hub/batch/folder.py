@@ -13,7 +13,9 @@ from hub.files import remove_leftovers
 from hub.images import FORMATS, find_images
 from hub.method import Method
 from hub.names import resolve
+from hub.pictures import Pictures
 from hub.spatial import Map
+from hub.weights import sha256_of
 
 if TYPE_CHECKING:
     from hub.batch.job import Job, Outcome, Task
@@ -61,9 +63,10 @@ def run_folder(
 ) -> Report:
     """Stylise every picture of ``photos`` (files, folders, glob patterns) into the folder ``out``.
 
-    A result has the name of its photo. A result of the same model and parameters is skipped, so an interrupted run can
-    continue. A result made in another way is kept and reported as failed, and so is a picture that cannot be read; the
-    run continues. Files are written atomically; ``out/manifest.jsonl`` gets a line per finished or failed picture (see
+    A result has the name of its photo. A result of the same photo, model and parameters is skipped, so an interrupted
+    run can continue. If another photo has the name now, the result is made anew. A result made in another way, or of other
+    style pictures, masks and maps of the same names, is kept and reported as failed, and so is a picture that cannot be
+    read; the run continues. Files are written atomically; ``out/manifest.jsonl`` gets a line per finished or failed picture (see
     ``hub.batch.manifest``).
 
     Args:
@@ -92,19 +95,20 @@ def run_folder(
         if number is not None and number < 1:
             raise ParameterError(f"The parameter {name!r} cannot be {number}; it must be at least 1.")
     tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
-    recipe = method.describe(method.checked(parameters), None, strength_map)
+    values = method.checked(parameters)
+    recipe = method.describe(values, None, strength_map) | _files(values, strength_map)
     plane = None if strength_map is None else Map(strength_map).read()[0, 0]
     job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
     with Manifest(Path(out)) as manifest:
         remove_leftovers(Path(out), older=3600)  # not those of a parallel run
         old = {task for task in tasks if not overwrite and task.target.exists()}
-        known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo))}
+        known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo), task.photo)}
         outcomes = {task: Outcome(task, "there") for task in known}
 
         def note(outcome: Outcome) -> None:
             task, error = outcome.task, outcome.error
             if error is None:
-                manifest.done(task.photo, task.target, job.recipe_of(task.photo))
+                manifest.done(task.photo, task.target, job.recipe_of(task.photo), outcome.source)
             elif task not in old:  # an old result that differs stays, and so does its line
                 manifest.failed(task.photo, task.target, job.recipe_of(task.photo), error)
 
@@ -132,6 +136,16 @@ def _report(outcomes: Sequence["Outcome"], old: Collection["Task"], elapsed: flo
         for stage in STAGES:
             report.seconds[stage] += getattr(outcome, stage)
     return report
+
+
+def _files(values: Any, strength_map: str | Path | None) -> dict[str, Any]:
+    """The contents of the files among the parameters, for the metadata: a file may be replaced under its name."""
+    sources: list[Any] = [strength_map]
+    for _, value in values:
+        sources += value.pictures if isinstance(value, Pictures) else [value.source] if isinstance(value, Map) else []
+    paths = [Path(source) for source in sources if isinstance(source, str | Path)]
+    hashes = {path.name: sha256_of(path) for path in paths if path.is_file()}
+    return {"files": hashes} if hashes else {}
 
 
 def _engine(name: str) -> "Engine":

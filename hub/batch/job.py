@@ -51,6 +51,7 @@ class Outcome:
     task: Task
     status: Literal["pending", "written", "there", "failed"] = "pending"
     error: str | None = None
+    source: list[Any] | None = None  # the photo as it was read, see ``hub.batch.manifest.source_of``
     decode: float = 0.0
     stylise: float = 0.0
     encode: float = 0.0

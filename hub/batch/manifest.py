@@ -14,8 +14,12 @@ from types import TracebackType
 from typing import Any
 
 from hub.errors import ImageError
+from hub.weights import sha256_of
 
 NAME = "manifest.jsonl"
+SOURCE = "photo_sha256"  # in the metadata of a result: the contents of its photo
+
+Source = list[Any]  # size, times of its contents and of the file in nanoseconds, sha256
 
 
 class Manifest:
@@ -43,18 +47,19 @@ class Manifest:
     ) -> None:
         self._file.close()
 
-    def has(self, target: Path, recipe: Mapping[str, Any]) -> bool:
-        """Whether ``target`` is unchanged since the manifest noted that it was made by ``recipe``."""
+    def has(self, target: Path, recipe: Mapping[str, Any], photo: Path | None = None) -> bool:
+        """Whether ``target`` and ``photo`` are unchanged since the manifest noted how the one was made of the other."""
         line = self._done.get(target.name)
         if line is None or line["recipe"] != fingerprint(recipe):
             return False
         state = _state(target)
-        return state is not None and [line["bytes"], line["modified"]] == state
+        unchanged = state is not None and [line["bytes"], line["modified"]] == state
+        return unchanged and (photo is None or line["source"] is None or is_source(photo, line["source"]))
 
-    def done(self, photo: Path, target: Path, recipe: Mapping[str, Any]) -> None:
-        """Note that ``target`` was made from ``photo`` by ``recipe``."""
+    def done(self, photo: Path, target: Path, recipe: Mapping[str, Any], source: Source | None = None) -> None:
+        """Note that ``target`` was made by ``recipe`` from ``photo`` when it was ``source``."""
         size, modified = _state(target) or (None, None)  # None if somebody has removed it already
-        self._append(photo, target, recipe, status="done", error=None, bytes=size, modified=modified)
+        self._append(photo, target, recipe, status="done", error=None, bytes=size, modified=modified, source=source)
 
     def failed(self, photo: Path, target: Path, recipe: Mapping[str, Any], error: str) -> None:
         """Note that ``photo`` could not be stylised, and why; the next run tries again."""
@@ -94,7 +99,8 @@ class Manifest:
 
     def _note(self, line: dict[str, Any]) -> None:
         if line["status"] == "done":
-            self._done[line["output"]] = {name: line[name] for name in ("recipe", "bytes", "modified")}
+            state = {name: line[name] for name in ("recipe", "bytes", "modified")}
+            self._done[line["output"]] = state | {"source": line.get("source")}
         else:
             self._done.pop(line["output"], None)
 
@@ -103,9 +109,29 @@ class Manifest:
         return ImageError(f"{self.path} cannot be written ({reason}); free some space or choose another folder.")
 
 
+def source_of(photo: Path) -> Source:
+    """What tells whether ``photo`` is still the same file."""
+    state = photo.stat()
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, sha256_of(photo)]
+
+
+def is_source(photo: Path, source: Source) -> bool:
+    """Whether ``photo`` is as it was; if its size or a time differs, its contents decide."""
+    state = photo.stat()
+    times = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+    return times == source[:-1] or sha256_of(photo) == source[-1]
+
+
 def same_recipe(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two pictures were made in the same way, by any version of stylehub."""
-    return _instructions(one) == _instructions(other)
+    """Whether two pictures were made in the same way, by any version of stylehub.
+
+    Older results do not say which contents their files had; then the names decide.
+    """
+    first, second = _instructions(one), _instructions(other)
+    if not ("files" in first and "files" in second):
+        first.pop("files", None)
+        second.pop("files", None)
+    return first == second
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
@@ -114,7 +140,7 @@ def fingerprint(recipe: Mapping[str, Any]) -> str:
 
 
 def _instructions(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in recipe.items() if name not in ("stylehub", "remarks")}
+    return {name: value for name, value in recipe.items() if name not in ("stylehub", "remarks", SOURCE)}
 
 
 def _state(path: Path) -> list[int] | None:

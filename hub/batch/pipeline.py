@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from hub.batch.job import Job, Outcome, Task
-from hub.batch.manifest import same_recipe
+from hub.batch.manifest import SOURCE, same_recipe, source_of
 from hub.errors import ImageError
 from hub.images import read_image, read_recipe, read_size, save, to_image
 from hub.runtime import out_of_memory
@@ -44,6 +44,7 @@ class _Picture:
     outcome: Outcome
     size: tuple[int, int] = (0, 0)  # from the file's header, before it is turned upright
     pixels: Tensor | None = None  # uint8 (H, W, 3), after reading
+    replaces: bool = False  # the target, which was made of another photo of the same name
     image: Image.Image | None = None  # after reading, instead of pixels, if it is stylised alone; later the result
 
     @property
@@ -115,18 +116,23 @@ class Pipeline:
     def _look(self, picture: _Picture) -> None:
         task = picture.outcome.task
         if not self.job.overwrite and os.path.lexists(task.target):
-            if not self._made(task):
+            made = self._made(task)
+            if made is None:
                 raise ImageError(f"{task.target} exists but was made differently; use another folder or --overwrite.")
-            picture.outcome.status = "there"
-        else:
-            picture.size = read_size(task.photo)
+            source = source_of(task.photo)
+            if made.get(SOURCE, source[-1]) == source[-1]:
+                picture.outcome.status, picture.outcome.source = "there", source if SOURCE in made else None
+                return
+            picture.replaces = True  # another photo had this name
+        picture.size = read_size(task.photo)
 
-    def _made(self, task: Task) -> bool:
-        """Whether the target's metadata match this photo and job."""
+    def _made(self, task: Task) -> dict[str, Any] | None:
+        """The target's metadata if they match this photo's name and job, or None."""
         with suppress(ImageError):
             made = read_recipe(task.target)
-            return made is not None and same_recipe(made, self.job.recipe_of(task.photo))
-        return False
+            if made is not None and same_recipe(made, self.job.recipe_of(task.photo)):
+                return made
+        return None
 
     def _batches(self, looked: Iterable[list[_Picture]]) -> Iterator[list[_Picture]]:
         """Batches of pictures of one size; finished pictures are passed on at once."""
@@ -155,6 +161,7 @@ class Pipeline:
         return max(1, min(self._most, area // max(1, picture.size[0] * picture.size[1])))
 
     def _read(self, picture: _Picture) -> None:
+        picture.outcome.source = source_of(picture.outcome.task.photo)
         photo = read_image(picture.outcome.task.photo)
         large = self._on_cpu and picture.weight > LARGE and self._together(picture) == 1
         if photo.alpha is None and not large:
@@ -230,11 +237,13 @@ class Pipeline:
     def _write(self, picture: _Picture) -> None:
         outcome, image, job = picture.outcome, picture.image, self.job
         assert image is not None
-        image.info["stylehub"] = job.recipe_of(outcome.task.photo)
+        assert outcome.source is not None
+        image.info["stylehub"] = job.recipe_of(outcome.task.photo) | {SOURCE: outcome.source[-1]}
+        overwrite = job.overwrite or picture.replaces
         try:
-            save(image, outcome.task.target, overwrite=job.overwrite, quality=job.quality)
+            save(image, outcome.task.target, overwrite=overwrite, quality=job.quality)
         except ImageError:  # perhaps another worker, believed dead, was first
-            if job.overwrite or not self._made(outcome.task):
+            if overwrite or (self._made(outcome.task) or {}).get(SOURCE) != outcome.source[-1]:
                 raise
         outcome.status, picture.image = "written", None
 

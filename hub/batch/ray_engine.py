@@ -35,7 +35,7 @@ from hub.registry import Entry
 BLOCK = 64  # photos per block: enough for batches of one size, few enough for frequent progress
 TRIES = 3  # attempts at a block whose actors die, since one of its pictures may kill them
 DIED = "its worker process died; run the same command again, or use the engine 'local'."
-_FIELDS = ("status", "error", "decode", "stylise", "encode")
+_FIELDS = ("status", "error", "source", "decode", "stylise", "encode")
 
 
 class Attempts:

@@ -129,7 +129,8 @@ def test_together_as_one_by_one(
         assert (made.alpha is None) == (alone.mode == "RGB"), path.name
         if made.alpha is not None:
             assert np.array_equal(made.alpha, alone.getchannel("A"))
-        assert read_recipe(result) == alone.info["stylehub"]
+        recorded = read_recipe(result)
+        assert recorded == recorded | alone.info["stylehub"], "and what the photo was"
 
 
 def test_photos_of_one_size_go_together(
@@ -285,6 +286,41 @@ def test_the_manifest_is_not_believed_against_the_picture(
     again = run_folder(method, [folder], out, style=STYLE, overwrite=True)
     assert len(again.written) == 3
     assert read_recipe(out / "001.png")["parameters"]["style"] == STYLE
+
+
+@pytest.mark.parametrize("manifest", [True, False], ids=["manifest", "metadata"])
+def test_another_photo_under_the_same_name_is_stylised(
+    method: Method, photos: Callable[..., Path], tmp_path: Path, manifest: bool
+) -> None:
+    folder, out = photos(3), tmp_path / "out"
+    run_folder(method, [folder], out, style=STYLE)
+    before = (out / "001.png").read_bytes()
+    new, time = Image.open(folder / "002.png").rotate(180), (folder / "001.png").stat().st_mtime_ns
+    new.save(folder / "001.png")
+    os.utime(folder / "001.png", ns=(time, time))  # as copying tools do
+    (folder / "000.png").touch()
+    if not manifest:
+        (out / "manifest.jsonl").unlink()
+    report = run_folder(method, [folder], out, style=STYLE)
+    assert [path.name for path in report.written] == ["001.png"]
+    assert len(report.skipped) == 2, "a new time is no new photo"
+    assert (out / "001.png").read_bytes() != before
+    hub.save(method(new, style="great-wave"), out / "002.png", overwrite=True)
+    new.save(folder / "002.png")
+    report = run_folder(method, [folder], out, style=STYLE)
+    assert [path.name for path in report.failed] == ["002.png"], "what was made otherwise is kept all the same"
+
+
+def test_another_strength_map_under_the_same_name_is_another(
+    method: Method, photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, out, where = photos(1), tmp_path / "out", tmp_path / "map.png"
+    Image.new("L", (8, 8), 255).save(where)
+    run_folder(method, [folder], out, style=STYLE, strength_map=where)
+    assert len(run_folder(method, [folder], out, style=STYLE, strength_map=where).skipped) == 1
+    Image.new("L", (8, 8), 20).save(where)
+    (reason,) = run_folder(method, [folder], out, style=STYLE, strength_map=where).failed.values()
+    assert "made differently" in reason
 
 
 def test_a_line_that_was_cut_off_anywhere_is_all_that_is_lost(tmp_path: Path) -> None:
