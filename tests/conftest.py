@@ -24,6 +24,7 @@ from PIL import Image
 from hub import registry, runtime
 from hub.files import user_cache
 from hub.weights import write_safetensors
+from methods.parts import style_vectors
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
 from tests.support.models import STYLES, random_network
 from tests.support.pictures import make_photo
@@ -119,6 +120,12 @@ def random_vgg(path: Path, architecture: str) -> Path:
         channels = width
     write_safetensors(path, {k: v.half() for k, v in state.items()}, {})
     return path
+
+
+@pytest.fixture
+def small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paintings are encoded at a sixteenth of the pixels."""
+    monkeypatch.setattr(style_vectors, "SIDE", 128)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from methods.parts.style_vectors import SCALES
 from tests.contract import check_contract
 from tests.support.models import random_network, tiny_training
 
+pytestmark = pytest.mark.usefixtures("small_paintings")
 CPU = torch.device("cpu")
 BLOCKS = ((4, 4), (6, 6), (8, 8, 8), (10, 10, 10), (10,))
 

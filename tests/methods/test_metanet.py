@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 import hub
+from hub.entries import Entry, MethodEntry, Model
 from hub.errors import ImageError, TrainingError, WeightsError
 from hub.parameters import validate
-from hub.registry import Entry, MethodEntry, Model
 from hub.training import train
 from hub.weights import read_config, read_safetensors, write_safetensors
 from methods.any_style.network import LAYERS, AnyStyleNetwork, description_size
@@ -22,6 +22,7 @@ from methods.parts.perceptual.backbone import read_slim
 from tests.contract import check_contract
 from tests.support.models import tiny_training
 
+pytestmark = pytest.mark.usefixtures("small_paintings")
 CPU = torch.device("cpu")
 SIZES = {"width": 4, "blocks": 1, "code": 6, "hidden": 8, "rank": 3}
 PAPER = {"title": "Meta", "authors": "Shen et al.", "year": 2018, "url": "https://arxiv.org/abs/1709.04111"}
