@@ -1,6 +1,5 @@
 """``hub.load``: load a method by name, from a hub repository or from a folder."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,14 +10,13 @@ from hub.folders import require_consent
 from hub.plugins import plugin_class
 from hub.registry import info, method_entry
 from hub.styles import adopt_styles
-from hub.weights import fetch_repository, find_weights, read_config, read_weights, sha256_of
+from hub.weights import REPOSITORY, fetch_repository, find_weights, read_config, read_weights, sha256_of
 
 if TYPE_CHECKING:
     import torch
 
     from hub.method import Method
 
-REPOSITORY = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
 FILE_NAME = "model.safetensors"
 
 
@@ -56,7 +54,8 @@ def load(
         offline: True: never use the network.
         trust: allow code from a folder that is not installed. Code from a hub repository never runs.
         compile: compile the network at its first use; useful for many pictures of one size, and on GPUs.
-        styles: added styles (see ``stylehub add-style``) by name or file; None: all that this user has added.
+        styles: added styles (see ``stylehub styles``) by name, file or hf://owner/repo@commit; None: all that this user
+            has added.
 
     Raises:
         UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.

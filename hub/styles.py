@@ -4,22 +4,29 @@ A style file holds the tensors for a method's ``adopt``. Its metadata name the s
 it was learnt on, because it works with these weights only.
 """
 
+import base64
 import json
 import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
+from hub.images import encode_image, read_image
 from hub.names import resolve
-from hub.weights import read_metadata, read_safetensors, sha256_of
+from hub.weights import REPOSITORY, fetch_repository, read_metadata, read_safetensors, sha256_of
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from hub.method import Method
+
+PREVIEW = (240, 240)  # pixels at most
+FILE_NAME = "style.safetensors"  # of a style in a repository
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +42,14 @@ class Style(BaseModel):
     year: str = ""
 
 
+class AddedStyle(Style):
+    """A style that somebody has added, with what others must know to use it."""
+
+    author: str = ""  # who has made the file
+    license: str = ""  # as SPDX writes it
+    source: str = ""  # where the painting is from
+
+
 def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
     """Add ``styles`` to ``method``: names in the user's folder, or files; None: all styles in that folder.
 
@@ -44,7 +59,7 @@ def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
     if isinstance(styles, str | Path):
         styles = [styles]
     if styles is None:
-        for path in sorted(home(method).glob("*.safetensors")) if method.entry.method.adding else ():
+        for path in sorted(home(method).glob("*.safetensors")):
             try:
                 adopt_file(method, path)
             except StylehubError as error:
@@ -54,13 +69,20 @@ def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
         adopt_file(method, _find(method, style))
 
 
-def adopt_file(method: "Method", path: Path) -> Style:
-    """Add the style in ``path`` to ``method`` and return it. Raises ``WeightsError`` if it belongs to other weights."""
+def read_style(path: Path) -> tuple[AddedStyle, str, str]:
+    """The style in a file, the model that it is for, and the sha256 of its weights. Raises ``WeightsError``."""
     try:
         config = json.loads(read_metadata(path)["config"])
-        style, base, model = Style.model_validate(config["style"]), config["adds_to"], str(config["model"])
+        return AddedStyle.model_validate(config["style"]), str(config["model"]), str(config["adds_to"])
     except (KeyError, TypeError, ValueError, ValidationError, RecursionError):
-        raise WeightsError(f"{path} was not written by `stylehub add-style`; check the path.") from None
+        raise WeightsError(
+            f"{path} holds no style; `stylehub add-style` and `stylehub vector` write such files."
+        ) from None
+
+
+def adopt_file(method: "Method", path: Path) -> Style:
+    """Add the style in ``path`` to ``method`` and return it. Raises ``WeightsError`` if it belongs to other weights."""
+    style, model, base = read_style(path)
     if base != method.weights_sha256:
         what = f"other weights of {model}" if model == method.entry.name else model
         again = (
@@ -76,12 +98,37 @@ def adopt_file(method: "Method", path: Path) -> Style:
     return style
 
 
+def fetch_style(address: str, **fetching: Any) -> Path:
+    """The style file of the repository ``hf://owner/repo@<40 hex>``. Raises ``UnknownName`` or ``DownloadError``."""
+    match = REPOSITORY.fullmatch(address)
+    if match is None:
+        raise UnknownName(f"{address!r} has no full commit; write hf://owner/repo@ and its 40 hexadecimal digits.")
+    return fetch_repository(match["repo"], match["revision"], [FILE_NAME], **fetching) / FILE_NAME
+
+
+def encode_preview(picture: "Image.Image") -> str:
+    """A small JPEG of ``picture`` as text, for the metadata of a style file."""
+    small = picture.convert("RGB")
+    small.thumbnail(PREVIEW)
+    return base64.b64encode(encode_image(small, "jpeg", quality=82)).decode("ascii")
+
+
+def preview_of(path: Path) -> "Image.Image | None":
+    """The small picture in a style file; None where there is none that can be read."""
+    try:
+        return read_image(base64.b64decode(read_metadata(path)["preview"])).rgb
+    except (KeyError, ValueError, StylehubError):
+        return None
+
+
 def home(method: "Method") -> Path:
     # The name of an entry may be a path or a repository, which cannot name a folder.
     return user_styles("".join(c if c.isalnum() or c in "-_." else "_" for c in method.entry.name))
 
 
 def _find(method: "Method", style: str | Path) -> Path:
+    if str(style).startswith("hf://"):
+        return fetch_style(str(style), **method.fetching)
     if isinstance(style, Path) or style.endswith(".safetensors") or os.sep in style:
         if not (path := Path(style).expanduser()).is_file():
             raise UnknownName(f"The style file {path} does not exist; check the path.")

@@ -12,6 +12,7 @@ import gradio as gr
 from hub.errors import Cancelled, ParameterError
 from hub.parameters import FieldSpec
 from hub.progress import Progress
+from hub.publishing.collection import add
 from hub.registry import Entry
 from hub.styles import adopt_file
 from hub.training.add_style import add_style
@@ -34,6 +35,15 @@ def gallery_that_learns(handlers: Handlers, entry: Entry, running: list[Any]) ->
             painting = photo_input(f"painting-{entry.name}")
             name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
             learn = gr.Button("Learn it (some minutes)", size="sm")
+            file = gr.UploadButton("Add a style from a file", file_types=[".safetensors"], size="sm")
+        file.upload(
+            _add(handlers, entry),
+            inputs=[file],
+            outputs=[wall],
+            concurrency_id=ACCELERATOR,
+            concurrency_limit=1,
+            api_visibility="private",
+        )
         running.append(
             learn.click(
                 _learn(handlers, entry),
@@ -48,6 +58,19 @@ def gallery_that_learns(handlers: Handlers, entry: Entry, running: list[Any]) ->
         return wall
 
     return control
+
+
+def _add(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
+    def handler(path: str | None) -> Any:
+        if not path:
+            raise ParameterError("Choose a file that `stylehub add-style` or `stylehub vector` has written.")
+        method = handlers.models.get(entry.name)
+        with handlers.models.accelerator:
+            style = add(path, method).style
+        return gr.update(styles=previews.styles(method), value=style.name)
+
+    handler.__name__ = f"add_style_to_{entry.slug}"
+    return one_sentence(handler)
 
 
 def _learn(handlers: Handlers, entry: Entry) -> Callable[..., Any]:

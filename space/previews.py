@@ -39,7 +39,8 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
             if path:
                 with suppress(ImageError):  # a full or read-only disk only costs time at the next start
                     write_image(image, path, overwrite=True, quality=82)
-        found.append(style.model_dump() | {"title": style.title or style.name, "picture": _data_uri(picture)})
+        shown = {"title": style.title or style.name, "picture": _data_uri(picture), "added": style.name in method.added}
+        found.append(style.model_dump() | shown)
     return found
 
 

@@ -19,6 +19,10 @@ function tile(style) {
   picture.draggable = false;
   button.append(picture, text("span", "title", style.title));
   button.append(text("span", "artist", [style.artist, style.year].filter(Boolean).join(", ")));
+  if (style.added) {
+    const whose = [style.author && `by ${style.author}`, style.license].filter(Boolean).join(", ");
+    button.append(text("span", "artist", whose ? `added, ${whose}` : "added"));
+  }
   button.addEventListener("click", () => {
     props.value = style.name;
     mark();

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hub import __version__
-from hub.cli import author, batch, catalogue, check, evaluate, plugins, push, space, styles, stylize, train
+from hub.cli import author, batch, catalogue, check, collection, evaluate, plugins, push, space, styles, stylize, train
 from hub.cli.options import FLAGS_HELP, FREE
 from hub.errors import StylehubError
 from hub.threads import give_way
@@ -33,6 +33,7 @@ app.command("batch", **TAKES_FLAGS)(batch.batch)
 app.command("train", context_settings={**FREE, "help_option_names": []}, add_help_option=False)(train.train)
 app.command("add-style", context_settings=FREE)(styles.add_style)
 app.command("vector")(styles.vector)
+app.command("styles")(collection.styles)
 app.command("scene")(styles.scene)
 app.command("eval")(evaluate.evaluate)
 app.command("space")(space.space)

@@ -81,10 +81,30 @@ def loads_model(command: Callable[..., None]) -> Callable[..., None]:
     return with_model
 
 
+def _take_style_files(method: "Method", parameters: dict[str, Any]) -> None:
+    """A style that is given as a file, for a method whose styles have names: add it, and go on with its name."""
+    from hub.fields import field_of, field_specs
+    from hub.styles import adopt_file
+
+    kinds = {field.name: field.kind for field in field_specs(method.Parameters)}
+    for name in (field_of(method.Parameters, "style"), field_of(method.Parameters, "second style")):
+        given = parameters.get(name or "")
+        if name is None or kinds[name] == "pictures" or not isinstance(given, str | dict):
+            continue
+        for style in [given] if isinstance(given, str) else list(given):
+            if style.endswith(".safetensors") and Path(style).is_file():
+                added = adopt_file(method, Path(style)).name
+                if isinstance(given, str):
+                    parameters[name] = added
+                else:
+                    given[added] = given.pop(style)
+
+
 def split_words(method: "Method", words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     from hub.cli.flags import parse
 
     parameters, photos = parse(method.Parameters, words)
+    _take_style_files(method, parameters)
     if not photos:
         raise ParameterError("Give at least one photo, a folder, or - for standard input.")
     values = method.checked(parameters)

@@ -1,6 +1,7 @@
 """`stylehub push`: weights, configuration and card to the model hub."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from hub.errors import ParameterError
 
 def push(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A model, a shared part, or ./folder with a method.")
+        str | None, typer.Argument(metavar="NAME", help="A model, a shared part, ./folder, or a style (.safetensors).")
     ] = None,
     to: Annotated[str | None, typer.Option(help="The repository owner/name. Default: that of the entry.")] = None,
     space: Annotated[
@@ -30,13 +31,21 @@ def push(
 
     Weights, configuration and card are pushed, never code. The commit is written into registry.yaml.
     """
+    from hub.publishing.collection import of_style
     from hub.publishing.push import of_model, send
     from hub.publishing.space import of_space
 
     if (name is None) == (space is None) or (space and to):
         raise ParameterError("Give the name of a model, with --to if need be, or --space owner/name alone.")
-    planned = of_space(space) if space else of_model(name or "", to)
-    sizes = {path: file.stat().st_size for path, file in planned.files.items()}
+    if space:
+        planned = of_space(space)
+    elif name and name.endswith(".safetensors"):
+        planned = of_style(Path(name), to)
+    else:
+        planned = of_model(name or "", to)
+    sizes = {
+        path: len(file) if isinstance(file, bytes) else file.stat().st_size for path, file in planned.files.items()
+    }
     facts = {"repository": planned.repo_id, "kind": planned.kind, "message": planned.message, "files": sizes}
     if not as_json:
         print(f"{planned.kind} {planned.repo_id}: {planned.message}")
@@ -49,6 +58,8 @@ def push(
     commit = send(planned, token=token, endpoint=endpoint, overwrite=overwrite)
     if as_json:
         print_json(facts | {"commit": commit})
+    elif name and name.endswith(".safetensors"):
+        print(f"pushed; others take it with: stylehub styles add hf://{planned.repo_id}@{commit}")
     elif planned.place:
         print(f"pushed: hf://{planned.repo_id}@{commit}; {planned.place.registry} has the commit")
     else:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 from hub.cli.console import progress_bar, updating
 from hub.cli.options import Device, Overwrite, loads_model
 
+Title = Annotated[str, typer.Option(help="The painting's title.")]
+Artist = Annotated[str, typer.Option(help="The painting's artist.")]
+Year = Annotated[str, typer.Option(help="The painting's year.")]
+Author = Annotated[str, typer.Option(help="Who makes the file.")]
+License = Annotated[str, typer.Option(help="The licence of the file, such as CC-BY-4.0; needed to push it.")]
+Source = Annotated[str, typer.Option(help="Where the painting is from, such as an address.")]
+
 
 def add_style(
     painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="The style image.")],
@@ -28,9 +35,12 @@ def add_style(
             help="The model: a name of `stylehub list` or ./folder. Default: the first that can learn styles."
         ),
     ] = None,
-    title: Annotated[str, typer.Option(help="The painting's title.")] = "",
-    artist: Annotated[str, typer.Option(help="The painting's artist.")] = "",
-    year: Annotated[str, typer.Option(help="The painting's year.")] = "",
+    title: Title = "",
+    artist: Artist = "",
+    year: Year = "",
+    author: Author = "",
+    license: License = "",
+    source: Source = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .safetensors file. Default: in your folder of styles.")
     ] = None,
@@ -64,7 +74,7 @@ def add_style(
                 preview[:] = [p.preview]
 
         told = updating(bar, task)
-        about = {"title": title, "artist": artist, "year": year}
+        about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
         try:
             path = add_style(
                 method, painting, name, **about, out=output, overwrite=overwrite, progress=advance, **values
@@ -89,10 +99,20 @@ def vector(
         Path | None, typer.Option("--output", "-o", help="The file. Default: the painting's name with .safetensors.")
     ] = None,
     overwrite: Overwrite = False,
+    title: Title = "",
+    artist: Artist = "",
+    year: Year = "",
+    author: Author = "",
+    license: License = "",
+    source: Source = "",
 ) -> None:
     """Save the style vector of a painting or a blend as a file of some kilobytes, which --style accepts."""
     from hub.cli.flags import parse
+    from hub.files import example_photo
+    from hub.images import read_image
     from hub.parameters import field_specs, value_of
+    from hub.publishing.collection import sign_vector
+    from hub.styles import PREVIEW
 
     style = next((f for f in field_specs(method.Parameters) if f.role == "style" and f.kind == "pictures"), None)
     if style is None:
@@ -107,6 +127,11 @@ def vector(
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
     method.save_vector(chosen, target)
+    example = read_image(example_photo()).rgb
+    example.thumbnail(PREVIEW)
+    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
+    painted: dict[str, Any] = {style.name: target}
+    sign_vector(method, target, about, method(example, **painted))
     print(f"{target}; use it with: stylehub stylize {method.entry.name} PHOTO --style {target}")
 
 

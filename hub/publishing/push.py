@@ -27,7 +27,7 @@ class Push:
     """One commit: ``files`` by their path in the repository, and where the commit is noted, if somewhere."""
 
     repo_id: str
-    files: Mapping[str, Path]
+    files: Mapping[str, Path | bytes]
     message: str
     kind: Literal["model", "space"] = "model"
     place: Place | None = None
@@ -46,7 +46,7 @@ def of_model(name: str, to: str | None = None) -> Push:
     folder = place.root / str(place.spec.folder)
     if name not in parts():
         _whole(folder_entries(name)[0] if name.startswith((".", "~", "/")) else info(name))
-    files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
+    files: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
     if "README.md" not in files:
         raise PushError(f"{folder} has no README.md; write the card first.")
     return Push(
@@ -104,7 +104,7 @@ def _facts(push: Push) -> dict[str, str | int]:
     assert push.place
     if push.place.keys[-1] != "weights":
         return {}
-    file = push.files[push.place.spec.filename]
+    file = push.place.root / str(push.place.spec.folder) / push.place.spec.filename
     return {"sha256": sha256_of(file), "bytes": file.stat().st_size}
 
 

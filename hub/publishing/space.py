@@ -10,7 +10,7 @@ from hub.registry import PACKAGE_ROOT, built_in
 
 def of_space(to: str) -> Push:
     """The push of the app to the Space ``to`` (owner/name)."""
-    files = {
+    files: dict[str, Path | bytes] = {
         path.relative_to(PACKAGE_ROOT).as_posix(): path
         for top in ("hub", "methods", "space")
         for path in sorted((PACKAGE_ROOT / top).rglob("*"))

@@ -14,7 +14,7 @@ from hub.parameters import validate
 from hub.plugins import plugin_class
 from hub.progress import Progress, ProgressCallback
 from hub.registry import NAME
-from hub.styles import Style, home
+from hub.styles import AddedStyle, encode_preview, home
 from hub.training.loop import Trainer
 from hub.training.settings import facts
 from hub.weights import write_safetensors
@@ -33,6 +33,9 @@ def add_style(
     title: str = "",
     artist: str = "",
     year: str = "",
+    author: str = "",
+    license: str = "",
+    source: str = "",
     out: str | Path | None = None,
     overwrite: bool = False,
     device: str | None = None,
@@ -43,6 +46,8 @@ def add_style(
 
     Args:
         model: a name or folder, as for ``hub.load``, or a method loaded in float32.
+        title, artist, year: of the painting; author, license, source: who makes the file, under which licence (as SPDX
+            writes it), and where the painting is from. They go into the file, with a small picture of the style.
         name: lower-case letters, digits and hyphens; the model must not have a style of this name.
         out: a file outside the user's folder; ``hub.load(model, styles=[out])`` loads it.
         progress: called after every step, sometimes with a preview; raise ``hub.errors.Cancelled`` in it to stop.
@@ -78,12 +83,14 @@ def add_style(
 
     checked = validate(recipe_class.Settings, _with_defaults(settings)).on(place)
     recipe = recipe_class(checked, place, method, picture)
-    run = Trainer(recipe, place)
+    run, preview = Trainer(recipe, place), None
     for done, numbers in run.steps():
+        due = done == checked.steps or (progress is not None and done % PREVIEW_EVERY == 0)
+        preview = recipe.sheet(run.average.module) if due else None
         if progress:
-            due = done % PREVIEW_EVERY == 0 or done == checked.steps
-            progress(Progress(done, checked.steps, numbers, recipe.sheet(run.average.module) if due else None))
-    style = Style(name=name, title=title, artist=artist, year=year)
+            progress(Progress(done, checked.steps, numbers, preview))
+    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
+    style = AddedStyle(name=name, **about)
     config = {
         "method": method.entry.method_id,
         "model": method.entry.name,
@@ -91,7 +98,8 @@ def add_style(
         "style": style.model_dump(),
         "training": facts(checked) | {"perceptual_network": recipe.perceptual_network},
     }
-    write_safetensors(path, recipe.row(run.average.module), {"config": json.dumps(config)})
+    shown = {"preview": encode_preview(preview)} if preview else {}
+    write_safetensors(path, recipe.row(run.average.module), {"config": json.dumps(config), **shown})
     return path
 
 

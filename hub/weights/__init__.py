@@ -4,7 +4,7 @@ Heavy modules are imported only when they are needed, so that listing methods st
 """
 
 from hub.weights.finding import cached_weights, fetch_repository, find_weights
-from hub.weights.spec import FileHash, Repository, WeightsSpec
+from hub.weights.spec import REPOSITORY, FileHash, Repository, WeightsSpec
 from hub.weights.tensors import (
     check_finite,
     checked_config,
@@ -20,7 +20,7 @@ from hub.weights.tensors import (
 )
 
 __all__ = (
-    "FileHash", "Repository", "WeightsSpec", "cached_weights", "check_finite", "checked_config",
+    "REPOSITORY", "FileHash", "Repository", "WeightsSpec", "cached_weights", "check_finite", "checked_config",
     "fetch_repository", "find_weights", "load_strict", "network_sha256", "read_config", "read_metadata",
     "read_safetensors", "read_weights", "sha256_of", "write_model", "write_safetensors",
 )  # fmt: skip

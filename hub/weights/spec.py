@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 COMMIT = re.compile("[0-9a-f]{40}")
+REPOSITORY = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
 # Letters, digits, '_', '-' and inner dots: no '..', leading '/', backslash or drive.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PATH = f"{_PART}(/{_PART})*"

@@ -188,6 +188,14 @@ class PaintingMethod(Method):
         chosen = zip(paintings.pictures, paintings.shares, strict=True)
         return blend([(self.vector(picture), share) for picture, share in chosen if share])
 
+    def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
+        """Take a shared vector as one more preset."""
+        numbers = tensors.get("vector")
+        if numbers is None or not _is_vector(numbers, self.shape, self.scales):
+            raise WeightsError(f"{style.name} holds no valid style vector. Make it again with `stylehub vector`.")
+        self.presets[style.name] = StyleVector(numbers.float(), self.encoder)
+        self._styles[style.name] = style
+
     def save_vector(self, paintings: Pictures, path: Path) -> None:
         self.blend(paintings).save(path)
 

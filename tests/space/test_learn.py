@@ -1,5 +1,6 @@
 """A visitor's own painting."""
 
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ gr = pytest.importorskip("gradio", reason="the app needs the extra stylehub[spac
 
 import hub
 from hub.errors import StylehubError
+from hub.weights import write_safetensors
 from space import app
 from space.models import Models
 
@@ -50,6 +52,29 @@ def test_a_painting_is_learnt_and_hung(
 
     assert handler(upload, "other", request, stop) == gr.skip()
     assert "other" not in hub.load(tiny_model, device="cpu").styles
+
+
+def test_a_style_is_added_from_a_file(tiny_model: Path, tmp_path: Path) -> None:
+    """What somebody else has learnt appears in the gallery, set apart from ours."""
+    from space import learn
+    from space.handlers import Handlers
+
+    base = hub.load(tiny_model, device="cpu")
+    row = {name: tensor[:1] for name, tensor in base.network.state_dict().items() if ".norm." in name}
+    style = {"name": "shared", "title": "Shared", "author": "A. Person", "license": "CC0-1.0"}
+    config = {"model": base.entry.name, "adds_to": base.weights_sha256, "style": style}
+    write_safetensors(tmp_path / "shared.safetensors", row, {"config": json.dumps(config)})
+    studio = Handlers(Models(lambda name: hub.load(tiny_model, device="cpu")))
+    handler = learn._add(studio, hub.info("cin-25styles"))
+    update = handler(str(tmp_path / "shared.safetensors"))
+    assert update["value"] == "shared"
+    assert [shown["name"] for shown in update["styles"] if shown["added"]] == ["shared"]
+    assert update["styles"][-1]["author"] == "A. Person"
+    assert "shared" in hub.load(tiny_model, device="cpu").styles, "it is gone at the next start"
+    (tmp_path / "none.safetensors").write_bytes(b"none")
+    for path, message in ((None, "Choose a file"), (str(tmp_path / "none.safetensors"), "none.safetensors")):
+        with pytest.raises(gr.Error, match=message):
+            handler(path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,147 @@
+"""Styles that people share: kept, listed, shown, removed, pushed and taken from a repository; refused where they cannot be."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+import hub
+from hub.errors import StylehubError, UnknownName, WeightsError
+from hub.files import user_styles
+from hub.publishing.collection import add, collection, find
+from hub.styles import AddedStyle, preview_of, read_style
+from hub.training.add_style import add_style
+from hub.weights import read_metadata, read_safetensors, write_safetensors
+from tests.support.command import call
+from tests.support.loopback_hub import LoopbackHub
+
+ABOUT = {
+    "title": "Dots",
+    "artist": "Nobody",
+    "author": "A. Person",
+    "license": "CC-BY-4.0",
+    "source": "https://example.org",
+}
+
+
+@pytest.fixture(scope="module")
+def dots(tiny_model: Path, material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A style that was learnt for a moment."""
+    settings: dict[str, Any] = {"content": [material / "photos.tar"], "vgg": material / "vgg.safetensors", "steps": 1}
+    settings |= {"crops": [32], "crop_starts": [0.0], "style_size": 64, "batch": 1, "bf16": False}
+    path = tmp_path_factory.mktemp("shared") / "dots.safetensors"
+    painting = material / "paintings" / "blue-dots.png"
+    return add_style(tiny_model, painting, "dots", out=path, device="cpu", **ABOUT, **settings)
+
+
+def test_a_file_carries_what_others_must_know(dots: Path) -> None:
+    style, _, _ = read_style(dots)
+    assert style == AddedStyle(name="dots", **ABOUT)
+    picture = preview_of(dots)
+    assert picture is not None
+    assert 16 < max(picture.size) <= 240
+
+
+def test_added_listed_shown_used_removed(dots: Path, tiny_model: Path, photo_file: Path, tmp_path: Path) -> None:
+    assert "No styles are added" in call("styles").stdout
+    result = call("styles", "add", dots, "--model", tiny_model)
+    assert result.exit_code == 0, result.sentence
+    assert Path(result.stdout.partition(";")[0]).is_file()
+    assert call("stylize", tiny_model, photo_file, "--style", "dots", "-o", tmp_path / "a.png").exit_code == 0
+    listed = call("styles", "list").stdout
+    assert "A. Person" in listed
+    assert "CC-BY-4.0" in listed
+    (fact,) = json.loads(call("styles", "list", "--json").stdout)
+    assert {name: fact[name] for name in ABOUT} == ABOUT
+    assert "source   https://example.org" in call("styles", "show", "dots").stdout
+    assert "exists; choose another name" in call("styles", "add", dots, "--model", tiny_model).sentence
+    assert call("styles", "add", dots, "--model", tiny_model, "--overwrite").exit_code == 0
+    assert "is removed" in call("styles", "remove", "dots").stdout
+    assert list(collection()) == []
+    assert "There is no added style 'dots'" in call("styles", "remove", "dots").sentence
+
+
+def test_a_file_is_a_style_on_the_command_line(dots: Path, tiny_model: Path, photo_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    assert call("stylize", tiny_model, photo_file, "--style", dots, "-o", out).exit_code == 0
+    blend = ["--style", f"{dots}=0.5", "--style", "senecio=0.5"]
+    assert call("fuse", tiny_model, photo_file, *blend, "-o", tmp_path / "b.png").exit_code == 0
+    style = hub.load(tiny_model, device="cpu", styles=[dots])
+    assert Image.open(out).tobytes() == style(photo_file, style="dots").tobytes()
+
+
+def test_a_style_for_other_weights_is_refused(dots: Path, tmp_path: Path) -> None:
+    config = json.loads(read_metadata(dots)["config"]) | {"model": "cin-25styles-lite"}
+    write_safetensors(tmp_path / "other.safetensors", read_safetensors(dots), {"config": json.dumps(config)})
+    with pytest.raises(WeightsError, match="was learnt on other weights of cin-25styles-lite"):
+        add(tmp_path / "other.safetensors")
+    assert list(collection()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "./somewhere"}, "is no name of an installed model"),
+        ({"model": "hf://a/b@" + "0" * 40}, "is no name of an installed model"),
+        ({"style": {"name": "../../evil"}}, "a name has lower-case letters"),
+        ({"style": {"name": "x", "surprise": 1}}, "holds no style"),
+        ({"style": 3}, "holds no style"),
+    ],
+)
+def test_what_a_file_may_not_say(dots: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """It may come from anywhere: no path from a name, nothing loaded that it names."""
+    config = json.loads(read_metadata(dots)["config"]) | changes
+    write_safetensors(tmp_path / "bad.safetensors", read_safetensors(dots), {"config": json.dumps(config)})
+    with pytest.raises(StylehubError, match=message):
+        add(tmp_path / "bad.safetensors")
+    assert not user_styles("x").parent.exists() or not list(user_styles("x").parent.rglob("*.safetensors"))
+
+
+def test_a_preview_that_is_none(dots: Path, tmp_path: Path) -> None:
+    metadata = read_metadata(dots)
+    for preview in ("", "no base64!", "aGVsbG8="):
+        write_safetensors(tmp_path / "x.safetensors", read_safetensors(dots), metadata | {"preview": preview})
+        assert preview_of(tmp_path / "x.safetensors") is None
+
+
+@pytest.mark.usefixtures("quick_client")
+def test_pushed_and_taken(dots: Path, tiny_model: Path, photo: Image.Image, tmp_path: Path) -> None:
+    with LoopbackHub() as server:
+        server.token = "hf_someToken"
+        words = ["--token", server.token, "--endpoint", server.url]
+        result = call("push", dots, "--to", "someone/dots", *words)
+        assert result.exit_code == 0, result.sentence
+        ((commit, files),) = server.files["someone/dots"].items()
+        assert set(files) == {"style.safetensors", "README.md", "preview.jpg"}
+        assert yaml.safe_load(files["README.md"].decode().split("---")[1])["license"] == "cc-by-4.0"
+        address = f"hf://someone/dots@{commit}"
+        assert address in result.stdout
+        options = {"endpoint": server.url, "token": server.token, "cache_dir": tmp_path, "device": "cpu"}
+        there = hub.load(tiny_model, styles=[address], **options)(photo, style="dots")
+        here = hub.load(tiny_model, styles=[dots], device="cpu")(photo, style="dots")
+        assert there.tobytes() == here.tobytes()
+        assert call("styles", "add", address, "--model", tiny_model, *words).exit_code == 0
+        assert find("dots").style.author == "A. Person"
+    with pytest.raises(UnknownName, match="has no full commit"):
+        add("hf://someone/dots@main")
+    config = json.loads(read_metadata(dots)["config"])
+    config["style"]["license"] = ""
+    write_safetensors(tmp_path / "free.safetensors", read_safetensors(dots), {"config": json.dumps(config)})
+    assert "has no licence" in call("push", tmp_path / "free.safetensors", "--to", "a/b").sentence
+
+
+def test_a_vector_is_shared_alike(material: Path, photo_file: Path, tmp_path: Path) -> None:
+    """It becomes one more preset, by its name."""
+    vector, painting = tmp_path / "stripes.safetensors", material / "paintings" / "red-stripes.png"
+    words = ["--license", "CC0-1.0", "--title", "Stripes", "--author", "A. Person"]
+    assert call("vector", "adain", painting, "-o", vector, *words).exit_code == 0
+    assert preview_of(vector) is not None
+    assert call("styles", "add", vector).exit_code == 0
+    assert find("stripes").model == "adain"
+    method = hub.load("adain", device="cpu")
+    assert method.styles["stripes"].title == "Stripes"
+    by_name, by_file = (method(photo_file, style=style).tobytes() for style in ("stripes", vector))
+    assert by_name == by_file
