@@ -1,8 +1,17 @@
 """stylehub: a hub of image style transfer methods.
 
     import hub
-    style = hub.load("cin-25styles")
-    style("photo.jpg", style="starry-night").save("out.png")
+
+    style = hub.load("cin-25styles")                        # a model of hub.list(), ./folder, hf://owner/repo@commit
+    out = style("photo.jpg", style="starry-night")          # a path, bytes, a PIL image: a PIL image comes back
+    out = style(array, style="udnie")                       # numpy uint8 (H, W, 3) in RGB: an array comes back
+    out = style(tensor, style={"udnie": 1, "senecio": 2})   # float (N, 3, H, W) in [0, 1]: a tensor, without gradient
+    hub.save(out, "out.png")
+    for out in style.batch(["a.jpg", "b.jpg"], style="udnie"): ...
+
+``style.styles`` has the styles by name, ``help(style.Parameters)`` the parameters, ``hub.info(name)`` paper and licences.
+Whatever is wrong is a ``hub.StylehubError`` with one sentence. A model can be pickled and used in threads, and its memory
+is free when nothing refers to it.
 
 ``import hub`` is fast and does not import torch; the names below load at first use.
 """

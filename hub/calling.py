@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -20,6 +21,7 @@ from hub.spatial import BY_DEPTH, Map, SpatialParameters
 if TYPE_CHECKING:
     from hub.method import Method
 
+Array = np.ndarray[Any, Any]
 Picture = Path | str | bytes | BinaryIO | Image.Image
 
 LONGEST_SIDE = 32768  # of the working size, so that a long panorama does not become huge
@@ -58,6 +60,23 @@ def stylize_picture(
     image = images.to_image(result, alpha)
     image.info["stylehub"] = record(method, values, content, strength_map)
     return image
+
+
+def stylize_array(
+    method: "Method",
+    content: Array,
+    values: Any,
+    strength_map: Picture | Tensor | None = None,
+    report: ProgressCallback = lambda _: None,
+) -> Array:
+    """``content``, uint8 ``(H, W, 3)`` in RGB, stylised: an array like it."""
+    if content.dtype != np.uint8 or content.ndim != 3 or content.shape[2] != 3 or 0 in content.shape:
+        raise ParameterError(
+            f"A picture as an array must be uint8 (H, W, 3) in RGB; this one is {content.dtype} {content.shape}. OpenCV's "
+            "BGR becomes RGB by array[..., ::-1]."
+        )
+    image = Image.fromarray(np.ascontiguousarray(content))
+    return np.array(stylize_picture(method, image, values, strength_map, report))
 
 
 def stylize_deep(

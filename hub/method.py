@@ -5,10 +5,11 @@ colours, strength and strength maps.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -16,10 +17,11 @@ from torch import Tensor, nn
 from hub import calling, images
 from hub.calling import Picture as Picture
 from hub.calling import with_colors_of as with_colors_of
-from hub.errors import StylehubError
+from hub.errors import ImageError, ParameterError, StylehubError
 from hub.fields import field_of, value_of
 from hub.parameters import Parameters, validate
-from hub.pictures import Pictures
+from hub.pictures import Pictures, named
+from hub.plugins import plugin_class
 from hub.progress import ProgressCallback
 from hub.registry import Entry
 from hub.styles import Style as Style
@@ -143,34 +145,74 @@ class Method(ABC):
 
     # --- What a user calls
 
+    @overload
+    def __call__(self, content: Tensor, **options: Any) -> Tensor: ...
+    @overload
+    def __call__(self, content: "np.ndarray[Any, Any]", **options: Any) -> "np.ndarray[Any, Any]": ...
+    @overload
+    def __call__(self, content: Picture, **options: Any) -> Image.Image: ...
     def __call__(
         self,
-        content: Picture | Tensor,
-        *,
+        content: Any,
+        *unnamed: Any,
         strength_map: Picture | Tensor | None = None,
         progress: ProgressCallback | None = None,
         **parameters: Any,
     ) -> Any:
-        """Stylise ``content``.
+        """Stylise ``content``. The result is of the same kind and size. No gradient goes through it.
 
         Args:
-            content: a path, bytes, an open file, a PIL image, or a float tensor ``(N, 3, H, W)`` in [0, 1].
+            content: a path, bytes, an open file, a PIL image; a numpy array, uint8 ``(H, W, 3)`` in RGB; or a float tensor
+                ``(N, 3, H, W)`` in [0, 1].
             strength_map: a grey picture or a tensor ``(H, W)`` in [0, 1]; it is resized to the content and multiplies
                 ``strength``.
             progress: called with a ``hub.Progress`` during the work; raise ``hub.errors.Cancelled`` in it to stop.
             parameters: the fields of this method's ``Parameters``.
 
         Returns:
-            A tensor for a tensor; otherwise a PIL image of the same size with the alpha kept. Its ``info["stylehub"]``
-            holds the provenance metadata, which ``hub.save`` writes into the file.
+            A tensor for a tensor, an array for an array; otherwise a PIL image with the alpha kept. Its
+            ``info["stylehub"]`` holds the provenance metadata, which ``hub.save`` writes into the file.
 
         Raises:
             ParameterError, UnknownName: a wrong parameter or style.
             ImageError: a picture that cannot be read.
         """
-        run = calling.stylize_tensor if isinstance(content, Tensor) else calling.stylize_picture
+        if unnamed:
+            raise ParameterError(
+                "Give everything but the photo by its name, such as style(photo, style='starry-night')."
+            )
+        if isinstance(content, list | tuple):
+            raise ParameterError("This is several photos; style.batch(photos, ...) stylises one after another.")
+        if isinstance(content, str) and "://" in content:
+            raise ImageError(f"{content[:80]} is an address; download the picture, and give its path or its bytes.")
+        run: Any = calling.stylize_picture
+        if isinstance(content, Tensor):
+            run = calling.stylize_tensor
+        elif isinstance(content, np.ndarray):
+            run = calling.stylize_array
         values = self.checked(parameters)
-        return run(self, content, values, strength_map, progress or (lambda _: None))  # type: ignore[arg-type]
+        return run(self, content, values, strength_map, progress or (lambda _: None))
+
+    def batch(self, photos: Iterable[Any], **options: Any) -> Iterator[Any]:
+        """Stylise many ``photos`` with the same ``options``, each when its result is asked for.
+
+        An error names its photo. ``hub.run_folder`` is for whole folders: it goes on after an interruption.
+        """
+        self.checked({k: v for k, v in options.items() if k not in ("strength_map", "progress")})
+        return self._batch(photos, options)
+
+    def _batch(self, photos: Iterable[Any], options: Mapping[str, Any]) -> Iterator[Any]:
+        for photo in photos:
+            with named(photo):
+                yield self(photo, **options)
+
+    def __repr__(self) -> str:
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"<{type(self).__name__} {self.entry.address!r} on {self.device} in {dtype}>"
+
+    def __reduce__(self) -> Any:
+        """Pickled with its entry, so that another process imports the code of a folder before it needs it."""
+        return _unpickled, (self.entry,), self.__dict__
 
     def checked(self, parameters: Mapping[str, Any]) -> Any:
         """``parameters`` validated, with every name in full. Raises ``ParameterError``, ``UnknownName``."""
@@ -192,3 +234,7 @@ class Method(ABC):
     def describe(self, values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:
         """The provenance metadata as plain data, enough to repeat the call; file names without folders."""
         return calling.describe(self, values, photo, strength_map)
+
+
+def _unpickled(entry: Entry) -> Any:
+    return object.__new__(plugin_class(entry))

@@ -100,7 +100,10 @@ def strength(case: Case) -> None:
     require(same(method(photo, strength=0, **parameters), photo), "strength 0 is not the photo")
     full, half = method(photo, **parameters), method(photo, strength=0.5, **parameters)
     middle = (np.asarray(full, np.float32) + np.asarray(photo, np.float32)) / 2
-    require(np.abs(middle - half).max() <= 2, "strength 0.5 does not lie between the photo and the full style")
+    require(
+        np.abs(middle - np.asarray(half, np.float32)).max() <= 2,
+        "strength 0.5 does not lie between the photo and the full style",
+    )
     mask = left_half(photo)
     mapped = np.asarray(method(photo, strength_map=mask, **parameters))
     left, right = slice(0, photo.width // 2), slice(photo.width // 2, None)

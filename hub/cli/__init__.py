@@ -20,7 +20,6 @@ from hub.threads import give_way
 app = typer.Typer(
     help="Image style transfer: every method behind one command.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 TAKES_FLAGS: dict[str, Any] = {"context_settings": FREE, "epilog": FLAGS_HELP}

@@ -16,6 +16,7 @@ from hub.files import already_exists, write_whole
 from hub.images.finding import FORMATS
 from hub.images.metadata import recipe_exif
 from hub.images.reading import decoded, opened, reason
+from hub.images.tensors import to_image
 
 # libjpeg allows 65500, a little less than the file format's 65535.
 _LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383}
@@ -110,11 +111,26 @@ def _not_written(name: str, error: Exception) -> ImageError:
     return ImageError(f"{name} cannot be written ({reason(error)}); choose another folder or format.")
 
 
-def save(image: Image.Image, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
-    """Write a method's result with its provenance metadata.
+def save(image: Image.Image | Any, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
+    """Write a method's result with its provenance metadata: an image, or a tensor or an array, which carry none.
 
     Raises ``ImageError`` if ``path`` exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
+    if not isinstance(image, Image.Image):
+        image = _as_image(image)
     write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
     return path
+
+
+def _as_image(picture: Any) -> Image.Image:
+    """A tensor ``(1, 3, H, W)`` in [0, 1], or an array uint8 ``(H, W, 3)``. Raises ``ImageError`` for anything else."""
+    shape = tuple(getattr(picture, "shape", ()))
+    if len(shape) == 4 and shape[:2] == (1, 3) and getattr(picture, "is_floating_point", bool)():
+        return to_image(picture.detach().clamp(0, 1))
+    if len(shape) == 3 and shape[2] == 3 and str(picture.dtype) == "uint8":
+        return Image.fromarray(picture)
+    raise ImageError(
+        f"{type(picture).__name__} {shape or ''} is no picture to save; give a PIL image, one tensor (1, 3, H, W), or an "
+        "array uint8 (H, W, 3)."
+    )

@@ -15,7 +15,7 @@ class MyMethodParameters(Parameters):
     """Each field is a flag, a keyword, a control of the app and a row of the card."""
 
     levels: int = Field(5, ge=2, le=32, title="Levels", description="How many levels every channel keeps.")
-    sharpness: float = Field(8.0, ge=0, le=100, title="Sharpness", description="How hard the steps are.")
+    sharpness: float = Field(30.0, ge=0, le=100, title="Sharpness", description="How hard the steps are.")
 
 
 class MyMethod(Method):
