@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
+LONGEST_NAME = 255  # bytes
 _TEMPORARY = ".stylehub-*.tmp"
 
 
@@ -59,8 +60,17 @@ def already_exists(path: Path) -> str:
 
 def free_name(path: Path) -> Path:
     """``path``, or the first free name of ``name2``, ``name3``, ... beside it."""
-    numbered = (path.with_name(f"{path.stem}{number}{path.suffix}") for number in count(2))
+    path = fitting(path)
+    stem = fitting(path, spare=9).stem
+    numbered = (path.with_name(f"{stem}{number}{path.suffix}") for number in count(2))
     return next(p for p in chain([path], numbered) if not os.path.lexists(p))
+
+
+def fitting(path: Path, spare: int = 0) -> Path:
+    """``path``, its name cut before the suffix to the 255 bytes that file systems allow, less ``spare``."""
+    room = LONGEST_NAME - spare - len(os.fsencode(path.suffix))
+    stem = os.fsencode(path.stem)
+    return path if len(stem) <= room else path.with_name(stem[:room].decode("utf-8", "ignore") + path.suffix)
 
 
 def example_photo() -> Path:
@@ -77,9 +87,17 @@ def user_styles(model: str) -> Path:
 
 def user_data() -> Path:
     """The folder for what the user has made or decided; ``XDG_DATA_HOME`` moves it."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()) / "stylehub"
+    return Path(os.environ.get("XDG_DATA_HOME") or _at_home(".local/share")) / "stylehub"
 
 
 def user_cache() -> Path:
     """The folder for files that can be made again; ``XDG_CACHE_HOME`` moves it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "stylehub"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _at_home(".cache")) / "stylehub"
+
+
+def _at_home(folder: str) -> Path:
+    """``folder`` at home; without a home, as for services and in containers, a folder that cannot exist."""
+    try:
+        return Path("~", folder).expanduser()
+    except RuntimeError:
+        return Path(os.devnull, folder)

@@ -162,6 +162,13 @@ def _list_styles(handlers: Handlers, entry: Entry) -> Callable[[], list[dict[str
     return one_sentence(styles)
 
 
+def bypass_proxy(host: str | None) -> None:
+    """Let this process reach the app itself, and whatever else is on this machine, without the proxy of the environment."""
+    local = {"localhost", "127.0.0.1", "::1", host or "localhost"}
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join([*filter(None, os.environ.get(name, "").split(",")), *sorted(local)])
+
+
 def serve(
     host: str | None = None, port: int | None = None, *, share: bool = False, mcp: bool = False, block: bool = True
 ) -> tuple[gr.Blocks, str]:
@@ -181,6 +188,7 @@ def serve(
                 with suppress(StylehubError):  # a broken plugin; its panel says so
                     models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")
+    bypass_proxy(host)
     demo = build(models, learns=host in LOCAL and not share and not zero_gpu.AVAILABLE)
     try:
         _, local, public = demo.launch(

@@ -13,6 +13,7 @@ import typer
 
 from hub import __version__
 from hub.cli import author, batch, catalogue, check, collection, evaluate, plugins, push, space, styles, stylize, train
+from hub.cli.console import show_every_name
 from hub.cli.options import FLAGS_HELP, FREE
 from hub.errors import StylehubError
 from hub.threads import give_way
@@ -58,6 +59,7 @@ def main() -> NoReturn:
     give_way()
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # hides the client's messages about retries
     warnings.filterwarnings("ignore", module=r"PIL\.")  # our own errors describe bad pictures
+    show_every_name()
     try:
         app()
     except StylehubError as error:

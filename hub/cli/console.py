@@ -1,9 +1,11 @@
 """Output of the commands: progress bars, tables, JSON."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,4 +58,24 @@ def whole_column(title: str) -> "Column":
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a name that the terminal cannot show
+        text = json.dumps(value, indent=2)
+    print(text)
+
+
+def show_every_name() -> None:
+    """Print file names that the terminal cannot show as their bytes or with escapes, instead of failing."""
+    codecs.register_error("stylehub", _shown)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="stylehub")
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)  # bytes that are no text, as they are on the disk
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.errors import ImageError, ParameterError
-from hub.files import already_exists
+from hub.files import already_exists, fitting
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -147,7 +147,7 @@ def scene(
     from methods.parts.dense.segmentation.groups import GROUPS
     from methods.parts.dense.segmentation.masks import scene as find
 
-    target = output or photo.with_name(f"{photo.stem}-scene.png")
+    target = output or fitting(photo.with_name(f"{photo.stem}-scene.png"))
     if target.suffix.lower() != ".png":
         raise ParameterError(f"A mask must be a PNG, which keeps its colours; use {target.with_suffix('.png')}.")
     if target.exists() and not overwrite:

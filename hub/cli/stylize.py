@@ -1,5 +1,6 @@
 """`stylehub stylize` and `fuse`: stylise photos."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +11,7 @@ import typer
 
 from hub.errors import ImageError, ParameterError
 from hub.fields import field_of
-from hub.files import already_exists, free_name
+from hub.files import LONGEST_NAME, already_exists, fitting, free_name
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -162,7 +163,7 @@ def _jobs(
     jobs: dict[Path | None, Path] = {}
     for path in paths:
         suffix = extension or (path.suffix if path.suffix.lower() in FORMATS else ".png")
-        target = folder / f"{path.stem}-{style}{suffix}"
+        target = fitting(folder / f"{path.stem}-{style}{suffix}")
         if target in jobs.values():
             raise ImageError(f"Two photos would become {target}; use two output folders.")
         jobs[path] = target
@@ -176,6 +177,8 @@ def _check_targets(jobs: "dict[Path | None, Path]", overwrite: bool, deep: bool)
     for photo, target in jobs.items():
         if deep:
             check_png(target)
+        if len(os.fsencode(target.name)) > LONGEST_NAME:
+            raise ImageError(f"The name {target.name[:40]}... is too long for a file; choose a shorter one with -o.")
         if target.exists() and not overwrite:
             raise ImageError(already_exists(target))
         if photo and target.exists() and target.samefile(photo):

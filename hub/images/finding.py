@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hub.errors import ImageError
-from hub.images.reading import reason
+from hub.images.reading import is_address, not_a_file, reason
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 READ_EXTENSIONS = {*FORMATS, ".jfif", ".mpo", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".apng", ".avif"}
@@ -40,6 +40,8 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
                 matches = _pictures(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207
         except (OSError, ValueError) as error:
             raise ImageError(f"{pattern} cannot be read ({reason(error)}); check the path.") from error
+        if not matches and is_address(str(pattern)):
+            raise not_a_file(str(pattern))
         if not matches:
             raise ImageError(f"{str(pattern)!r} matches no picture; check the path and the extension.")
         for match in matches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,8 @@ def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[I
     except ImageError:
         raise
     except FileNotFoundError as error:
+        if is_address(name):
+            raise not_a_file(name) from error
         raise ImageError(f"{name} does not exist; check the path.") from error
     except IsADirectoryError as error:
         raise ImageError(f"{name} is a folder; name a picture in it.") from error
@@ -260,6 +263,14 @@ def _srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
             if converted is not None:
                 return converted
     return colour.convert("RGB")
+
+
+def is_address(name: str) -> bool:
+    return re.match(r"(?i)(https?|ftp|s3|gs|data):", name) is not None
+
+
+def not_a_file(name: str) -> ImageError:
+    return ImageError(f"{name[:60]} is an address, and stylehub fetches no pictures; download it and give the file.")
 
 
 def reason(error: Exception) -> str:

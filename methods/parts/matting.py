@@ -6,6 +6,7 @@ Luan et al. 2017 (arXiv 1703.07511), equation 2, use it for realism: colours may
 
 import warnings
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ def matting_laplacian(photo: Tensor, epsilon: float = EPSILON) -> Tensor:
     It has 25 numbers per pixel and the photo's device. Raises ``StylehubError`` without pymatting.
     """
     try:
-        from pymatting.laplacian.cf_laplacian import cf_laplacian
+        cf_laplacian = _cf_laplacian()
     except ImportError:
         raise StylehubError("The matting Laplacian needs another package: pip install 'stylehub[photo]'.") from None
     pixels = photo[0].permute(1, 2, 0).double().cpu().numpy()
@@ -33,6 +34,20 @@ def matting_laplacian(photo: Tensor, epsilon: float = EPSILON) -> Tensor:
         warnings.simplefilter("ignore", UserWarning)
         sparse = torch.sparse_csr_tensor(rows, columns, values, matrix.shape, check_invariants=False)
     return sparse.to(photo.device)
+
+
+def _cf_laplacian() -> Any:
+    """The function of pymatting. Where numba finds no folder for its cache, only this function is compiled, when called."""
+    try:
+        from pymatting.laplacian.cf_laplacian import cf_laplacian
+    except RuntimeError:
+        import numba
+
+        compiled = numba.njit
+        without_cache = lambda *signature, cache, **options: compiled(**options)  # noqa: E731
+        with patch.object(numba, "njit", without_cache):
+            from pymatting.laplacian.cf_laplacian import cf_laplacian
+    return cf_laplacian
 
 
 def affine_cost(picture: Tensor, laplacian: Tensor) -> Tensor:
