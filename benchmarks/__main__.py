@@ -34,6 +34,7 @@ TABLES = {
     "operators": "benchmarks.operators",
     "arbitrary": "benchmarks.arbitrary",
     "strokes": "benchmarks.strokes",
+    "metanet": "benchmarks.metanet",
     "load": "benchmarks.space_load",
     "contention": "benchmarks.contention",
 }

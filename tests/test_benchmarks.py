@@ -29,6 +29,7 @@ from hub.errors import StylehubError
 from hub.threads import KNOWN
 from hub.weights import write_safetensors
 from methods.parts.perceptual.losses import gram_matrix
+from methods.parts.perceptual.vgg import ARCHITECTURES, VGG, torchvision_indices
 from methods.parts.transformation.network import ImageTransformationNetwork
 from tests.support.models import STYLES, random_network
 from tests.support.shards import depth_shard
@@ -246,6 +247,51 @@ def test_arbitrary(capsys: pytest.CaptureFixture[str], material: Path, tmp_path:
     assert set(result["named"]["ours"]) == {"red-stripes", "blue-dots"}
     assert len(result["unseen"]["ours"]) == 1
     assert f"| {result['named']['average']['ours']['style']:.3f} " in table
+    assert str(tmp_path) not in json.dumps(result)
+
+
+@pytest.fixture
+def vgg19(tmp_path: Path) -> Path:
+    """A VGG-19 of random weights up to relu4_1."""
+    torch.manual_seed(0)
+    network = VGG(ARCHITECTURES["VGG-19"], "relu4_1")
+    indices = torchvision_indices(ARCHITECTURES["VGG-19"])
+    state = {
+        f"{indices[name]}.{kind}": tensor.half()
+        for name, layer in network.convolutions.items()
+        for kind, tensor in layer.state_dict().items()
+    }
+    write_safetensors(tmp_path / "vgg19.safetensors", state)
+    return tmp_path / "vgg19.safetensors"
+
+
+def test_metanet(capsys: pytest.CaptureFixture[str], material: Path, vgg19: Path, tmp_path: Path) -> None:
+    words = [
+        "--photos",
+        material / "photos.tar",
+        "--held",
+        material / "photos.tar",
+        "--vgg",
+        material / "vgg.safetensors",
+    ]
+    words += ["--paintings", material / "paintings", "--unseen", material / "paintings", "--vgg19", vgg19]
+    words += ["--counts", 1, 2, "--steps", 1, "--batch", 1, "--side", 48, "--width", 2, "--limit", 1]
+    names = ["original", "improved", "original, filters normalised", "ours, from random weights"]
+    result, table = run(capsys, tmp_path, "metanet", *words, "--rows", *names)
+    rows = {(row["name"], row["count"]): row for row in result["rows"]}
+    assert set(rows) == {(name, 1) for name in names} | {("original", 2), ("improved", 2)}
+    assert rows["original", 1]["megabytes"] > rows["improved", 1]["megabytes"] > 0
+    for row in rows.values():
+        assert np.isfinite([*row["seen"].values(), *row["unseen"].values(), row["loss"], row["minutes"]]).all()
+        assert [point["step"] for point in row["norms"]] == [0, 1]
+    for name, filters in (("original, filters normalised", 8), ("ours, from random weights", 16)):
+        assert [point["written"] for point in rows[name, 1]["norms"]] == pytest.approx([filters**0.5] * 2, rel=1e-3)
+    why = rows["original", 1]["invariance"]
+    assert why["losses"]["10.0"] == pytest.approx(why["losses"]["1.0"], rel=0.05), "the loss does not see the norm"
+    assert "| original, filters normalised " in table
+    assert "850" in table
+    assert Image.open(tmp_path / "metanet.jpg").width > 7 * 96
+    assert (tmp_path / "metanet-norms.svg").read_text().count("<polyline") == 4
     assert str(tmp_path) not in json.dumps(result)
 
 

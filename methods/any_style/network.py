@@ -23,7 +23,7 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # AdaIN's layers
 class PaintingNetwork(nn.Module):
     """``predictor`` predicts a style code from a painting's description; ``paint`` paints with the code."""
 
-    predictor: "StylePredictor"
+    predictor: nn.Module
 
     def forward(self, content: Tensor, description: Tensor) -> Tensor:
         """Paint ``content`` ``(N, 3, H, W)`` in [0, 1] by ``description`` ``(N, D)``: the same shape and range."""
@@ -44,6 +44,8 @@ class AnyStyleNetwork(PaintingNetwork):
     The scales of a layer are ``code @ scale``. The conditional network has one row per style; this one has one row per
     number of the code. So both run with the same code.
     """
+
+    predictor: "StylePredictor"
 
     def __init__(self, width: int, code: int, description: int, hidden: int) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ from hub.training.data import Rounds, open_photos
 from hub.weights import load_strict, read_config, read_safetensors, write_model
 from methods.adain.network import statistics
 from methods.any_style.network import LAYERS as DESCRIBED
-from methods.any_style.network import AnyStyleNetwork, PaintingNetwork, describe
+from methods.any_style.network import AnyStyleNetwork, PaintingNetwork, StylePredictor, describe
 from methods.any_style.targets import MOMENTS, VIEWS, PaintingTargets
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
@@ -104,6 +104,7 @@ class CodeTraining(TrainingTask):
         if settings.initial:
             load_strict(self.network, without_presets(read_safetensors(settings.initial)), settings.initial)
         else:
+            assert isinstance(self.network.predictor, StylePredictor)
             self.network.predictor.mean.copy_(sample.mean(0))
             self.network.predictor.deviation.copy_(sample.std(0).clamp_min(1e-4))
             self.begin()

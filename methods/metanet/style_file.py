@@ -10,14 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hub.errors import WeightsError
+from hub.errors import StylehubError, WeightsError
 from hub.registry import NAME
 from hub.weights import read_config, write_safetensors
 from methods.metanet.network import MetaNetwork
 
 
 def write_network(path: Path, code: Tensor, weights: dict[str, Tensor], by: MetaNetwork) -> None:
-    """Write the network of the style code ``code`` ``(code,)``. Raises ``WeightsError`` if the file cannot be written."""
+    """Write the network of the style code ``code`` ``(code,)``.
+
+    Raises ``WeightsError`` if the file cannot be written, ``StylehubError`` for networks of the paper's form.
+    """
+    if by.architecture.form != "conditional":
+        raise StylehubError("Networks of the paper's form run in their meta network only; `metanet` writes files.")
     name = re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-")
     config = {
         "method": "fast-art",

@@ -15,10 +15,10 @@ from hub.errors import TrainingError
 from hub.parameters import inherited
 from hub.weights import load_strict, read_config, read_safetensors
 from methods.any_style.training import CodeSettings, CodeTraining
-from methods.metanet.network import Architecture, MetaNetwork, key
+from methods.metanet.network import OURS, Architecture, MetaNetwork, key
 from methods.parts.style_vectors import without_presets
 
-AFTER_BLOCKS = 3  # layers
+FIRST_BLOCK = 3  # the layers before the residual blocks
 
 
 class MetaNetSettings(CodeSettings):
@@ -42,8 +42,8 @@ class MetaNetTraining(CodeTraining):
 
     def architecture(self) -> dict[str, Any]:
         s = self.settings
-        sizes = Architecture(width=s.width, blocks=len(s.base_blocks), code=s.code, hidden=s.hidden, rank=s.rank)
-        return sizes.model_dump()
+        own = {"width": s.width, "blocks": len(s.base_blocks), "code": s.code, "hidden": s.hidden, "rank": s.rank}
+        return OURS.model_copy(update=own).model_dump()
 
     def build(self, description: int) -> MetaNetwork:
         return MetaNetwork(Architecture(**self.architecture()), description)
@@ -59,8 +59,8 @@ class MetaNetTraining(CodeTraining):
         given, state = without_presets(read_safetensors(base)), self.network.state_dict()
         state |= {name: tensor for name, tensor in given.items() if name.startswith("predictor.")}
         blocks = (sum(name.endswith("convolution.weight") for name in given) - 6) // 2
-        kept = [AFTER_BLOCKS + 2 * block + half for block in self.settings.base_blocks for half in (0, 1)]
-        layers = [0, 1, 2, *kept, *range(3 + 2 * blocks, 6 + 2 * blocks)]
+        kept = [FIRST_BLOCK + 2 * block + half for block in self.settings.base_blocks for half in (0, 1)]
+        layers = [*range(FIRST_BLOCK), *kept, *range(FIRST_BLOCK + 2 * blocks, 6 + 2 * blocks)]
         for index, layer in enumerate(layers):
             for kind in ("convolution.weight", "norm.scale", "norm.shift"):
                 tensor = given[f"transformation.layers.{layer}.{kind}"]

@@ -10,13 +10,15 @@ from PIL import Image
 
 import hub
 from hub.entries import Entry, MethodEntry, Model
-from hub.errors import ImageError, TrainingError, WeightsError
+from hub.errors import ImageError, StylehubError, TrainingError, WeightsError
 from hub.parameters import validate
 from hub.training import train
 from hub.weights import read_config, read_safetensors, write_safetensors
 from methods.any_style.network import LAYERS, AnyStyleNetwork, description_size
+from methods.metanet.encoder import PAPER_LAYERS, Encoder
 from methods.metanet.method import MetaNet
-from methods.metanet.network import Architecture, FilterHead, MetaNetwork
+from methods.metanet.network import IMPROVED, ORIGINAL, OURS, Architecture, FilterHead, MetaNetwork, learnt, unit
+from methods.metanet.paper import PaperNetwork
 from methods.metanet.training import MetaNetSettings, MetaNetTraining
 from methods.parts.perceptual.backbone import read_slim
 from tests.contract import check_contract
@@ -81,22 +83,24 @@ def test_a_tiny_random_model_keeps_the_contract(method: MetaNet, photo: Image.Im
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e4])
 def test_filters_have_norm_one_whatever_the_head_puts_out(size: float) -> None:
-    torch.manual_seed(0)
-    head = FilterHead(torch.randn(5, 4, 3, 3) * size, code=6, rank=3)
-    filters = head(torch.randn(2, 6) * 10)
-    assert filters.shape == (2, 5, 4, 3, 3)
-    assert torch.allclose(filters.square().sum((2, 3, 4)), torch.ones(2, 5), atol=0.01)
-    head.mean.data.zero_()
-    assert torch.equal(head(torch.zeros(1, 6)), torch.zeros(1, 5, 4, 3, 3)), "a filter of zeros is not NaN"
+    network = random_meta_network()
+    for head in network.heads.values():
+        if isinstance(head, FilterHead):
+            head.mean.data *= size
+    written = network.generate(torch.randn(2, 6) * 10)
+    for name, filters in written.items():
+        if filters.ndim == 5 and name not in learnt(network.architecture.transformation()):
+            assert torch.allclose(filters.square().sum((2, 3, 4)), torch.ones(filters.shape[:2]), atol=1e-3), name
+    assert torch.equal(unit(torch.zeros(1, 5, 4, 3, 3)), torch.zeros(1, 5, 4, 3, 3)), "a filter of zeros is not NaN"
 
 
 def test_the_filters_change_with_the_painting_and_not_with_the_photo(
     method: MetaNet, photo: Image.Image, painting: Image.Image
 ) -> None:
-    one, two = (method.write(method.checked({"style": s}).style)[1] for s in (painting, "red-stripes"))
-    learnt = {"layers.0.convolution.weight", "layers.7.convolution.weight"}
+    one, two = (method.write(method.code(method.checked({"style": s}).style)) for s in (painting, "red-stripes"))
+    same = {"layers.0.convolution.weight", "layers.7.convolution.weight"}
     assert len(one) == 3 * 8
-    assert {name for name in one if torch.equal(one[name], two[name])} == learnt
+    assert {name for name in one if torch.equal(one[name], two[name])} == same
     method(photo, style=painting)
     before = list(method.runners)
     method(photo.rotate(90), style=painting)
@@ -142,7 +146,7 @@ def test_a_file_runs_alone_and_gives_the_same_picture(
 
 
 def test_a_network_as_large_as_the_one_that_ships_fits_into_450_kilobytes() -> None:
-    weights = Architecture().transformation().state_dict()
+    weights = OURS.transformation().state_dict()
     assert sum(2 * w.numel() for w in weights.values()) < 420_000
 
 
@@ -225,3 +229,60 @@ def test_a_base_of_another_method_is_refused(material: Path, tmp_path: Path) -> 
     write_safetensors(tmp_path / "other.safetensors", {}, {"config": json.dumps({"method": "cin"})})
     with pytest.raises(TrainingError, match="not a file of weights of any-style"):
         MetaNetTraining(settings(material, tmp_path, base=tmp_path / "other.safetensors"), CPU)
+
+
+# --- The paper's configurations
+
+
+def test_the_sizes_are_those_of_the_papers_table() -> None:
+    sizes = []
+    network = PaperNetwork().eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda m, inputs, output: sizes.append(tuple(output.shape[1:])))
+    with torch.no_grad():
+        assert network(torch.rand(1, 3, 256, 256)).shape == (1, 3, 256, 256)
+    blocks = [(32, 84 - 2 * n, 84 - 2 * n) for n in range(1, 11)]
+    assert sizes == [(8, 336, 336), (16, 168, 168), (32, 84, 84), *blocks, (16, 128, 128), (8, 256, 256), (3, 256, 256)]
+
+
+def test_the_numbers_are_those_of_the_paper() -> None:
+    with torch.device("meta"):
+        network = MetaNetwork(ORIGINAL, 1920)
+        wide = MetaNetwork(ORIGINAL.model_copy(update={"width": 32}), 1920)
+        improved = MetaNetwork(IMPROVED, 1920)
+    assert len(network.heads) == 14
+    assert network.code == 1792
+    assert set(network.learnt) == {"first-weight", "last-weight", "last-bias"}
+    assert set(improved.learnt) == {"first-weight", "blocks-0-branches-weight", "last-weight", "last-bias"}
+    written = [4 * sum(p.numel() for p in n.architecture.transformation().parameters()) for n in (network, wide)]
+    assert [round(size / 1e6, 2) for size in written] == [0.43, 6.68], "the paper says 449 kB and 7 MB"
+    sizes = [4 * sum(p.numel() for p in n.parameters()) / 1e6 for n in (network, wide)]
+    assert sizes == pytest.approx([67, 870], rel=0.01)
+
+
+def test_a_description_has_1920_numbers(material: Path) -> None:
+    encoder = Encoder("vgg-16", material / "vgg.safetensors")
+    assert encoder.size == 1920
+    assert encoder(torch.rand(2, 3, 32, 48)).shape == (2, 1920)
+    assert encoder(torch.ones(1, 3, 32, 32)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", PAPER_LAYERS)
+def test_a_perceptual_network_that_is_not_there_is_one_sentence(name: str, tmp_path: Path) -> None:
+    with pytest.raises(StylehubError, match="vgg-slim"):
+        Encoder(name, fetching={"offline": True, "cache_dir": tmp_path})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["residual", "resnext"])
+def test_networks_of_the_papers_form_paint_pictures_of_any_size(form: str, photo: Image.Image, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"encoder": "vgg-slim", "form": form, "width": 8, "code": 4, "rank": 0, "normalised": False}
+    network = MetaNetwork(Architecture.model_validate(sizes), description_size(read_slim(LAYERS)))
+    method = loaded(network.state_dict(), {**sizes, "presets": []})
+    painting = photo.rotate(180)
+    for size in ((1, 1), (33, 47), photo.size):
+        assert method(photo.resize(size), style=painting).size == size
+    assert torch.isfinite(method(torch.full((1, 3, 40, 40), 0.5), style=painting)).all()
+    with pytest.raises(StylehubError, match="paper's form"):
+        method.save_vector(method.checked({"style": painting}).style, tmp_path / "mine.safetensors")

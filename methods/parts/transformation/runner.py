@@ -91,8 +91,8 @@ class TiledRunner:
         return results[0] if len(results) == 1 else torch.cat(results)
 
 
-def pad_to_multiple(content: Tensor, multiple: int = 4) -> Tensor:
-    """Repeat the last rows and columns of ``content`` up to a multiple of ``multiple``, at least to 16."""
+def pad_to_multiple(content: Tensor, multiple: int = 4, least: int = 16) -> Tensor:
+    """Repeat the last rows and columns of ``content`` up to a multiple of ``multiple``, at least to ``least``."""
     height, width = content.shape[-2:]
-    bottom, right = (max(16, -(-n // multiple) * multiple) - n for n in (height, width))
+    bottom, right = (max(least, -(-n // multiple) * multiple) - n for n in (height, width))
     return F.pad(content, (0, right, 0, bottom), mode="replicate") if bottom or right else content
