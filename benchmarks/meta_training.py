@@ -15,10 +15,10 @@ from torch.utils.data import Dataset
 from hub.images import to_image, to_tensor
 from hub.training import LearningTask, Trainer
 from hub.training.data import PhotoFiles, Rounds, Shards, open_photos
-from methods.adain.network import statistics
 from methods.metanet.encoder import PAPER_LAYERS, Encoder
 from methods.metanet.network import Architecture, MetaNetwork
 from methods.parts.perceptual.losses import gram_matrix, total_variation
+from methods.parts.perceptual.statistics import statistics
 from methods.parts.perceptual.vgg import read_vgg
 from methods.parts.transformation.training import PerceptualSettings, PhotoCrops
 

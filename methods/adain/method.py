@@ -14,7 +14,8 @@ from torch import Tensor
 from hub.method import Style
 from hub.progress import Progress, ProgressCallback
 from hub.weights import checked_config, load_strict
-from methods.adain.network import STRIDE, AdaINNetwork, Statistics, adain, statistics
+from methods.adain.network import STRIDE, AdaINNetwork, adain
+from methods.parts.perceptual.statistics import Statistics, statistics
 from methods.parts.style_vectors import SCALES, PaintingMethod, PaintingParameters, without_presets
 from methods.parts.transformation.runner import pad_to_multiple
 

@@ -5,25 +5,16 @@ section 5. The encoder is VGG up to relu4_1. The decoder mirrors it, with neares
 has no normalisation layers.
 """
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.weights import network_sha256
+from methods.parts.perceptual.statistics import Statistics, statistics
 from methods.parts.perceptual.vgg import VGG, Blocks
-from methods.parts.transformation.normalisation import EPSILON
 
 LAYER = "relu4_1"
 STRIDE = 8  # pixels per feature, in each direction
-
-
-class Statistics(NamedTuple):
-    """Mean and standard deviation of each channel: ``(N, C)`` each."""
-
-    mean: Tensor
-    deviation: Tensor
 
 
 class AdaINNetwork(nn.Module):
@@ -81,12 +72,6 @@ class Decoder(nn.Module):
             if index in self.upsampled_after:
                 x = F.interpolate(x, scale_factor=2, mode="nearest")
         return x
-
-
-def statistics(features: Tensor) -> Statistics:
-    """Statistics of ``(N, C, H, W)`` over H and W, in float32."""
-    variance, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
-    return Statistics(mean, (variance + EPSILON).sqrt())
 
 
 def adain(content: Tensor, own: Statistics, style: Statistics) -> Tensor:

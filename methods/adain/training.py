@@ -26,10 +26,11 @@ from hub.parameters import inherited
 from hub.training import TrainingTask
 from hub.training.data import Rounds, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
-from methods.adain.network import LAYER, AdaINNetwork, Statistics, adain, statistics
+from methods.adain.network import LAYER, AdaINNetwork, adain
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
 from methods.parts.perceptual.losses import balanced_error, colour_moments, gram_matrix, total_variation
+from methods.parts.perceptual.statistics import Statistics, statistics
 from methods.parts.perceptual.vgg import read_vgg
 from methods.parts.sheets import contact_sheet
 from methods.parts.style_vectors import PRESET, vector_of, without_presets

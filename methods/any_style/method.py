@@ -15,8 +15,9 @@ from hub.parameters import inherited
 from hub.progress import ProgressCallback
 from hub.weights import checked_config, load_strict, network_sha256
 from methods.adain.method import AdaINParameters
-from methods.any_style.network import LAYERS, AnyStyleNetwork, describe, description_size
+from methods.any_style.network import AnyStyleNetwork
 from methods.parts.perceptual.backbone import read_slim
+from methods.parts.style_code.network import LAYERS, describe, description_size
 from methods.parts.style_vectors import PaintingMethod, PaintingParameters, without_presets
 from methods.parts.transformation.normalisation import SpatialBlend
 from methods.parts.transformation.runner import TiledRunner

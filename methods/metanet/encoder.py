@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methods.adain.network import statistics
-from methods.any_style.network import LAYERS, describe, description_size
 from methods.parts.perceptual.backbone import Backbone, open_backbone
+from methods.parts.perceptual.statistics import statistics
+from methods.parts.style_code.network import LAYERS, describe, description_size
 
 PAPER_LAYERS = {
     "vgg-16": ("relu1_2", "relu2_2", "relu3_3", "relu4_3"),

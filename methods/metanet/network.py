@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from hub.weights import network_sha256
-from methods.any_style.network import PaintingNetwork, StylePredictor
 from methods.metanet.paper import PaperNetwork
+from methods.parts.style_code.network import PaintingNetwork, StylePredictor
 from methods.parts.transformation.network import ImageTransformationNetwork
 
 EPSILON = 1e-8

@@ -14,8 +14,8 @@ from torch import Tensor
 from hub.errors import TrainingError
 from hub.parameters import inherited
 from hub.weights import load_strict, read_config, read_safetensors
-from methods.any_style.training import CodeSettings, CodeTraining
 from methods.metanet.network import OURS, Architecture, MetaNetwork, key
+from methods.parts.style_code.training import CodeSettings, CodeTraining
 from methods.parts.style_vectors import without_presets
 
 FIRST_BLOCK = 3  # the layers before the residual blocks

@@ -19,9 +19,10 @@ from hub.progress import Progress
 from hub.training import train
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.adain.method import AdaIN
-from methods.adain.network import AdaINNetwork, Statistics, adain, statistics
+from methods.adain.network import AdaINNetwork, adain
 from methods.adain.training import AdaINSettings, AdaINTraining
 from methods.parts.perceptual.losses import balanced_error
+from methods.parts.perceptual.statistics import Statistics, statistics
 from methods.parts.perceptual.vgg import Blocks
 from methods.parts.style_vectors import SCALES, StyleVector, blend
 from tests.contract import check_contract

@@ -15,12 +15,13 @@ from hub.training import train
 from hub.training.data import open_photos
 from hub.weights import sha256_of, write_safetensors
 from methods.any_style.method import AnyStyle
-from methods.any_style.network import LAYERS, AnyStyleNetwork, StylePredictor, describe, description_size
-from methods.any_style.targets import PaintingTargets
+from methods.any_style.network import AnyStyleNetwork
 from methods.any_style.training import AnyStyleSettings, AnyStyleTraining
 from methods.parts.perceptual.backbone import read_slim
 from methods.parts.perceptual.losses import STYLE_LAYERS, balanced_error, large_lights
 from methods.parts.perceptual.vgg import VGG
+from methods.parts.style_code.network import LAYERS, StylePredictor, describe, description_size
+from methods.parts.style_code.targets import PaintingTargets
 from methods.parts.style_vectors import SCALES
 from tests.contract import check_contract
 from tests.support.models import random_network, tiny_training

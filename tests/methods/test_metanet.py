@@ -14,13 +14,14 @@ from hub.errors import ImageError, StylehubError, TrainingError, WeightsError
 from hub.parameters import validate
 from hub.training import train
 from hub.weights import read_config, read_safetensors, write_safetensors
-from methods.any_style.network import LAYERS, AnyStyleNetwork, description_size
+from methods.any_style.network import AnyStyleNetwork
 from methods.metanet.encoder import PAPER_LAYERS, Encoder
 from methods.metanet.method import MetaNet
 from methods.metanet.network import IMPROVED, ORIGINAL, OURS, Architecture, FilterHead, MetaNetwork, learnt, unit
 from methods.metanet.paper import PaperNetwork
 from methods.metanet.training import MetaNetSettings, MetaNetTraining
 from methods.parts.perceptual.backbone import read_slim
+from methods.parts.style_code.network import LAYERS, description_size
 from tests.contract import check_contract
 from tests.support.models import tiny_training
 

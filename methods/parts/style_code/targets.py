@@ -16,10 +16,10 @@ from hub.errors import WeightsError
 from hub.images import at_short_side, to_tensor
 from hub.training.data import PhotoFiles, Shards
 from hub.weights import network_sha256, read_safetensors, write_safetensors
-from methods.adain.network import statistics
-from methods.any_style.network import describe
 from methods.parts.perceptual.losses import STYLE_LAYERS, colour_moments, gram_matrix
+from methods.parts.perceptual.statistics import statistics
 from methods.parts.perceptual.vgg import VGG
+from methods.parts.style_code.network import describe
 from methods.parts.transformation.runner import pad_to_multiple
 
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
