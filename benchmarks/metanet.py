@@ -20,12 +20,23 @@ from benchmarks.results import markdown, where
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import nn
 
     from benchmarks.meta_training import Experiment, ExperimentTask
 
 HOLD = 20  # steps that the paper stays with a painting
-SHOWN = ("original", "improved", "ours, from random weights")  # side by side in the picture
-CURVES = (*SHOWN, "original, filters normalised")
+NORMALISED, OURS = "original, filters normalised", "ours, from random weights"
+NAMES = (
+    "original",
+    "improved",
+    "improved but for VGG-16",
+    "improved but for five residual blocks",
+    "improved but for mean and std",
+    NORMALISED,
+    OURS,
+)
+SHOWN = ("original", "improved", OURS)  # side by side in the picture
+CURVES = (*SHOWN, NORMALISED)
 PAINTINGS = 4  # seen ones, and as many unseen ones
 # What the course project tells of its run on a GPU, for 500 and 1,000 photos and paintings.
 THEIRS = {
@@ -43,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vgg", type=Path, required=True, help="VGG-16 as safetensors, which measures too")
     parser.add_argument("--vgg19", type=Path, required=True, help="VGG-19 as safetensors, up to relu4_1 at least")
     parser.add_argument("--limit", type=count, default=3, help="only the first photos of --held")
-    parser.add_argument("--rows", nargs="+", metavar="NAME", help="only the experiments of these names")
+    parser.add_argument("--rows", nargs="+", choices=NAMES, default=NAMES, help="only these experiments")
     parser.add_argument("--counts", type=count, nargs=2, default=[500, 1000], help="photos, and as many paintings")
     parser.add_argument("--steps", type=count, default=400, help="of each training")
     parser.add_argument("--batch", type=count, default=4)
@@ -56,28 +67,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def experiments(options: argparse.Namespace) -> "list[Experiment]":
     """Every training of the table."""
     from benchmarks.meta_training import Experiment
-    from hub.names import resolve
-    from methods.metanet.network import IMPROVED, ORIGINAL, OURS
+    from methods.metanet import network
 
     few, many = options.counts
-    original, improved = (a.model_copy(update={"width": options.width}) for a in (ORIGINAL, IMPROVED))
-    ours = OURS.model_copy(update={"width": min(OURS.width, 2 * options.width)})
+    original, improved = (a.model_copy(update={"width": options.width}) for a in (network.ORIGINAL, network.IMPROVED))
+    ours = network.OURS.model_copy(update={"width": min(network.OURS.width, 2 * options.width)})
     normalised = original.model_copy(update={"normalised": True})
     resnext16 = improved.model_copy(update={"encoder": "vgg-16"})
     residual19 = original.model_copy(update={"encoder": "vgg-19"})
     every = [
-        Experiment("original", original, "vgg-16", "mean and std", few, HOLD),
-        Experiment("improved", improved, "vgg-19", "gram", few, HOLD),
-        Experiment("improved but for VGG-16", resnext16, "vgg-16", "gram", few, HOLD),
-        Experiment("improved but for five residual blocks", residual19, "vgg-19", "gram", few, HOLD),
-        Experiment("improved but for mean and std", improved, "vgg-19", "mean and std", few, HOLD),
-        Experiment("original, filters normalised", normalised, "vgg-16", "mean and std", few, HOLD),
-        Experiment("ours, from random weights", ours, "vgg-16", "gram", few, 0),
-        Experiment("original", original, "vgg-16", "mean and std", many, HOLD),
-        Experiment("improved", improved, "vgg-19", "gram", many, HOLD),
+        Experiment(NAMES[0], original, "vgg-16", "mean and std", few, HOLD),
+        Experiment(NAMES[1], improved, "vgg-19", "gram", few, HOLD),
+        Experiment(NAMES[2], resnext16, "vgg-16", "gram", few, HOLD),
+        Experiment(NAMES[3], residual19, "vgg-19", "gram", few, HOLD),
+        Experiment(NAMES[4], improved, "vgg-19", "mean and std", few, HOLD),
+        Experiment(NORMALISED, normalised, "vgg-16", "mean and std", few, HOLD),
+        Experiment(OURS, ours, "vgg-16", "gram", few, 0),
+        Experiment(NAMES[0], original, "vgg-16", "mean and std", many, HOLD),
+        Experiment(NAMES[1], improved, "vgg-19", "gram", many, HOLD),
     ]
-    names = [resolve(name, [one.name for one in every], "experiment") for name in options.rows or ()]
-    return [one for one in every if not names or one.name in names]
+    return [one for one in every if one.name in options.rows]
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -102,10 +111,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             {
                 "name": experiment.name,
                 "count": experiment.count,
-                "megabytes": sum(p.numel() for p in task.network.parameters()) * 4 / 1e6,
-                "written kilobytes": sum(p.numel() for p in experiment.architecture.transformation().parameters())
-                * 4
-                / 1e3,
+                "megabytes": bytes_of(task.network) / 1e6,
+                "written kilobytes": bytes_of(experiment.architecture.transformation()) / 1e3,
                 **trained,
                 **measured(task, photos, {"seen": seen, "unseen": unseen}, judge, 2 * options.side),
                 "invariance": task.invariance(),
@@ -125,6 +132,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     (options.output / "metanet-norms.svg").write_text(draw_curves(curves, title, "steps"), encoding="utf-8")
     settings = {name: getattr(options, name) for name in ("counts", "steps", "batch", "side", "width", "limit")}
     return {"settings": settings, "rows": rows}
+
+
+def bytes_of(network: "nn.Module") -> int:
+    """Bytes in float32."""
+    return 4 * sum(parameter.numel() for parameter in network.parameters())
 
 
 def sheet(cells: "dict[str, list[list[Image.Image]]]", path: Path) -> None:

@@ -54,8 +54,10 @@ class Architecture(BaseModel):
         return PaperNetwork(self.width, self.form)
 
 
-OURS = Architecture()
-ORIGINAL = Architecture(encoder="vgg-16", form="residual", width=8, code=128, rank=0, normalised=False)
+OURS = Architecture.model_validate({})
+ORIGINAL = Architecture.model_validate(
+    {"encoder": "vgg-16", "form": "residual", "width": 8, "code": 128, "rank": 0, "normalised": False}
+)
 IMPROVED = ORIGINAL.model_copy(update={"encoder": "vgg-19", "form": "resnext"})
 
 
