@@ -7,6 +7,7 @@ from hub.weights.finding import cached_weights, fetch_repository, find_weights
 from hub.weights.spec import REPOSITORY, FileHash, Repository, WeightsSpec
 from hub.weights.tensors import (
     check_finite,
+    check_tensors,
     checked_config,
     load_strict,
     network_sha256,
@@ -20,7 +21,8 @@ from hub.weights.tensors import (
 )
 
 __all__ = (
-    "REPOSITORY", "FileHash", "Repository", "WeightsSpec", "cached_weights", "check_finite", "checked_config",
+    "REPOSITORY", "FileHash", "Repository", "WeightsSpec", "cached_weights", "check_finite", "check_tensors",
+    "checked_config",
     "fetch_repository", "find_weights", "load_strict", "network_sha256", "read_config", "read_metadata",
     "read_safetensors", "read_weights", "sha256_of", "write_model", "write_safetensors",
 )  # fmt: skip

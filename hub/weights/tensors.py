@@ -162,6 +162,13 @@ def load_strict(module: nn.Module, tensors: Mapping[str, Tensor], source: Path |
     value is not finite in the module's dtype; ``source`` names the tensors in the message.
     """
     own: dict[str, Tensor] = module.state_dict()
+    module.load_state_dict(check_tensors(own, tensors, source, type(module).__name__), strict=True)
+
+
+def check_tensors(
+    own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: Path | str, kind: str
+) -> dict[str, Tensor]:
+    """``tensors`` in the dtypes of ``own``, whose names and shapes they must have. Raises as ``load_strict`` does."""
     differences = {
         "missing": [name for name in own if name not in tensors],
         "unexpected": [name for name in tensors if name not in own],
@@ -177,9 +184,7 @@ def load_strict(module: nn.Module, tensors: Mapping[str, Tensor], source: Path |
         if names
     ]
     if found:
-        raise WeightsError(
-            f"{source} does not fit {type(module).__name__} ({'; '.join(found)}): use weights made for this method."
-        )
+        raise WeightsError(f"{source} does not fit {kind} ({'; '.join(found)}): use weights made for this method.")
     converted = {name: tensors[name].to(tensor.dtype) for name, tensor in own.items()}
     check_finite(converted, source)
-    module.load_state_dict(converted, strict=True)
+    return converted

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from hub.errors import ParameterError
 from hub.method import Method, Style
@@ -16,7 +16,7 @@ from hub.names import resolve
 from hub.parameters import StrokeParameters, with_role
 from hub.progress import ProgressCallback
 from hub.spatial import other_style
-from hub.weights import checked_config, load_strict
+from hub.weights import check_tensors, checked_config, load_strict
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.normalisation import SpatialBlend
 from methods.parts.transformation.runner import TiledRunner
@@ -59,14 +59,10 @@ class Cin(Method):
         self.runner = TiledRunner(self.network, self)
 
     def adopt(self, style: Style, tensors: Mapping[str, Tensor]) -> None:
-        row = ImageTransformationNetwork(1, self.network.width)
-        norms = {name: tensor for name, tensor in row.state_dict().items() if ".norm." in name}
-        load_strict(row, {**row.state_dict(), **tensors}, style.name)
-        state = self.network.state_dict()
-        for name in norms:
-            module, _, parameter = name.rpartition(".")
-            rows = torch.cat([state[name], row.state_dict()[name].to(state[name])])
-            setattr(self.network.get_submodule(module), parameter, nn.Parameter(rows, requires_grad=False))
+        norms = {name: p for name, p in self.network.named_parameters() if ".norm." in name}
+        row = check_tensors({name: p[:1] for name, p in norms.items()}, tensors, style.name, self.entry.name)
+        for name, parameter in norms.items():
+            parameter.data = torch.cat([parameter.data, row[name].to(parameter.device)])
         self.network.styles += 1
         self._styles[style.name] = style
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 import hub
 from hub.errors import ParameterError, UnknownName, WeightsError
+from hub.styles import Style
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.normalisation import ConditionalInstanceNorm
 from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
@@ -174,3 +175,18 @@ def test_one_small_file() -> None:
     entry = hub.info("cin-25styles")
     assert entry.model.weights is not None
     assert (entry.model.weights.bytes or 0) < 4e6
+
+
+def test_many_styles_are_added_without_a_network_for_each(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = hub.load(tiny_model, device="cpu", dtype="float32", styles=[])
+    before = {name: p.clone() for name, p in method.network.named_parameters() if ".norm." in name}
+    monkeypatch.setattr(ImageTransformationNetwork, "__init__", None)  # building one would fail now
+    rows = [{name: torch.rand(1, p.shape[1]) for name, p in before.items()} for _ in range(30)]
+    for number, row in enumerate(rows):
+        method.adopt(Style(name=f"mine-{number}"), row)
+    assert len(method.styles) == len(STYLES) + 30
+    for name, parameter in method.network.named_parameters():
+        if name in before:
+            assert torch.equal(parameter, torch.cat([before[name], *(row[name] for row in rows)]))
+    with pytest.raises(WeightsError, match="wrong shape"):
+        method.adopt(Style(name="other"), {name: p[:, :1] for name, p in before.items()})
