@@ -10,7 +10,22 @@ from hub.errors import ImageError
 from hub.images.reading import is_address, not_a_file, reason
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
-READ_EXTENSIONS = {*FORMATS, ".jfif", ".mpo", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".apng", ".avif"}
+READ_EXTENSIONS = {
+    *FORMATS,
+    ".jfif",
+    ".mpo",
+    ".gif",
+    ".bmp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".apng",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".hif",
+}
 
 
 def find_named(folder: Path, name: str) -> Path:

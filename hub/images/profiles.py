@@ -1,6 +1,6 @@
 """The colour space of a picture: by its ICC profile, or by what a file without one says about its colours.
 
-A PNG says it by its chunks cICP, iCCP, sRGB, gAMA and cHRM, in this order; an AVIF by its ICC profile or else by its nclx
+A PNG says it by its chunks cICP, iCCP, sRGB, gAMA and cHRM, in this order; an AVIF or HEIC by its ICC profile or else by its nclx
 box, which holds the same numbers of ITU-T H.273 as cICP. Cameras say Adobe RGB in the EXIF. Everything else is sRGB.
 """
 
@@ -92,6 +92,9 @@ def source_profile(image: Image.Image) -> bytes | None:
 
 def _h273(image: Image.Image) -> tuple[int, int, int] | None:
     """The numbers of primaries, transfer and range in the header of a PNG or AVIF; None where they are not said."""
+    if nclx := image.info.get("nclx_profile"):  # of HEIC
+        numbers = nclx["color_primaries"], nclx["transfer_characteristics"]
+        return (*numbers, 1) if numbers[0] in _PRIMARIES and numbers[1] in _TRANSFERS else None
     stream: Any = getattr(image, "fp", None)
     if image.format not in ("PNG", "AVIF") or stream is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from hub.images.tiff import Levels, TiffFile, check_kind, decode_tiff, misread, 
 Source = Path | str | bytes | BinaryIO | Image.Image
 
 
+logger = logging.getLogger(__name__)
+
 MAX_PIXELS = 256_000_000  # larger pictures are refused before decoding
 MAX_BYTES = 1 << 30  # limit for a pipe or another file object
 _DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
@@ -31,6 +34,7 @@ _RAW_SUFFIXES = (
     ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 )  # fmt: skip
 _RAW_MAGIC = (b"ftypcrx ", b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb", b"\0MRM", b"HEAPCCDR", b"CR\2\0")
+_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -174,6 +178,8 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
         raise ImageError(f"{name} is empty; download it again or choose another picture.")
     if name.lower().endswith(_RAW_SUFFIXES) or any(magic in prefix for magic in _RAW_MAGIC):
         raise raw_file(name)
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC:
+        return _heic(stream, name)
     recognised = False
     for decoder in _DECODERS:
         with contextlib.suppress(ImportError):  # Pillow before 11.3 has no AVIF
@@ -189,12 +195,31 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
     raise ImageError(f"{name} has an unknown format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
 
 
+def _heic(stream: BinaryIO, name: str) -> Image.Image:
+    try:
+        from pillow_heif.as_plugin import HeifImageFile
+    except ImportError:
+        raise ImageError(
+            f"{name} is a HEIC picture, and these need another package: pip install 'stylehub[heic]'."
+        ) from None
+    stream.seek(0)
+    image: Image.Image = HeifImageFile(stream, "")  # type: ignore[no-untyped-call]
+    return image
+
+
+def _warn_of_gain_map(image: Image.Image, name: str) -> None:
+    """Phones store a second picture that makes the first one brighter on HDR screens."""
+    if b"hdrgm" in (image.info.get("xmp") or b"") or any("gainmap" in kind for kind in image.info.get("aux", ())):
+        logger.warning("%s has a gain map for HDR screens; the picture is read without it.", name)
+
+
 def decoded(image: Image.Image, name: str = "The picture") -> Photo:
     """Decode, separate the alpha, convert the colours to sRGB and turn the result upright.
 
     Call it inside `opened`, since decoders raise many kinds of errors. `name` is for messages.
     """
     check_kind(image, name)
+    _warn_of_gain_map(image, name)
     profile = source_profile(image)
     colour, alpha = image, None
     if misread(image):
