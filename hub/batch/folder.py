@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hub.batch.manifest import Manifest
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import remove_leftovers
-from hub.images import FORMATS, find_images
+from hub.images import FORMATS, find_images, find_tree
 from hub.method import Method
 from hub.names import resolve
 from hub.pictures import Pictures
@@ -52,6 +52,7 @@ def run_folder(
     photos: Sequence[str | Path],
     out: str | Path,
     *,
+    tree: bool = False,
     overwrite: bool = False,
     quality: int = 95,
     strength_map: str | Path | None = None,
@@ -70,6 +71,7 @@ def run_folder(
     ``hub.batch.manifest``).
 
     Args:
+        tree: take the pictures of subfolders too, and keep the subfolders in ``out``.
         engine: "local" computes in this process; "ray" in several processes, here or on a Ray cluster whose machines
             share the folders.
         workers: local: threads for reading, and as many for writing. ray: processes, each with the whole model.
@@ -94,13 +96,14 @@ def run_folder(
     for name, number in (("workers", workers), ("batch_size", batch_size)):
         if number is not None and number < 1:
             raise ParameterError(f"The parameter {name!r} cannot be {number}; it must be at least 1.")
-    tasks = [Task(photo, target) for photo, target in _targets(find_images(photos), Path(out)).items()]
+    tasks = [Task(photo, target) for photo, target in _targets(photos, Path(out), tree).items()]
     values = method.checked(parameters)
     recipe = method.describe(values, None, strength_map) | _files(values, strength_map)
     plane = None if strength_map is None else Map(strength_map).read()[0, 0]
     job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
     with Manifest(Path(out)) as manifest:
-        remove_leftovers(Path(out), older=3600)  # not those of a parallel run
+        for folder in {Path(out), *(task.target.parent for task in tasks)}:
+            remove_leftovers(folder, older=3600)  # not those of a parallel run
         old = {task for task in tasks if not overwrite and task.target.exists()}
         known = {task for task in old if manifest.has(task.target, job.recipe_of(task.photo), task.photo)}
         outcomes = {task: Outcome(task, "there") for task in known}
@@ -163,12 +166,19 @@ def _engine(name: str) -> "Engine":
     return run_on_ray
 
 
-def _targets(photos: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Photo -> result: the same name; PNG if the photo's format cannot be written."""
+def _targets(patterns: Sequence[str | Path], out: Path, tree: bool) -> dict[Path, Path]:
+    """Photo -> result: the same name, with ``tree`` in the same subfolder; PNG if the photo's format cannot be written."""
+    places: dict[Path, Path] = {}
+    for pattern in patterns if tree else ():
+        inside = Path(pattern).is_dir()
+        found = find_tree(Path(pattern), without=out) if inside else find_images([pattern])
+        places |= {photo: photo.parent.relative_to(pattern) if inside else Path() for photo in found}
+    if not tree:
+        places = dict.fromkeys(find_images(patterns), Path())
     targets: dict[Path, Path] = {}
     taken: dict[Path, Path] = {}
-    for photo in photos:
-        target = out / (photo.name if photo.suffix.lower() in FORMATS else f"{photo.stem}.png")
+    for photo, place in places.items():
+        target = out / place / (photo.name if photo.suffix.lower() in FORMATS else f"{photo.stem}.png")
         if target in taken:
             raise ImageError(f"{taken[target]} and {photo} would both become {target}; use two output folders.")
         if target.resolve() == photo.resolve():

@@ -30,7 +30,7 @@ class Manifest:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+        self.folder, self.path = folder, folder / NAME
         self._done: dict[str, dict[str, Any]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ class Manifest:
 
     def has(self, target: Path, recipe: Mapping[str, Any], photo: Path | None = None) -> bool:
         """Whether ``target`` and ``photo`` are unchanged since the manifest noted how the one was made of the other."""
-        line = self._done.get(target.name)
+        line = self._done.get(self._place(target))
         if line is None or line["recipe"] != fingerprint(recipe):
             return False
         state = _state(target)
@@ -64,6 +64,9 @@ class Manifest:
     def failed(self, photo: Path, target: Path, recipe: Mapping[str, Any], error: str) -> None:
         """Note that ``photo`` could not be stylised, and why; the next run tries again."""
         self._append(photo, target, recipe, status="failed", error=error)
+
+    def _place(self, target: Path) -> str:
+        return target.relative_to(self.folder).as_posix()
 
     def _read(self) -> None:
         end, line, whole = 0, b"\n", True
@@ -86,7 +89,7 @@ class Manifest:
         return True
 
     def _append(self, photo: Path, target: Path, recipe: Mapping[str, Any], **state: Any) -> None:
-        line = {"photo": str(photo), "output": target.name, **state}
+        line = {"photo": str(photo), "output": self._place(target), **state}
         line |= {"recipe": fingerprint(recipe), "weights": recipe.get("weights")}
         # ASCII escapes can hold even a file name that is not valid Unicode.
         data = json.dumps(line).encode("ascii") + b"\n"

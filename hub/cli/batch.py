@@ -21,6 +21,7 @@ def batch(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for the results; they keep the photos' names.")
     ],
+    tree: Annotated[bool, typer.Option("--tree", help="Subfolders too; the results keep them.")] = False,
     overwrite: Overwrite = False,
     quality: Quality = 95,
     strength_map: StrengthMap = None,
@@ -55,6 +56,7 @@ def batch(
                 method,
                 photos,
                 output,
+                tree=tree,
                 overwrite=overwrite,
                 quality=quality,
                 strength_map=strength_map,

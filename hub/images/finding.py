@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
         for match in matches:
             found.setdefault(match.resolve(), match)
     return list(found.values())
+
+
+def find_tree(folder: Path, without: Path) -> list[Path]:
+    """The pictures in ``folder`` and in its visible subfolders, except those in ``without``. Raises ``ImageError``."""
+    skipped, found = without.resolve(), []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f[0] != "." and (Path(place) / f).resolve() != skipped)
+        found += _pictures(Path(place) / name for name in names)
+    if not found:
+        raise ImageError(f"{str(folder)!r} holds no picture; check the path.")
+    return found
 
 
 def _pictures(paths: Iterator[Path]) -> list[Path]:

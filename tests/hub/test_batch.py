@@ -323,6 +323,24 @@ def test_another_strength_map_under_the_same_name_is_another(
     assert "made differently" in reason
 
 
+def test_subfolders_are_kept(method: Method, photos: Callable[..., Path], tmp_path: Path) -> None:
+    folder = photos(4)
+    out = folder / "out"
+    for number, place in enumerate(("a", "a/b", "c", ".hidden")):
+        (folder / place).mkdir()
+        (folder / f"00{number}.png").rename(folder / place / "same.png")
+    (folder / "c" / "same.png").rename(folder / "top.png")
+    report = run_folder(method, [folder], out, style=STYLE, tree=True)
+    written = [path.relative_to(out).as_posix() for path in report.written]
+    assert written == ["top.png", "a/same.png", "a/b/same.png"]
+    assert (out / "a/same.png").read_bytes() != (out / "a/b/same.png").read_bytes()
+    again = run_folder(method, [folder], out, style=STYLE, tree=True)
+    assert (len(again.skipped), len(again.written)) == (3, 0), "results in the folder of the photos are no photos"
+    assert {line["output"] for line in lines(out)} == {*written}
+    with pytest.raises(ImageError, match="holds no picture"):
+        run_folder(method, [folder / "c"], out, style=STYLE, tree=True)
+
+
 def test_a_line_that_was_cut_off_anywhere_is_all_that_is_lost(tmp_path: Path) -> None:
     results = [tmp_path / f"{index}.png" for index in range(3)]
     with Manifest(tmp_path) as manifest:
