@@ -77,14 +77,19 @@ def folder_module(root: Path, name: str) -> Any:
 
 
 class _Finder:
-    """Finds the modules of folders."""
+    """Finds the modules of folders; none behind a link to another folder, whose files the consent does not cover."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if not name.startswith(PREFIX):
             return None
-        found = (FileFinder(place, (_Source, [".py"])).find_spec(name) for place in path or ())
-        return next((spec for spec in found if spec), None)
+        root = Path(sys.modules[name.partition(".")[0]].__path__[0])
+        inside = (place for place in path or () if Path(place).resolve().is_relative_to(root))
+        for place in inside:
+            if spec := FileFinder(place, (_Source, [".py"])).find_spec(name):
+                return spec
+        # Not None: Python would then look for itself, also for compiled files.
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 class _Source(SourceFileLoader):

@@ -23,7 +23,7 @@ from hub.checking.importing import imports
 from hub.entries import Entry
 from hub.errors import StylehubError
 from hub.folders import require_consent
-from hub.loading import load
+from hub.loading import FILE_NAME, load
 from hub.registry import info
 
 __all__ = ("CALLS", "DESCRIPTION", "DEVICES", "Broken", "Case", "Finding", "LeftOut", "Rule", "check", "rules")
@@ -102,6 +102,13 @@ class _Model:
 
     @cached_property
     def entry(self) -> Entry:
+        text, path = str(self.name), Path(self.name).expanduser()
+        if (
+            text.startswith("hf://")
+            or path.is_file()
+            or ((path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file())
+        ):
+            raise LeftOut("these are weights of an installed method, which has its own entry")
         return info(self.name)
 
     @property

@@ -215,6 +215,14 @@ def test_a_plugin_that_does_not_load_is_told(install: Callable[..., Path]) -> No
     assert "The plugin mine does not load" in call("check", "mine").sentence
 
 
+def test_weights_are_checked_as_they_load(tiny_model: Path) -> None:
+    found = {str(rule): rule for rule in rules(tiny_model)}
+    for name in ("entry", "weights", "card", "imports"):
+        with pytest.raises(SkipTest, match="weights of an installed method"):
+            found[name]()
+    found["inputs"]()
+
+
 def test_rules_for_pytest(write: Callable[..., Path], photo: Image.Image) -> None:
     found = {str(rule): rule for rule in rules(write(), trust=True)}
     found["strength"]()

@@ -158,6 +158,16 @@ def test_new_code_beside_trusted_code_asks_again(folder: Path) -> None:
         hub.load(folder)
 
 
+def test_code_behind_a_link_out_of_the_folder_is_not_imported(folder: Path, tmp_path: Path) -> None:
+    """It could change without the consent being asked again."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "parts.py").write_text("def turn(x):\n    return x\n")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "method.py").write_text(MIRROR.replace("from .parts", "from .linked.parts"))
+    with pytest.raises(StylehubError, match=r"No module named 'linked\.parts'"):
+        hub.load(folder, trust=True)
+
+
 def test_the_command_of_a_picture_by_a_folder_makes_it_again(
     folder: Path, photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

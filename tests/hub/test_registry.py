@@ -192,8 +192,12 @@ def test_compiled_code_is_never_taken_for_the_source_that_was_read(folder: Path,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )  # fmt: skip
     assert compiled
-    hidden.unlink()
     assert hub.load(folder, trust=True, device="cpu")(photo).size == photo.size
+    (folder / "parts.py").unlink()
+    hidden.rename(folder / "other.py")
+    py_compile.compile(str(folder / "other.py"), str(folder / "parts.pyc"))
+    with pytest.raises(RegistryError, match=r"No module named 'parts'"):
+        hub.load(folder, trust=True)
 
 
 def test_an_installed_package_adds_its_methods(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,11 @@ pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 from gradio_client import Client, handle_file
 
 from hub.parameters import Parameters
-from hub.registry import list_models
+from hub.registry import include, list_models
+from hub.scaffold import new
 from space import app
 from tests.support.app import SINGLE
+from tests.support.command import call
 from tests.support.documents import blocks
 from tests.support.paths import ROOT
 
@@ -91,10 +93,16 @@ def test_a_new_method_appears_by_itself(install: Install, tmp_path: Path, photo_
         demo.close()
 
 
-def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install) -> None:
+def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install, tmp_path: Path) -> None:
+    """Neither one whose entry is wrong, nor one without its code; and a folder that is added has its panel."""
+    install("wrong", "methods: [")
     install("broken", entry_in("broken"))
+    call("trust", new(tmp_path / "in-a-folder"))
+    include(tmp_path / "in-a-folder")
     demo = app.build()
-    assert SINGLE in demo.get_api_info()["named_endpoints"]
+    endpoints = demo.get_api_info()["named_endpoints"]
+    assert SINGLE in endpoints
+    assert "/in_a_folder_single" in endpoints
     assert "broken.method:MyMethod, which does not load" in json.dumps(demo.get_config_file(), default=str)
 
 
