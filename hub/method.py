@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hub import calling, images
 from hub.calling import Picture as Picture
 from hub.calling import with_colors_of as with_colors_of
-from hub.errors import ImageError, ParameterError, StylehubError
+from hub.errors import ParameterError, StylehubError
 from hub.fields import field_of, value_of
 from hub.parameters import Parameters, validate
 from hub.pictures import Pictures, named
@@ -183,8 +183,6 @@ class Method(ABC):
             )
         if isinstance(content, list | tuple):
             raise ParameterError("This is several photos; style.batch(photos, ...) stylises one after another.")
-        if isinstance(content, str) and "://" in content:
-            raise ImageError(f"{content[:80]} is an address; download the picture, and give its path or its bytes.")
         run: Any = calling.stylize_picture
         if isinstance(content, Tensor):
             run = calling.stylize_tensor

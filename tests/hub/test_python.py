@@ -72,7 +72,7 @@ def test_whatever_comes_back_is_saved(style: Method, photo: Image.Image, tmp_pat
         (lambda style, photo: style(photo, "senecio"), "Give everything but the photo by its name"),
         (lambda style, photo: style([photo, photo], style="senecio"), r"style\.batch\(photos"),
         (lambda style, photo: style(photo, style=["senecio", "great-wave"]), "one style, or several with their shares"),
-        (lambda style, photo: style("https://example.org/a.jpg", style="senecio"), "is an address; download"),
+        (lambda style, photo: style("https://example.org/a.jpg", style="senecio"), "is an address"),
     ],
 )
 def test_mistakes_have_a_sentence(style: Method, photo: Image.Image, call: Callable[..., Any], message: str) -> None:
