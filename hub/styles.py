@@ -69,11 +69,11 @@ def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
         adopt_file(method, _find(method, style))
 
 
-def read_style(path: Path) -> tuple[AddedStyle, str, str]:
-    """The style in a file, the model that it is for, and the sha256 of its weights. Raises ``WeightsError``."""
+def read_style(path: Path) -> tuple[AddedStyle, str, str | None]:
+    """The style in a file, the model that it is for, and the sha256 of its weights, if any. Raises ``WeightsError``."""
     try:
         config = json.loads(read_metadata(path)["config"])
-        return AddedStyle.model_validate(config["style"]), str(config["model"]), str(config["adds_to"])
+        return AddedStyle.model_validate(config["style"]), str(config["model"]), config["adds_to"]
     except (KeyError, TypeError, ValueError, ValidationError, RecursionError):
         raise WeightsError(
             f"{path} holds no style; `stylehub add-style` and `stylehub vector` write such files."
