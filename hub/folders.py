@@ -66,6 +66,7 @@ def code_sha256(folder: Path) -> str:
 
 def folder_module(root: Path, name: str) -> Any:
     """Module ``name`` of the folder ``root``, imported anew after its code has changed."""
+    root = root.resolve()
     package = PREFIX + hashlib.sha256(f"{root}\0{code_sha256(root)}".encode()).hexdigest()[:16]
     if package not in sys.modules:
         module = ModuleType(package)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hub.method import Method
 
-PREVIEW = (240, 240)  # pixels at most
+PREVIEW = (144, 144)  # pixels at most
 FILE_NAME = "style.safetensors"  # of a style in a repository
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def encode_preview(picture: "Image.Image") -> str:
     """A small JPEG of ``picture`` as text, for the metadata of a style file."""
     small = picture.convert("RGB")
     small.thumbnail(PREVIEW)
-    return base64.b64encode(encode_image(small, "jpeg", quality=82)).decode("ascii")
+    return base64.b64encode(encode_image(small, "jpeg", quality=60)).decode("ascii")
 
 
 def preview_of(path: Path) -> "Image.Image | None":

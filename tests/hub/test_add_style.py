@@ -50,7 +50,7 @@ def test_it_learns_and_the_filters_stay(learn: Any, whole_vgg: Path, tiny_model:
     row = read_safetensors(path)
     assert {name.rpartition(".")[2] for name in row} == {"scale", "shift"}
     assert all(tensor.shape[0] == 1 for tensor in row.values())
-    assert path.stat().st_size < 13_000
+    assert path.stat().st_size < 25_000  # with a picture of noise, which is the largest
 
     before, after = (hub.load(tiny_model, device="cpu", styles=styles) for styles in ([], [path]))
     old, new = before.network.state_dict(), after.network.state_dict()
