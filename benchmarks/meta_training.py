@@ -20,10 +20,13 @@ from methods.metanet.network import Architecture, MetaNetwork
 from methods.parts.perceptual.losses import gram_matrix, total_variation
 from methods.parts.perceptual.statistics import statistics
 from methods.parts.perceptual.vgg import read_vgg
+from methods.parts.style_code.network import StylePredictor
 from methods.parts.transformation.training import PerceptualSettings, PhotoCrops
 
 CONTENT = "relu3_3"
 WEIGHTS = {"mean and std": 25.0, "gram": 3e5}
+# Root mean square of photos at CONTENT that these weights are for, torchvision's; files of VGG differ by a factor of 300.
+ENERGY = 1.9
 SEED = 42
 EVERY = 5  # steps between two looks at the norms
 
@@ -72,14 +75,20 @@ class ExperimentTask(LearningTask):
         self.layers = PAPER_LAYERS[experiment.backbone]
         self.vgg = read_vgg(file, self.layers[-1], padding="reflect").to(dtype=dtype)
         encoder = experiment.architecture.encoder
-        self.describe = Encoder(encoder, None if encoder == "vgg-slim" else file)
         self.crops = PhotoCrops(self.settings)
         photos = Some(self.crops.photos, experiment.count)
         self.crops.photos, self.crops.rounds = photos, Rounds(len(photos), SEED)  # type: ignore[assignment]
         self.paintings = Some(open_photos([options.paintings]), experiment.count)
         self.rounds = Rounds(len(self.paintings), SEED + 1)
+        with torch.no_grad():
+            crops = torch.stack([self.crops.crop(index, self.side) for index in range(4)])
+            self.unit = ENERGY / self.vgg(crops, [CONTENT])[CONTENT].float().square().mean().sqrt().item()
+        self.encoder = Encoder(encoder, None if encoder == "vgg-slim" else file)
         torch.manual_seed(SEED)
-        self.network = MetaNetwork(experiment.architecture, self.describe.size).to(memory_format=torch.channels_last)
+        self.network = MetaNetwork(experiment.architecture, self.encoder.size).to(memory_format=torch.channels_last)
+        if isinstance(self.network.predictor, StylePredictor):
+            some = [self.describe(self.pixels(self.paintings.image(n))) for n in range(min(16, len(self.paintings)))]
+            self.network.predictor.standardise(torch.cat(some))
         self.target = cache(self.compute_target)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -93,11 +102,23 @@ class ExperimentTask(LearningTask):
         size, hold = self.settings.batch, self.experiment.hold
         return [self.rounds[step // hold if hold else step * size + slot] for slot in range(size)]
 
+    def pixels(self, painting: Image.Image) -> Tensor:
+        """A square of a painting ``(1, 3, 2 side, 2 side)`` in [0, 1]."""
+        return to_tensor(ImageOps.fit(painting, (2 * self.side, 2 * self.side)))
+
+    @torch.no_grad()
+    def describe(self, pixels: Tensor) -> Tensor:
+        """The description of a painting; of the paper's encoders in the unit of the losses."""
+        return self.encoder(pixels) * (self.unit if self.encoder.layers else 1)
+
     @torch.no_grad()
     def compute_target(self, index: int) -> tuple[Tensor, list[Tensor]]:
         """The description of a painting and what the loss compares, one tensor a layer."""
-        pixels = to_tensor(ImageOps.fit(self.paintings.image(index), (2 * self.side, 2 * self.side)))
-        return self.describe(pixels), self.style_of(self.vgg(pixels, self.layers))
+        pixels = self.pixels(self.paintings.image(index))
+        return self.describe(pixels), self.style_of(self.features(pixels))
+
+    def features(self, pictures: Tensor) -> dict[str, Tensor]:
+        return {k: f.float() * self.unit for k, f in self.vgg(pictures, {*self.layers, CONTENT}).items()}
 
     def style_of(self, features: dict[str, Tensor]) -> list[Tensor]:
         if self.experiment.style == "gram":
@@ -114,9 +135,9 @@ class ExperimentTask(LearningTask):
         photos = photos.contiguous(memory_format=torch.channels_last)
         result = self.network.paint_by(weights, photos).float()
         with torch.no_grad():
-            wanted = self.vgg(photos, [CONTENT])[CONTENT].float()
-        features = self.vgg(result, {*self.layers, CONTENT})
-        content = (features[CONTENT].float() - wanted).square().mean()
+            wanted = self.vgg(photos, [CONTENT])[CONTENT].float() * self.unit
+        features = self.features(result)
+        content = (features[CONTENT] - wanted).square().mean()
         found = self.style_of(features)
         errors = [(f - torch.cat(w)).square().mean() for f, w in zip(found, zip(*styles, strict=True), strict=True)]
         style = torch.stack(errors).sum() * WEIGHTS[self.experiment.style]
@@ -139,8 +160,7 @@ class ExperimentTask(LearningTask):
     def paint(self, photo: Image.Image, painting: Image.Image) -> Image.Image:
         """``photo`` in the style of ``painting``; its sides are cut to multiples of 4."""
         pixels = to_tensor(photo)[..., : photo.height // 4 * 4, : photo.width // 4 * 4]
-        description = self.describe(to_tensor(ImageOps.fit(painting, (2 * self.side, 2 * self.side))))
-        return to_image(self.network(pixels, description))
+        return to_image(self.network(pixels, self.describe(self.pixels(painting))))
 
     def invariance(self) -> dict[str, Any]:
         """Why norms grow: the loss for filters times a factor, and the cosine of gradient and filters.

@@ -277,18 +277,18 @@ def test_metanet(
         whole_vgg,
     ]
     words += ["--paintings", material / "paintings", "--unseen", material / "paintings", "--vgg19", vgg19]
-    words += ["--counts", 1, 2, "--steps", 1, "--batch", 1, "--side", 48, "--width", 2, "--limit", 1]
+    words += ["--counts", 2, 3, "--steps", 1, "--batch", 1, "--side", 48, "--width", 2, "--limit", 1]
     names = ["original", "improved", "ours, from random weights"]
     result, table = run(capsys, tmp_path, "metanet", *words, "--rows", *names)
     rows = {(row["name"], row["count"]): row for row in result["rows"]}
-    assert set(rows) == {(name, 1) for name in names} | {("original", 2), ("improved", 2)}
-    assert rows["original", 1]["megabytes"] > rows["improved", 1]["megabytes"] > 0
+    assert set(rows) == {(name, 2) for name in names} | {("original", 3), ("improved", 3)}
+    assert rows["original", 2]["megabytes"] > rows["improved", 2]["megabytes"] > 0
     for row in rows.values():
         assert np.isfinite([*row["seen"].values(), *row["unseen"].values(), row["loss"], row["minutes"]]).all()
         assert [point["step"] for point in row["norms"]] == [0, 1]
-    written = [point["written"] for point in rows["ours, from random weights", 1]["norms"]]
+    written = [point["written"] for point in rows["ours, from random weights", 2]["norms"]]
     assert written == pytest.approx([4, 4], rel=1e-3), "16 filters of norm 1"
-    why = rows["original", 1]["invariance"]
+    why = rows["original", 2]["invariance"]
     assert why["losses"]["10.0"] == pytest.approx(why["losses"]["1.0"], rel=0.05), "the loss does not see the norm"
     assert "| ours, from random weights " in table
     assert "850" in table

@@ -12,7 +12,6 @@ from pydantic import Field
 from torch import Tensor
 
 from hub.errors import TrainingError
-from hub.parameters import inherited
 from hub.weights import load_strict, read_config, read_safetensors
 from methods.metanet.network import OURS, Architecture, MetaNetwork, key
 from methods.parts.style_code.training import CodeSettings, CodeTraining
@@ -28,7 +27,7 @@ class MetaNetSettings(CodeSettings):
         None, description="Weights of any-style of the same --width, --code and --hidden to start from."
     )
     base_blocks: list[int] = Field([0, 1], description="The residual blocks of --base to keep, from 0.")
-    rank: int = inherited(Architecture, "rank", 128)
+    rank: int = Field(128, ge=1, le=1024, description="Rank of what a painting changes in the filters of a layer.")
 
 
 class MetaNetTraining(CodeTraining):
@@ -59,6 +58,10 @@ class MetaNetTraining(CodeTraining):
         given, state = without_presets(read_safetensors(base)), self.network.state_dict()
         state |= {name: tensor for name, tensor in given.items() if name.startswith("predictor.")}
         blocks = (sum(name.endswith("convolution.weight") for name in given) - 6) // 2
+        if not set(self.settings.base_blocks) <= set(range(blocks)):
+            raise TrainingError(
+                f"{base} has {blocks} residual blocks; give numbers from 0 to {blocks - 1} with --base-blocks."
+            )
         kept = [FIRST_BLOCK + 2 * block + half for block in self.settings.base_blocks for half in (0, 1)]
         layers = [*range(FIRST_BLOCK), *kept, *range(FIRST_BLOCK + 2 * blocks, 6 + 2 * blocks)]
         for index, layer in enumerate(layers):

@@ -53,6 +53,11 @@ class StylePredictor(nn.Module):
             nn.Linear(description, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, code - 1)
         )
 
+    def standardise(self, descriptions: Tensor) -> None:
+        """Take mean and deviation of ``descriptions`` ``(N, D)``, two at least, for the standard ones."""
+        self.mean.copy_(descriptions.mean(0))
+        self.deviation.copy_(descriptions.std(0).clamp_min(1e-4))
+
     def forward(self, description: Tensor) -> Tensor:
         # Always in float32: a code is computed once per painting, and every pixel depends on it.
         with torch.autocast(description.device.type, enabled=False):

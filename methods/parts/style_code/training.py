@@ -102,8 +102,7 @@ class CodeTraining(TrainingTask):
             load_strict(self.network, without_presets(read_safetensors(settings.initial)), settings.initial)
         else:
             assert isinstance(self.network.predictor, StylePredictor)
-            self.network.predictor.mean.copy_(sample.mean(0))
-            self.network.predictor.deviation.copy_(sample.std(0).clamp_min(1e-4))
+            self.network.predictor.standardise(sample)
             self.begin()
         self.network = self.network.to(memory_format=torch.channels_last)
 
