@@ -52,12 +52,14 @@ def stylize_picture(
     """``content`` stylised at 8 bits per channel, with its alpha; ``info["stylehub"]`` is the provenance metadata."""
     photo = images.read_image(content)
     seen = photo.visible if values.strength else photo.rgb  # at strength 0 the hidden colours come back too
+    metadata = photo.metadata
     alpha, pixels = photo.alpha, [images.to_tensor(seen).to(method.device)]
     del photo, seen
     result = _run(method, pixels, values, strength_map, report)
     if alpha is not None and alpha.size != (result.shape[3], result.shape[2]):
         alpha = images.to_image(method.prepare(images.to_tensor(alpha.convert("RGB")), values)).convert("L")
     image = images.to_image(result, alpha)
+    image.info[images.PHOTO] = metadata
     image.info["stylehub"] = record(method, values, content, strength_map)
     return image
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hub.batch.manifest import Manifest
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import remove_leftovers
-from hub.images import FORMATS, find_images, find_tree
+from hub.images import FORMATS, Keep, find_images, find_tree
 from hub.method import Method
 from hub.names import resolve
 from hub.pictures import Pictures
@@ -55,6 +55,7 @@ def run_folder(
     tree: bool = False,
     overwrite: bool = False,
     quality: int = 95,
+    keep_metadata: Keep = "safe",
     strength_map: str | Path | None = None,
     engine: str = "local",
     workers: int | None = None,
@@ -72,6 +73,7 @@ def run_folder(
 
     Args:
         tree: take the pictures of subfolders too, and keep the subfolders in ``out``.
+        keep_metadata: of the photo's EXIF: "all", "safe" (no place, nobody's name, no serial number) or "none".
         engine: "local" computes in this process; "ray" in several processes, here or on a Ray cluster whose machines
             share the folders.
         workers: local: threads for reading, and as many for writing. ray: processes, each with the whole model.
@@ -100,7 +102,7 @@ def run_folder(
     values = method.checked(parameters)
     recipe = method.describe(values, None, strength_map) | _files(values, strength_map)
     plane = None if strength_map is None else Map(strength_map).read()[0, 0]
-    job = Job(method, parameters, recipe, plane, overwrite, quality, batch_size)
+    job = Job(method, parameters, recipe, plane, overwrite, quality, keep_metadata, batch_size)
     with Manifest(Path(out)) as manifest:
         for folder in {Path(out), *(task.target.parent for task in tasks)}:
             remove_leftovers(folder, older=3600)  # not those of a parallel run

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from hub.errors import StylehubError
+from hub.images import Keep
 from hub.method import Method
 
 
@@ -27,6 +28,7 @@ class Job:
     strength_map: Tensor | None = None
     overwrite: bool = False
     quality: int = 95
+    keep_metadata: Keep = "safe"
     batch: int | None = None
 
     def recipe_of(self, photo: Path) -> dict[str, Any]:

@@ -8,10 +8,10 @@ number of photos. A failed photo carries its error to the end; the others contin
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 
@@ -23,7 +23,7 @@ from torch import Tensor
 from hub.batch.job import Job, Outcome, Task
 from hub.batch.manifest import SOURCE, same_recipe, source_of
 from hub.errors import ImageError
-from hub.images import read_image, read_recipe, read_size, save, to_image
+from hub.images import PHOTO, read_image, read_recipe, read_size, save, to_image
 from hub.runtime import out_of_memory
 
 CHUNK = 16  # photos inspected at a time
@@ -44,6 +44,7 @@ class _Picture:
     outcome: Outcome
     size: tuple[int, int] = (0, 0)  # from the file's header, before it is turned upright
     pixels: Tensor | None = None  # uint8 (H, W, 3), after reading
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # of the photo
     replaces: bool = False  # the target, which was made of another photo of the same name
     image: Image.Image | None = None  # after reading, instead of pixels, if it is stylised alone; later the result
 
@@ -163,6 +164,7 @@ class Pipeline:
     def _read(self, picture: _Picture) -> None:
         picture.outcome.source = source_of(picture.outcome.task.photo)
         photo = read_image(picture.outcome.task.photo)
+        picture.metadata = photo.metadata
         large = self._on_cpu and picture.weight > LARGE and self._together(picture) == 1
         if photo.alpha is None and not large:
             picture.pixels = self._uploaded(torch.from_numpy(np.array(photo.rgb)))
@@ -239,9 +241,10 @@ class Pipeline:
         assert image is not None
         assert outcome.source is not None
         image.info["stylehub"] = job.recipe_of(outcome.task.photo) | {SOURCE: outcome.source[-1]}
+        image.info[PHOTO] = picture.metadata
         overwrite = job.overwrite or picture.replaces
         try:
-            save(image, outcome.task.target, overwrite=overwrite, quality=job.quality)
+            save(image, outcome.task.target, overwrite=overwrite, quality=job.quality, keep_metadata=job.keep_metadata)
         except ImageError:  # perhaps another worker, believed dead, was first
             if overwrite or (self._made(outcome.task) or {}).get(SOURCE) != outcome.source[-1]:
                 raise

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from hub.method import Method
 from hub.cli.console import print_json, progress_bar
-from hub.cli.options import Json, Overwrite, Quality, StrengthMap, loads_model, split_words
+from hub.cli.options import Json, KeepMetadata, Overwrite, Quality, StrengthMap, kept, loads_model, split_words
 
 
 @loads_model
@@ -24,6 +24,7 @@ def batch(
     tree: Annotated[bool, typer.Option("--tree", help="Subfolders too; the results keep them.")] = False,
     overwrite: Overwrite = False,
     quality: Quality = 95,
+    keep_metadata: KeepMetadata = "safe",
     strength_map: StrengthMap = None,
     engine: Annotated[
         str, typer.Option(help="local: one process; ray: several processes (pip install 'stylehub\\[scale]').")
@@ -59,6 +60,7 @@ def batch(
                 tree=tree,
                 overwrite=overwrite,
                 quality=quality,
+                keep_metadata=kept(keep_metadata),
                 strength_map=strength_map,
                 engine=engine,
                 workers=workers,

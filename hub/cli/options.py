@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from hub.errors import ParameterError
+from hub.names import resolve
 
 if TYPE_CHECKING:
+    from hub.images import Keep
     from hub.method import Method
 
 
@@ -27,6 +29,9 @@ Words = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Quality = Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG and WebP.")]
+KeepMetadata = Annotated[
+    str, typer.Option(help="Of the photo's EXIF: all, safe (no place, nobody's name, no serial number) or none.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16. Default: the fastest for the method.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
@@ -38,6 +43,11 @@ Bits = Annotated[int, typer.Option(help="Bits per channel: 8, or 16 for input an
 StrengthMap = Annotated[
     Path | None, typer.Option(help="A grey picture: white where the style applies, black where it does not.")
 ]
+
+
+def kept(keep: str) -> "Keep":
+    """``keep`` as ``--keep-metadata`` allows it. Raises ``UnknownName``."""
+    return cast("Keep", resolve(keep, ("all", "safe", "none"), "--keep-metadata"))
 
 
 def loads_model(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,9 +16,21 @@ from hub.files import LONGEST_NAME, already_exists, fitting, free_name
 if TYPE_CHECKING:
     from PIL import Image
 
+    from hub.images import Keep
     from hub.method import Method
 from hub.cli.console import print_json, progress_bar, updating
-from hub.cli.options import Bits, Json, Overwrite, Quality, StrengthMap, Words, loads_model, split_words
+from hub.cli.options import (
+    Bits,
+    Json,
+    KeepMetadata,
+    Overwrite,
+    Quality,
+    StrengthMap,
+    Words,
+    kept,
+    loads_model,
+    split_words,
+)
 from hub.cli.styles import label
 
 STYLIZE = "Stylise photos: stylehub stylize cin-25styles photo.jpg --style starry-night -o out.png."
@@ -38,6 +50,7 @@ def stylize_command(blending: bool) -> Callable[..., None]:
         ] = None,
         overwrite: Overwrite = False,
         quality: Quality = 95,
+        keep_metadata: KeepMetadata = "safe",
         bits: Bits = 8,
         strength_map: StrengthMap = None,
         as_json: Json = False,
@@ -52,7 +65,9 @@ def stylize_command(blending: bool) -> Callable[..., None]:
         style = field_of(method.Parameters, "style") or ""
         if blending and isinstance(parameters.get(style), str):
             parameters[style] = {parameters[style]: 1.0}
-        _stylize(method, photos, parameters, output, overwrite, quality, bits, strength_map, as_json)
+        _stylize(
+            method, photos, parameters, output, overwrite, quality, kept(keep_metadata), bits, strength_map, as_json
+        )
 
     return command
 
@@ -64,6 +79,7 @@ def _stylize(
     output: str | None,
     overwrite: bool,
     quality: int,
+    keep_metadata: "Keep",
     bits: int,
     strength_map: Path | None,
     as_json: bool,
@@ -118,14 +134,14 @@ def _stylize(
                 sys.stdout.buffer.write(
                     encode_deep(result.pixels, alpha=result.alpha, recipe=made)
                     if deep
-                    else encode_image(result, "png", recipe=made)
+                    else encode_image(result, "png", recipe=made, keep_metadata=keep_metadata)
                 )
                 sys.stdout.buffer.flush()
                 return
             if deep:
                 save_deep(result.pixels, target, alpha=result.alpha, recipe=made, overwrite=overwrite)
             else:
-                save(result, target, overwrite=overwrite, quality=quality)
+                save(result, target, overwrite=overwrite, quality=quality, keep_metadata=keep_metadata)
             written.append({"photo": str(photo) if photo else None, "output": str(target)} | made)
     if as_json:
         print_json(written)

@@ -1,13 +1,35 @@
 """Read pictures as upright 8-bit sRGB, and write results atomically."""
 
 from hub.images.finding import FORMATS, READ_EXTENSIONS, find_images, find_named, find_tree
-from hub.images.metadata import read_recipe
+from hub.images.metadata import PHOTO, Keep, read_recipe
 from hub.images.reading import MAX_BYTES, MAX_PIXELS, Photo, Source, read_image, read_size
 from hub.images.tensors import LUMA, at_short_side, is_flat, resized, to_image, to_levels, to_tensor
 from hub.images.writing import encode_image, save, write_encoded, write_image
 
 __all__ = (
-    "FORMATS", "LUMA", "MAX_BYTES", "MAX_PIXELS", "READ_EXTENSIONS", "Photo", "Source", "at_short_side",
-    "encode_image", "find_images", "find_named", "find_tree", "is_flat", "read_image", "read_recipe", "read_size", "resized",
-    "save", "to_image", "to_levels", "to_tensor", "write_encoded", "write_image",
+    "FORMATS",
+    "LUMA",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "PHOTO",
+    "READ_EXTENSIONS",
+    "Keep",
+    "Photo",
+    "Source",
+    "at_short_side",
+    "encode_image",
+    "find_images",
+    "find_named",
+    "find_tree",
+    "is_flat",
+    "read_image",
+    "read_recipe",
+    "read_size",
+    "resized",
+    "save",
+    "to_image",
+    "to_levels",
+    "to_tensor",
+    "write_encoded",
+    "write_image",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, PngImagePlugin
 from torch import Tensor
 
 from hub.errors import ImageError
-from hub.images.metadata import recipe_exif
+from hub.images.metadata import result_exif
 from hub.images.profiles import source_profile
 from hub.images.reading import MAX_PIXELS, decoded, opened, upright, whole_file
 from hub.images.tensors import filled, to_levels, to_tensor
@@ -96,7 +96,7 @@ def encode_deep(pixels: Tensor, *, alpha: Tensor | None = None, recipe: Mapping[
     recipe that is not JSON, and ``StylehubError`` if imagecodecs is missing.
     """
     codecs = codecs_for("16 bits per channel")
-    exif = b"" if recipe is None else recipe_exif({**recipe, **RECORD}, "png").removeprefix(b"Exif\0\0")
+    exif = b"" if recipe is None else result_exif({**recipe, **RECORD}, "png").removeprefix(b"Exif\0\0")
     levels = to_levels(pixels, bits=16)
     if alpha is not None:
         opacity = to_levels(alpha, bits=16, channels=1)

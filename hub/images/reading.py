@@ -7,10 +7,10 @@ import importlib
 import io
 import logging
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
 from hub.errors import ImageError
 from hub.images.profiles import source_profile
 from hub.images.tensors import filled, to_image, to_tensor
-from hub.images.tiff import Levels, TiffFile, check_kind, decode_tiff, misread, raw_file, to_levels
+from hub.images.tiff import Levels, TiffFile, check_kind, decode_tiff, is_raw, misread, raw_file, to_levels
 
 Source = Path | str | bytes | BinaryIO | Image.Image
 
@@ -29,11 +29,6 @@ MAX_PIXELS = 256_000_000  # larger pictures are refused before decoding
 MAX_BYTES = 1 << 30  # limit for a pipe or another file object
 _DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
 _GREY_MODES = {"1", "L", "LA", "La", "F"}  # and every mode that starts with I
-_RAW_SUFFIXES = (
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
-    ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-)  # fmt: skip
-_RAW_MAGIC = (b"ftypcrx ", b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb", b"\0MRM", b"HEAPCCDR", b"CR\2\0")
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,6 +48,7 @@ class Photo:
     rgb: Image.Image
     alpha: Image.Image | None
     grey: bool  # the source had no colour channels
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # the source's `exif` and `dpi`
 
     @property
     def image(self) -> Image.Image:
@@ -176,7 +172,7 @@ def _identified(stream: BinaryIO, name: str) -> Image.Image:
     prefix = stream.read(16)
     if not prefix:
         raise ImageError(f"{name} is empty; download it again or choose another picture.")
-    if name.lower().endswith(_RAW_SUFFIXES) or any(magic in prefix for magic in _RAW_MAGIC):
+    if is_raw(name, prefix):
         raise raw_file(name)
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC:
         return _heic(stream, name)
@@ -244,7 +240,15 @@ def decoded(image: Image.Image, name: str = "The picture") -> Photo:
         rgb = rgb.transpose(orientation)
         alpha = alpha and alpha.transpose(orientation)
     rgb.info = {}  # profile and orientation are applied and no longer valid
-    return Photo(rgb, alpha, grey)
+    return Photo(rgb, alpha, grey, metadata_of(image))
+
+
+def metadata_of(image: Image.Image) -> dict[str, Any]:
+    """The EXIF and the resolution of a file whose pixels have been read."""
+    found = {name: image.info[name] for name in ("exif", "dpi") if image.info.get(name)}
+    with contextlib.suppress(Exception):
+        return {"exif": image.getexif().tobytes()} | found if isinstance(image, TiffFile) else found
+    return {}
 
 
 def upright(image: Image.Image) -> Image.Transpose | None:

@@ -21,6 +21,11 @@ WHITE = 65535
 _WHITE_IS_ZERO, _RGB = 0, 2  # photometric interpretations; 1 is grey with 0 as black
 _RAW = (32803, 34892)  # photometric interpretations of what a camera's sensor saw
 _DNG_VERSION = 50706
+_RAW_SUFFIXES = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
+    ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+)  # fmt: skip
+_RAW_MAGIC = (b"ftypcrx ", b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb", b"\0MRM", b"HEAPCCDR", b"CR\2\0")
 _UNSPECIFIED, _PREMULTIPLIED = 0, 1  # kinds of an extra sample besides a plain alpha
 _KINDS = {1: "u", 2: "i", 3: "f"}  # NumPy's letters for sample formats
 
@@ -137,6 +142,11 @@ def check_kind(image: Image.Image, name: str) -> None:
         raise raw_file(name)
     if image.is_animated:
         logger.warning("%s has several pages; the first one is read.", name)
+
+
+def is_raw(name: str, prefix: bytes) -> bool:
+    """Whether the name of a file, or its first 16 bytes, are those of a camera's raw file."""
+    return name.lower().endswith(_RAW_SUFFIXES) or any(magic in prefix for magic in _RAW_MAGIC)
 
 
 def raw_file(name: str) -> ImageError:

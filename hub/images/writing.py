@@ -14,7 +14,7 @@ from PIL import Image
 from hub.errors import ImageError
 from hub.files import already_exists, write_whole
 from hub.images.finding import FORMATS
-from hub.images.metadata import recipe_exif
+from hub.images.metadata import PHOTO, Keep, result_exif
 from hub.images.reading import decoded, opened, reason
 from hub.images.tensors import to_image
 
@@ -23,12 +23,18 @@ _LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383}
 
 
 def encode_image(
-    image: Image.Image, format: str, *, recipe: Mapping[str, Any] | None = None, quality: int = 95
+    image: Image.Image,
+    format: str,
+    *,
+    recipe: Mapping[str, Any] | None = None,
+    quality: int = 95,
+    keep_metadata: Keep = "safe",
 ) -> bytes:
     """Encode a PIL image of any mode as 'png', 'jpeg', 'webp' or 'tiff' (8-bit sRGB; grey stays grey).
 
     `quality` (1 to 100) is for JPEG and WebP. For JPEG, transparency becomes white. `recipe` is stored as JSON in the
-    EXIF. Raises ImageError for an unknown format, a side too long for it, or a recipe that is not JSON.
+    EXIF, beside what `keep_metadata` keeps of the photo's: all, safe (no place, nobody's name, no serial number) or none.
+    Raises ImageError for an unknown format, a side too long for it, or a recipe that is not JSON.
     """
     if format not in FORMATS.values():
         raise ImageError(f"Cannot write the format {format!r}; choose {', '.join(sorted(set(FORMATS.values())))}.")
@@ -45,8 +51,11 @@ def encode_image(
         options = {"quality": quality, "subsampling": "4:4:4"}  # halved chroma would smear painted edges
     elif format == "webp":
         options = {"quality": quality, "method": 4}
-    if recipe is not None:
-        options["exif"] = recipe_exif(recipe, format)
+    photo_metadata = image.info.get(PHOTO) or {}
+    if recipe is not None or photo_metadata:
+        options["exif"] = result_exif(recipe, format, photo_metadata.get("exif"), keep_metadata)
+    if keep_metadata != "none" and "dpi" in photo_metadata:
+        options["dpi"] = photo_metadata["dpi"]
     with opened(image) as (source, _):  # turns any error of a bad image into an ImageError
         photo = decoded(source)
     picture = photo.rgb.convert("L") if photo.grey and photo.alpha is None else photo.rgb
@@ -70,6 +79,7 @@ def write_image(
     overwrite: bool = False,
     recipe: Mapping[str, Any] | None = None,
     quality: int = 95,
+    keep_metadata: Keep = "safe",
 ) -> None:
     """Write `image` to `path` atomically, in the format of its extension; see encode_image.
 
@@ -79,7 +89,8 @@ def write_image(
     if path.suffix.lower() not in FORMATS:
         raise ImageError(f"{path} has an unknown extension; choose one of {', '.join(FORMATS)}.")
     format = FORMATS[path.suffix.lower()]
-    write_encoded(lambda: encode_image(image, format, recipe=recipe, quality=quality), path, overwrite=overwrite)
+    options: dict[str, Any] = {"recipe": recipe, "quality": quality, "keep_metadata": keep_metadata}
+    write_encoded(lambda: encode_image(image, format, **options), path, overwrite=overwrite)
 
 
 def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = False) -> None:
@@ -111,15 +122,24 @@ def _not_written(name: str, error: Exception) -> ImageError:
     return ImageError(f"{name} cannot be written ({reason(error)}); choose another folder or format.")
 
 
-def save(image: Image.Image | Any, path: str | Path, *, overwrite: bool = False, quality: int = 95) -> Path:
+def save(
+    image: Image.Image | Any,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    quality: int = 95,
+    keep_metadata: Keep = "safe",
+) -> Path:
     """Write a method's result with its provenance metadata: an image, or a tensor or an array, which carry none.
 
+    ``keep_metadata``: of the photo's own, "all", "safe" (no place, nobody's name, no serial number) or "none".
     Raises ``ImageError`` if ``path`` exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
     if not isinstance(image, Image.Image):
         image = _as_image(image)
-    write_image(image, path, overwrite=overwrite, recipe=image.info.get("stylehub"), quality=quality)
+    recipe = image.info.get("stylehub")
+    write_image(image, path, overwrite=overwrite, recipe=recipe, quality=quality, keep_metadata=keep_metadata)
     return path
 
 

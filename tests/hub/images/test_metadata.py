@@ -9,12 +9,7 @@ from PIL import Image
 
 from hub import images
 from hub.errors import ImageError
-from hub.images import (
-    FORMATS,
-    encode_image,
-    read_image,
-    read_recipe,
-)
+from hub.images import FORMATS, PHOTO, encode_image, read_image, read_recipe, save
 from tests.support.pictures import encoded, noise
 
 RECIPE = {"model": "adain", "styles": ["wave", "Sternennacht ☆"], "strength": 0.75, "seed": 3}
@@ -84,3 +79,48 @@ def test_reading_a_recipe_from_no_picture(tmp_path):
         read_recipe(tmp_path / "absent.png")
     with pytest.raises(ImageError):
         read_recipe(b"text")
+
+
+def of_a_camera() -> Image.Exif:
+    exif = Image.Exif()
+    exif.update({271: "Maker", 272: "Camera", 274: 6, 282: 300.0, 306: "2026:01:02 03:04:05", 315: "A. Person"})
+    exif.get_ifd(0x8769).update(
+        {36867: "2026:01:02 03:04:05", 33437: 2.8, 42033: "serial 123", 37510: b"ASCII\0\0\0secret"}
+    )
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 0.0)})
+    return exif
+
+
+@pytest.mark.parametrize("keep", ["all", "safe", "none"])
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff"])
+def test_what_is_kept_of_the_metadata_of_a_photo(format: str, keep: str, tmp_path: Path) -> None:
+    photo = encoded(noise("RGB", (8, 6)), "JPEG", exif=of_a_camera().tobytes(), dpi=(300, 300))
+    result = noise("RGB", (6, 8))
+    result.info |= {PHOTO: read_image(photo).metadata, "stylehub": RECIPE}
+    path = save(result, tmp_path / f"a.{format}", keep_metadata=keep)
+    assert read_recipe(path) == RECIPE
+    with Image.open(path) as image:
+        image.load()
+        exif = image.getexif()
+        inner, place = exif.get_ifd(0x8769), exif.get_ifd(0x8825)
+        assert image.size == (6, 8)
+        if format != "webp":
+            assert (round(image.info.get("dpi", (0, 0))[0]) == 300) == (keep != "none")
+    assert exif.get(274, 1) == 1, "the result is upright"
+    assert (exif.get(272), inner.get(36867)) == ((None, None) if keep == "none" else ("Camera", "2026:01:02 03:04:05"))
+    assert (exif.get(315), inner.get(42033)) == (("A. Person", "serial 123") if keep == "all" else (None, None))
+    assert (2 in place) == (keep == "all")
+    assert b"secret" not in path.read_bytes()
+
+
+def test_metadata_that_are_broken_or_too_long_are_left_out(tmp_path: Path) -> None:
+    for exif in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff"):
+        result = noise("RGB", (6, 8))
+        result.info |= {PHOTO: {"exif": exif}, "stylehub": RECIPE}
+        assert read_recipe(save(result, tmp_path / "a.jpg", overwrite=True, keep_metadata="all")) == RECIPE
+    long = of_a_camera()
+    long[33432] = "x" * 60_000
+    result.info[PHOTO] = {"exif": long.tobytes()}
+    recipe = RECIPE | {"long": "y" * 10_000}
+    result.info["stylehub"] = recipe
+    assert read_recipe(save(result, tmp_path / "b.jpg")) == recipe
