@@ -88,7 +88,8 @@ def validate(model: type[Model], values: dict[str, Any]) -> Model:
         if spec and spec.choices and spec.minimum is not None:  # words or a number: pydantic names one of the two
             words = ", ".join(spec.choices)
             reason = f"should be {words}, or a whole number from {spec.minimum:g} to {spec.maximum:g}"
-        if spec and spec.role in ("style", "second style") and isinstance(first["input"], list | tuple):
+        named = spec and spec.kind != "pictures" and spec.role in ("style", "second style")
+        if named and isinstance(first["input"], list | tuple):
             reason = "should be one style, or several with their shares, such as {'a': 0.6, 'b': 0.4}"
         given = "so" if isinstance(first["input"], list | tuple | dict) else " ".join(repr(first["input"]).split())[:80]
         raise ParameterError(f"The parameter {name!r} cannot be {given}: it {reason}.") from None

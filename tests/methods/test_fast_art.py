@@ -141,7 +141,7 @@ def test_a_style_that_was_not_trained(photo: Image.Image) -> None:
 def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image) -> None:
     method = hub.load("fast-art", device="cpu")
     monkeypatch.setattr(method, "entry", method.entry.model_copy(update={"root": tmp_path}))
-    with pytest.raises(WeightsError, match=r"munch-the-scream\.safetensors is missing, so reinstall"):
+    with pytest.raises(WeightsError, match=r"munch-the-scream\.safetensors is missing, so install stylehub again"):
         method(photo, style="the-scream")
 
 
