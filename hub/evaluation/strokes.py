@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hub.images import at_short_side, resized, to_tensor
+from hub.images import at_short_side, resized, size_at_short_side, to_tensor
 from hub.method import Method
 from hub.pictures import Pictures
 from methods.parts.perceptual.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
@@ -61,16 +61,17 @@ def evaluate_strokes(
         for stroke in kinds:
             scores = []
             for content in contents:
-                draft = resized(content, _at(content, small))
+                draft = resized(content, size_at_short_side(content.shape[2], content.shape[3], small))
                 features = vgg(draft.to(vgg.mean.device), [CONTENT_LAYER])
                 for name, (whole, near) in wanted.items():
                     start = time.perf_counter()
                     if stroke == DRAFT:
-                        result = resized(_paint(method, draft, paintings[name], name, "fine"), _at(content, size))
+                        small_result = _paint(method, draft, paintings[name], name, "fine")
+                        result = resized(small_result, (content.shape[2], content.shape[3]))
                     else:
                         result = _paint(method, content, paintings[name], name, stroke)
                     seconds = time.perf_counter() - start
-                    reduced = vgg(resized(result, _at(result, small)).to(vgg.mean.device), STYLE_LAYERS)
+                    reduced = vgg(resized(result, (draft.shape[2], draft.shape[3])).to(vgg.mean.device), STYLE_LAYERS)
                     crops = torch.cat(_crops(result, crop)).to(vgg.mean.device)
                     scores.append(
                         [
@@ -97,12 +98,6 @@ def _paint(method: Method, content: Tensor, painting: Image.Image, name: str, st
     style = Pictures([painting], names=[name]) if "style-images" in method.entry.method.inputs else name
     result: Tensor = method(content, style=style, stroke=stroke)
     return result
-
-
-def _at(content: Tensor, side: int) -> tuple[int, int]:
-    height, width = content.shape[-2:]
-    scale = side / min(height, width)
-    return round(height * scale), round(width * scale)
 
 
 def _crops(result: Tensor, side: int) -> list[Tensor]:

@@ -3,7 +3,7 @@
 from hub.images.finding import FORMATS, READ_EXTENSIONS, find_images, find_named, find_tree
 from hub.images.metadata import PHOTO, Keep, read_recipe
 from hub.images.reading import MAX_BYTES, MAX_PIXELS, Photo, Source, read_image, read_size
-from hub.images.tensors import LUMA, at_short_side, is_flat, resized, to_image, to_levels, to_tensor
+from hub.images.tensors import LUMA, at_short_side, is_flat, resized, size_at_short_side, to_image, to_levels, to_tensor
 from hub.images.writing import encode_image, save, write_encoded, write_image
 
 __all__ = (
@@ -27,6 +27,7 @@ __all__ = (
     "read_size",
     "resized",
     "save",
+    "size_at_short_side",
     "to_image",
     "to_levels",
     "to_tensor",

@@ -97,7 +97,11 @@ def filled(pixels: Tensor, alpha: Tensor) -> Tensor:
 
 def at_short_side(image: Image.Image, size: int) -> Image.Image:
     """``image`` with a short side of ``size`` pixels; the same object if it fits already."""
-    scale = size / min(image.size)
-    if scale == 1:
-        return image
-    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    height, width = size_at_short_side(image.height, image.width, size)
+    return image if (width, height) == image.size else image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def size_at_short_side(height: int, width: int, short: int) -> tuple[int, int]:
+    """The rows and columns of a picture of ``height`` x ``width`` whose short side becomes ``short`` pixels."""
+    scale = short / min(height, width)
+    return round(height * scale), round(width * scale)

@@ -13,7 +13,7 @@ import hub
 from hub import entries, registry
 from hub.errors import StylehubError, UnknownName
 from tests.support.command import call
-from tests.support.plugins import MIRROR, MIRROR_ENTRY
+from tests.support.plugins import MIRROR, MIRROR_ENTRY, write_mirror
 
 Install = Callable[..., Path]
 IN_PACKAGE = MIRROR_ENTRY.replace("method:Mirror", "mirror.method:Mirror")
@@ -25,12 +25,7 @@ def packaged(name: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-    (folder / "registry.yaml").write_text(MIRROR_ENTRY)
-    (folder / "method.py").write_text(MIRROR)
-    (folder / "parts.py").write_text("def turn(x):\n    return x.flip(3)\n")
-    return folder
+    return write_mirror(tmp_path / "mirror")
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,13 @@ from PIL import Image
 import hub
 from hub import registry
 from hub.errors import RegistryError, StylehubError, UnknownName
-from tests.support.plugins import MIRROR, MIRROR_ENTRY
+from tests.support.plugins import MIRROR, MIRROR_ENTRY, write_mirror
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A stranger's method that needs no weights."""
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-    (folder / "registry.yaml").write_text(MIRROR_ENTRY)
-    (folder / "method.py").write_text(MIRROR)
-    (folder / "parts.py").write_text("def turn(x):\n    return x.flip(3)\n")
-    return folder
+    return write_mirror(tmp_path / "mirror")
 
 
 def test_list_and_info() -> None:

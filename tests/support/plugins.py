@@ -1,5 +1,7 @@
 """A stranger's method: its entry and its code, which needs a module ``parts`` beside it."""
 
+from pathlib import Path
+
 MIRROR_ENTRY = """
 methods:
   mirror:
@@ -24,3 +26,12 @@ class Mirror(Method):
     def stylize(self, content, parameters, progress):
         return turn(content)
 """
+
+
+def write_mirror(folder: Path) -> Path:
+    """Make ``folder`` with the stranger's method in it."""
+    folder.mkdir()
+    (folder / "registry.yaml").write_text(MIRROR_ENTRY)
+    (folder / "method.py").write_text(MIRROR)
+    (folder / "parts.py").write_text("def turn(x):\n    return x.flip(3)\n")
+    return folder
