@@ -4,7 +4,7 @@ After Lin et al. 2021, "Drafting and Revision: Laplacian Pyramid Network for Fas
 (arXiv 2104.05376); here the same network drafts and revises, without extra training. With the photo ``p``, the painting
 so far ``R``, reduction to its size ``D`` and enlargement ``U``:
 
-    d = p + U(R - D(p))         the photo with the colours and large shapes of the painting
+    d = p + a U(R - D(p))       the photo with part of the painting's colours and large shapes
     q = the method's painting of d
     next R = q + U(R - D(q))    the fine strokes of q on the large strokes of R
 
@@ -31,6 +31,9 @@ STEP = 4  # largest ratio of a revision's size to the painting before it
 # A revision keeps the painting before it at this scale. At 1 all detail is kept; a lower scale gives paint that looks
 # more like one pass at full size, but keeps the photo's shapes less well.
 CUT = 0.75
+# This share ``a`` of the painting goes into the picture that a revision paints. At 1 the painting is painted twice, which
+# loses more of the photo's content; at 0 the strokes are those of one pass and do not follow the painting.
+SHARE = 0.6
 NEARLY = 1.25  # a photo that is at most this much larger than the draft is painted in one pass
 BAND = 64  # rows at a time
 
@@ -79,7 +82,7 @@ def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, r
     painting = paint(pictures[0], _part(report, 0, areas))
     for level, picture in enumerate(pictures[1:], start=1):
         small = (painting.shape[2], painting.shape[3])
-        add_enlarged(picture[0], painting - resized(picture[0], small))
+        add_enlarged(picture[0], SHARE * (painting - resized(picture[0], small)))
         result = paint(picture, _part(report, level, areas))
         add_enlarged(result, _smaller(painting - resized(result, small), CUT))
         painting = result
