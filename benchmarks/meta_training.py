@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hub.images import to_image, to_tensor
-from hub.training import LearningTask, Trainer
+from hub.trainer import Trainer
+from hub.training import LearningTask
 from hub.training.data import PhotoFiles, Rounds, Shards, open_photos
 from methods.metanet.encoder import PAPER_LAYERS, Encoder
 from methods.metanet.network import Architecture, MetaNetwork

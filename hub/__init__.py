@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.batch import run_folder as run_folder
+    from hub.deep import read_deep as read_deep
+    from hub.deep import save_deep as save_deep
     from hub.errors import StylehubError as StylehubError
     from hub.images import save as save
-    from hub.images.deep import read_deep as read_deep
-    from hub.images.deep import save_deep as save_deep
     from hub.loading import load as load
     from hub.method import Method as Method
     from hub.parameters import Parameters as Parameters
@@ -40,8 +40,8 @@ _WHERE = {
     "list": ("hub.registry", "list_models"),
     "info": ("hub.registry", "info"),
     "save": ("hub.images", "save"),
-    "read_deep": ("hub.images.deep", "read_deep"),
-    "save_deep": ("hub.images.deep", "save_deep"),
+    "read_deep": ("hub.deep", "read_deep"),
+    "save_deep": ("hub.deep", "save_deep"),
     "run_folder": ("hub.batch", "run_folder"),
     "Method": ("hub.method", "Method"),
     "Parameters": ("hub.parameters", "Parameters"),

@@ -13,7 +13,6 @@ from hub import __version__, images, placing, revision
 from hub.entries import CONTRACT
 from hub.errors import ParameterError
 from hub.fields import field_of, value_of
-from hub.images.deep import RECORD, DeepPhoto, read_deep
 from hub.parameters import validate
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import BY_DEPTH, Map, SpatialParameters
@@ -79,34 +78,6 @@ def stylize_array(
         )
     image = Image.fromarray(np.ascontiguousarray(content))
     return np.array(stylize_picture(method, image, values, strength_map, report))
-
-
-def stylize_deep(
-    method: "Method",
-    source: Path | str | bytes | BinaryIO,
-    /,
-    *,
-    strength_map: Path | str | bytes | BinaryIO | None = None,
-    progress: ProgressCallback | None = None,
-    **parameters: Any,
-) -> DeepPhoto:
-    """``method(source, ...)`` at 16 bits per channel; the strength map is read at 16 bits too.
-
-    A method in another dtype than float32 rounds to fewer bits. Raises the errors of the call and of ``read_deep``.
-    """
-    values = method.checked(parameters)
-    photo = read_deep(source)
-    where = None
-    if strength_map is not None:
-        strength = read_deep(strength_map)
-        where = (strength.pixels * (1 if strength.alpha is None else strength.alpha))[0].mean(0)
-    pixels = method(
-        photo.visible if values.strength else photo.pixels, strength_map=where, progress=progress, **parameters
-    )
-    alpha = photo.alpha
-    if alpha is not None and alpha.shape[2:] != pixels.shape[2:]:
-        alpha = method.prepare(alpha.expand(-1, 3, -1, -1), values)[:, :1]
-    return DeepPhoto(pixels, alpha, record(method, values, source, strength_map) | RECORD)
 
 
 def describe(method: "Method", values: Any, photo: Any = None, strength_map: Any = None) -> dict[str, Any]:

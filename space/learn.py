@@ -15,7 +15,7 @@ from hub.progress import Progress
 from hub.publishing.collection import add
 from hub.registry import Entry
 from hub.styles import adopt_file
-from hub.training.add_style import add_style
+from hub.trainer.add_style import add_style
 from space import previews
 from space.errors import one_sentence
 from space.handlers import Handlers

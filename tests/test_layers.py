@@ -14,9 +14,13 @@ FACES = (
     "hub.cli",
     "hub.batch",
     "hub.checking",
+    "hub.deep",
     "hub.evaluation",
+    "hub.provenance",
     "hub.publishing",
     "hub.scaffold",
+    "hub.threads",
+    "hub.trainer",
     "hub.__main__",
 )
 

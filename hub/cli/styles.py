@@ -57,7 +57,7 @@ def add_style(
     from hub.images import encode_image
     from hub.loading import load
     from hub.registry import list_models
-    from hub.training.add_style import add_style, training_of
+    from hub.trainer.add_style import add_style, training_of
 
     model = model or next(entry.name for entry in list_models() if entry.method.adding)
     method = load(model, device=device, dtype="float32", styles=[])

@@ -84,9 +84,9 @@ def _stylize(
     strength_map: Path | None,
     as_json: bool,
 ) -> None:
-    from hub.calling import record, stylize_deep
+    from hub.calling import record
+    from hub.deep import RECORD, encode_deep, save_deep, stylize_deep
     from hub.images import encode_image, read_image, save
-    from hub.images.deep import RECORD, encode_deep, save_deep
 
     deep = bits == 16
     to_stdout = output == "-" or (output is None and photos == ["-"])
@@ -188,7 +188,7 @@ def _jobs(
 
 def _check_targets(jobs: "dict[Path | None, Path]", overwrite: bool, deep: bool) -> None:
     """Raise ``ImageError``, before any work, for a target that must not be written."""
-    from hub.images.deep import check_png
+    from hub.deep import check_png
 
     for photo, target in jobs.items():
         if deep:

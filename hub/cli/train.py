@@ -77,7 +77,7 @@ def train(
         return
     from hub.progress import Pace
     from hub.runtime import choose_device
-    from hub.training import train as run
+    from hub.trainer import train as run
 
     if background:
         give_way_to_all()

@@ -1,10 +1,6 @@
-"""Training: the ``TrainingTask`` of a method, the training loop, its data, and adding a style."""
+"""What a method's training is made of: a ``TrainingTask``, its settings and its data. ``hub.trainer`` runs it."""
 
-from hub.training.loop import CHECKPOINT, LearningTask, Recipe, Trainer, TrainingTask, train
-from hub.training.optimizer import Optimizer, decay
 from hub.training.settings import TrainingSettings, facts
+from hub.training.task import LearningTask, Recipe, TrainingTask
 
-__all__ = (
-    "CHECKPOINT", "LearningTask", "Optimizer", "Recipe", "Trainer", "TrainingSettings", "TrainingTask", "decay",
-    "facts", "train",
-)  # fmt: skip
+__all__ = ("LearningTask", "Recipe", "TrainingSettings", "TrainingTask", "facts")

@@ -16,7 +16,7 @@ import hub
 from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.progress import Progress
-from hub.training.add_style import add_style
+from hub.trainer.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.cin.add_style import AddStyleTraining, with_one_row
 

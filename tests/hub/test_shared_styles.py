@@ -13,7 +13,7 @@ from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.publishing.collection import add, collection, find
 from hub.styles import AddedStyle, preview_of, read_style
-from hub.training.add_style import add_style
+from hub.trainer.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from tests.support.command import call
 from tests.support.loopback_hub import LoopbackHub

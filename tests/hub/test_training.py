@@ -19,7 +19,7 @@ from PIL import Image
 import hub
 from hub.errors import StylehubError, TrainingError
 from hub.progress import Progress
-from hub.training import CHECKPOINT, decay, train
+from hub.trainer import CHECKPOINT, decay, train
 from hub.training.data import Rounds, Shards
 from hub.weights import read_metadata, read_safetensors
 from methods.cin.training import CinSettings, CinTraining

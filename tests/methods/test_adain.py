@@ -16,7 +16,7 @@ from hub.errors import ImageError, ParameterError, StylehubError, UnknownName, W
 from hub.files import user_cache
 from hub.method import Method
 from hub.progress import Progress
-from hub.training import train
+from hub.trainer import train
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.adain.method import AdaIN
 from methods.adain.network import AdaINNetwork, adain

@@ -11,7 +11,7 @@ from PIL import Image
 import hub
 from hub.errors import ImageError, TrainingError, UnknownName, WeightsError
 from hub.parameters import validate
-from hub.training import train
+from hub.trainer import train
 from hub.training.data import open_photos
 from hub.weights import sha256_of, write_safetensors
 from methods.any_style.method import AnyStyle

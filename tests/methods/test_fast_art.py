@@ -13,7 +13,7 @@ from hub.errors import StylehubError, TrainingError, UnknownName, WeightsError
 from hub.method import Style
 from hub.progress import Progress
 from hub.registry import Model
-from hub.training import train
+from hub.trainer import train
 from hub.weights import read_safetensors, sha256_of, write_safetensors
 from methods.fast_art.method import FastArt
 from methods.fast_art.one_style import fold_row, widen

@@ -14,7 +14,7 @@ from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import example_photo
 from hub.images import read_image, to_image, to_tensor
 from hub.progress import Progress
-from hub.training import train
+from hub.trainer import train
 from hub.weights import write_safetensors
 from methods.fast_photo.cube import read_cube, write_cube
 from methods.fast_photo.lut import identity_lut

@@ -16,7 +16,7 @@ import hub
 from hub.errors import TrainingError, UnknownName
 from hub.images import to_tensor
 from hub.progress import Progress
-from hub.training import train
+from hub.trainer import train
 from hub.weights import sha256_of
 from methods.fast_photo_affine import matrices
 from methods.fast_photo_affine.method import FastPhotoAffine

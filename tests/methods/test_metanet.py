@@ -16,7 +16,7 @@ from hub.entries import Entry, MethodEntry
 from hub.errors import ImageError, StylehubError, TrainingError, WeightsError
 from hub.parameters import validate
 from hub.plugins import named_class
-from hub.training import train
+from hub.trainer import train
 from hub.weights import read_config, read_safetensors, write_safetensors
 from methods.any_style.network import AnyStyleNetwork
 from methods.metanet.encoder import PAPER_LAYERS, Encoder

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import hub
+from hub.deep import DeepPhoto, encode_deep, read_deep, save_deep
 from hub.errors import ImageError, StylehubError
 from hub.images import read_image, read_recipe, to_image
-from hub.images.deep import DeepPhoto, encode_deep, read_deep, save_deep
 from hub.method import Method
 from tests.support.command import call
 from tests.support.fuzzing import QUICK

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, features
 
+from hub.deep import read_deep
 from hub.images import read_image
-from hub.images.deep import read_deep
 from tests.support.pictures import encoded, png
 from tests.support.profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, curve, icc_profile, rgb_profile
 

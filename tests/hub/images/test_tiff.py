@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hub.deep import read_deep
 from hub.errors import ImageError
 from hub.images import read_image
-from hub.images.deep import read_deep
 from tests.support.pictures import encoded, tiff
 
 Y, X = np.mgrid[0:24, 0:32]

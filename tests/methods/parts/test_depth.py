@@ -11,7 +11,7 @@ from PIL import Image
 import hub
 from hub.errors import StylehubError
 from hub.progress import Progress
-from hub.training import train
+from hub.trainer import train
 from methods.parts.dense.depth.estimate import estimate
 from methods.parts.dense.depth.scenes import scene
 from methods.parts.dense.depth.training import DepthSettings, DepthTraining, gradients, normalised, ranked, trimmed

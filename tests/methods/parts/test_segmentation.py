@@ -17,7 +17,7 @@ from hub.cli import app
 from hub.errors import ParameterError, StylehubError
 from hub.images import to_tensor
 from hub.progress import Progress
-from hub.training import train
+from hub.trainer import train
 from methods.parts.dense.depth.scenes import scene as rendered_scene
 from methods.parts.dense.segmentation.groups import ADE_GROUPS, GROUPS
 from methods.parts.dense.segmentation.masks import ColorMask, colorize, regions, scene

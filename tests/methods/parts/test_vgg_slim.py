@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hub.errors import ParameterError
-from hub.training import Trainer
+from hub.trainer import Trainer
 from hub.weights import read_metadata
 from methods.parts.perceptual.backbone import read_slim
 from methods.parts.perceptual.losses import gram_matrix

@@ -5,66 +5,30 @@ uninterrupted one.
 """
 
 import logging
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from hub.errors import TrainingError
 from hub.files import remove_leftovers
 from hub.progress import Progress, ProgressCallback
 from hub.runtime import keep_freed_memory
-from hub.training.optimizer import Optimizer, decay
-from hub.training.settings import TrainingSettings, facts
+from hub.trainer.optimizer import Optimizer, decay
+from hub.training import LearningTask, TrainingTask, facts
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
 MOST_SKIPPED = 10
-
-
-class LearningTask(ABC):
-    """The task of a ``Trainer``. Only the weights of ``network`` are trained."""
-
-    Settings: ClassVar[type[TrainingSettings]]
-    settings: TrainingSettings
-    network: nn.Module
-
-    @abstractmethod
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Parameter groups; ``factor`` multiplies Adam's rate, ``muon=True`` selects Muon for convolution kernels."""
-
-    @abstractmethod
-    def batches(self) -> Dataset[Any]:
-        """``batches()[step]`` is the whole batch of a step, a function of the seed and the step only."""
-
-    @abstractmethod
-    def losses(self, batch: Any, step: int) -> dict[str, Tensor]:
-        """The scalars to log; ``loss`` is minimised."""
-
-
-class TrainingTask(LearningTask):
-    """The task for training one method, with contact sheets and exported weights."""
-
-    @abstractmethod
-    def sheet(self, network: Any) -> Image.Image:
-        """A contact sheet of results of ``network``."""
-
-    @abstractmethod
-    def export(self, network: Any, folder: Path, facts: dict[str, Any]) -> None:
-        """Write ``model.safetensors`` and ``config.json`` for ``hub.load(folder)``; ``facts`` go into the config."""
-
-
-Recipe = TrainingTask  # the name before version 0.2
 
 
 class Trainer:

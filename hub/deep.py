@@ -1,4 +1,4 @@
-"""Read and write pictures of 16 bits per channel without rounding to 8 bits.
+"""Read, stylise and write pictures of 16 bits per channel without rounding to 8 bits.
 
 Pillow keeps only 8 bits of a colour. Here it reads the header only, so that limits and errors are the same as in
 ``hub.images``; imagecodecs (the extra ``deep``) handles pixels and colour profiles.
@@ -16,6 +16,7 @@ import torch
 from PIL import Image, ImageFile, PngImagePlugin
 from torch import Tensor
 
+from hub.calling import record
 from hub.errors import ImageError
 from hub.images.metadata import result_exif
 from hub.images.profiles import source_profile
@@ -23,8 +24,11 @@ from hub.images.reading import MAX_PIXELS, decoded, opened, upright, whole_file
 from hub.images.tensors import filled, to_levels, to_tensor
 from hub.images.tiff import WHITE, Levels, check_kind, codecs_for, decode_tiff, is_deep
 from hub.images.writing import write_encoded
+from hub.progress import ProgressCallback
 
 if TYPE_CHECKING:
+    from hub.method import Method
+
     PathOrStream = Path | str | bytes | BinaryIO
 
 RECORD = {"bits": 16}  # added to the provenance metadata of a 16-bit picture
@@ -136,6 +140,34 @@ def check_png(path: Path) -> None:
     """Raise ``ImageError`` unless ``path`` names a PNG, the only format for writing 16 bits."""
     if path.suffix.lower() != ".png":
         raise ImageError(f"16 bits per channel need a PNG file; give {path} the extension .png.")
+
+
+def stylize_deep(
+    method: "Method",
+    source: Path | str | bytes | BinaryIO,
+    /,
+    *,
+    strength_map: Path | str | bytes | BinaryIO | None = None,
+    progress: ProgressCallback | None = None,
+    **parameters: Any,
+) -> DeepPhoto:
+    """``method(source, ...)`` at 16 bits per channel; the strength map is read at 16 bits too.
+
+    A method in another dtype than float32 rounds to fewer bits. Raises the errors of the call and of ``read_deep``.
+    """
+    values = method.checked(parameters)
+    photo = read_deep(source)
+    where = None
+    if strength_map is not None:
+        strength = read_deep(strength_map)
+        where = (strength.pixels * (1 if strength.alpha is None else strength.alpha))[0].mean(0)
+    pixels = method(
+        photo.visible if values.strength else photo.pixels, strength_map=where, progress=progress, **parameters
+    )
+    alpha = photo.alpha
+    if alpha is not None and alpha.shape[2:] != pixels.shape[2:]:
+        alpha = method.prepare(alpha.expand(-1, 3, -1, -1), values)[:, :1]
+    return DeepPhoto(pixels, alpha, record(method, values, source, strength_map) | RECORD)
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -15,7 +15,7 @@ from hub.plugins import plugin_class
 from hub.progress import Progress, ProgressCallback
 from hub.registry import NAME
 from hub.styles import AddedStyle, encode_preview, home
-from hub.training.loop import Trainer
+from hub.trainer.loop import Trainer
 from hub.training.settings import facts
 from hub.weights import write_safetensors
 
