@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from hub.images import to_image, to_tensor
 from hub.trainer import Trainer
 from hub.training import LearningTask
-from hub.training.data import PhotoFiles, Rounds, Shards, open_photos
+from hub.training.data import Epochs, PhotoFiles, Shards, open_photos
 from methods.metanet.encoder import PAPER_LAYERS, Encoder
 from methods.metanet.network import Architecture, MetaNetwork
 from methods.parts.perceptual.losses import gram_matrix, total_variation
@@ -78,9 +78,9 @@ class ExperimentTask(LearningTask):
         encoder = experiment.architecture.encoder
         self.crops = PhotoCrops(self.settings)
         photos = Some(self.crops.photos, experiment.count)
-        self.crops.photos, self.crops.rounds = photos, Rounds(len(photos), SEED)  # type: ignore[assignment]
+        self.crops.photos, self.crops.epochs = photos, Epochs(len(photos), SEED)  # type: ignore[assignment]
         self.paintings = Some(open_photos([options.paintings]), experiment.count)
-        self.rounds = Rounds(len(self.paintings), SEED + 1)
+        self.epochs = Epochs(len(self.paintings), SEED + 1)
         with torch.no_grad():
             crops = torch.stack([self.crops.crop(index, self.side) for index in range(4)])
             self.unit = ENERGY / self.vgg(crops, [CONTENT])[CONTENT].float().square().mean().sqrt().item()
@@ -101,7 +101,7 @@ class ExperimentTask(LearningTask):
     def chosen(self, step: int) -> list[int]:
         """The painting of each picture of a batch."""
         size, hold = self.settings.batch, self.experiment.hold
-        return [self.rounds[step // hold if hold else step * size + slot] for slot in range(size)]
+        return [self.epochs[step // hold if hold else step * size + slot] for slot in range(size)]
 
     def pixels(self, painting: Image.Image) -> Tensor:
         """A square of a painting ``(1, 3, 2 side, 2 side)`` in [0, 1]."""

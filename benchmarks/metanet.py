@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for experiment in experiments(options):
         task = ExperimentTask(experiment, options)
         trained = train(task, lambda text: print(text, flush=True))
-        seen = [task.paintings.image(task.rounds[index]) for index in range(min(PAINTINGS, experiment.count))]
+        seen = [task.paintings.image(task.epochs[index]) for index in range(min(PAINTINGS, experiment.count))]
         rows.append(
             {
                 "name": experiment.name,

@@ -79,17 +79,17 @@ def open_photos(paths: Sequence[Path | str]) -> Shards | PhotoFiles:
     return Shards(paths) if tars else PhotoFiles(paths)
 
 
-class Rounds:
-    """Endless shuffled epochs over ``size`` items: ``rounds[i]`` depends only on the seed and ``i``."""
+class Epochs:
+    """Endless shuffled epochs over ``size`` items: ``epochs[i]`` depends only on the seed and ``i``."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.size, self.seed = size, seed
-        self._round, self._order = -1, np.arange(size)
+        self._epoch, self._order = -1, np.arange(size)
 
     def __getitem__(self, index: int) -> int:
         number, position = divmod(index, self.size)
-        if number != self._round:
-            self._round, self._order = number, np.random.default_rng([self.seed, number]).permutation(self.size)
+        if number != self._epoch:
+            self._epoch, self._order = number, np.random.default_rng([self.seed, number]).permutation(self.size)
         return int(self._order[position])
 
 

@@ -24,7 +24,7 @@ from torch.utils.data import Dataset
 from hub.images import to_image
 from hub.parameters import inherited
 from hub.training import TrainingTask
-from hub.training.data import Rounds, open_photos
+from hub.training.data import Epochs, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.adain.network import LAYER, AdaINNetwork, adain
 from methods.parts.paintings import read_painting, read_styles
@@ -80,7 +80,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         self.photos = PhotoCrops(settings)
         self.paintings = open_photos(settings.paintings)
         self.settings = settings
-        self.rounds = Rounds(len(self.paintings), settings.seed + 1)
+        self.epochs = Epochs(len(self.paintings), settings.seed + 1)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -92,7 +92,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
 
     def crop(self, index: int, side: int) -> Tensor:
         rng = np.random.default_rng([self.settings.seed, 2, index])
-        painting = self.paintings.image(self.rounds[index])
+        painting = self.paintings.image(self.epochs[index])
         for _ in range(8):
             crop = self.photos.draw(painting, side, rng, (side, 2 * side), grey=0.02)
             if crop.std() > 0.03:

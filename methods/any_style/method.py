@@ -12,14 +12,13 @@ from torch import Tensor
 
 from hub.method import Style
 from hub.parameters import inherited
-from hub.progress import ProgressCallback
 from hub.weights import checked_config, load_strict, network_sha256
 from methods.adain.method import AdaINParameters
 from methods.any_style.network import AnyStyleNetwork
 from methods.parts.perceptual.backbone import read_slim
 from methods.parts.style_code.network import LAYERS, describe, description_size
 from methods.parts.style_vectors import PaintingMethod, PaintingParameters, without_presets
-from methods.parts.transformation.normalisation import SpatialBlend
+from methods.parts.transformation.method import ConditionalMethod
 from methods.parts.transformation.runner import TiledRunner
 
 
@@ -45,7 +44,7 @@ class AnyStyleConfig(BaseModel):
     presets: list[Style] = Field([], max_length=4096)
 
 
-class AnyStyle(PaintingMethod):
+class AnyStyle(ConditionalMethod, PaintingMethod):
     """Describe the painting, predict its style code, paint with the scales and shifts of the code."""
 
     Parameters = AnyStyleParameters
@@ -65,26 +64,6 @@ class AnyStyle(PaintingMethod):
         code: Tensor = self.predictor(describe(pixels.to(self.device), self.vgg))
         return code
 
-    def code(self, parameters: AnyStyleParameters) -> Tensor:
+    def condition(self, parameters: AnyStyleParameters) -> Tensor:
         """The weighted mean code ``(1, code)`` of all paintings of ``parameters``."""
         return self.blend(parameters.style).rows(parameters.stroke_size).to(self.device)
-
-    def stylize(self, content: Tensor, parameters: AnyStyleParameters, progress: ProgressCallback) -> Tensor:
-        code = self.code(parameters).expand(len(content), -1)
-        pictures = [content]
-        del content  # so that the runner can free it: 48 megapixels are 0.6 GB
-        return self.runner(pictures, code, progress, self.tile)
-
-    def stylize_where(
-        self,
-        content: Tensor,
-        where: Tensor,
-        parameters: AnyStyleParameters,
-        other: AnyStyleParameters | None,
-        progress: ProgressCallback,
-    ) -> Tensor:
-        """Two paintings are mixed in the scales and shifts of every layer; for a picture too large for that, in pixels."""
-        if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
-            return super().stylize_where(content, where, parameters, other, progress)
-        one, two = (self.code(p).expand(len(content), -1) for p in (parameters, other))
-        return self.runner.run_blend(content, SpatialBlend(one, two, where), progress)

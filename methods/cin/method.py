@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from hub.errors import ParameterError
-from hub.method import Method, Style
+from hub.method import Style
 from hub.names import resolve
 from hub.parameters import StrokeParameters, with_role
-from hub.progress import ProgressCallback
 from hub.spatial import other_style
 from hub.weights import check_tensors, checked_config, load_strict
+from methods.parts.transformation.method import ConditionalMethod
 from methods.parts.transformation.network import ImageTransformationNetwork
-from methods.parts.transformation.normalisation import SpatialBlend
 from methods.parts.transformation.runner import TiledRunner
 
 
@@ -45,7 +44,7 @@ class CinConfig(BaseModel):
     styles: list[Style] = Field(min_length=1, max_length=4096)
 
 
-class Cin(Method):
+class Cin(ConditionalMethod):
     """One network for many paintings. A style is one row of scales and shifts; a blend is a weighted mean of rows."""
 
     Parameters = CinParameters
@@ -92,28 +91,9 @@ class Cin(Method):
         top, left = (height - side) // 2, (width - side) // 2
         return content[..., top : top + side, left : left + side]
 
-    def stylize(self, content: Tensor, parameters: CinParameters, progress: ProgressCallback) -> Tensor:
-        mix = self.mix(parameters.style).expand(len(content), -1)
-        pictures = [content]
-        del content  # so that the runner can free it: 48 megapixels are 0.6 GB
-        return self.runner(pictures, mix, progress, self.tile)
-
-    def stylize_where(
-        self,
-        content: Tensor,
-        where: Tensor,
-        parameters: CinParameters,
-        other: CinParameters | None,
-        progress: ProgressCallback,
-    ) -> Tensor:
-        """Two styles are mixed in the scales and shifts of every layer; for a picture too large for that, in pixels."""
-        if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
-            return super().stylize_where(content, where, parameters, other, progress)
-        one, two = (self.mix(p.style).expand(len(content), -1) for p in (parameters, other))
-        return self.runner.run_blend(content, SpatialBlend(one, two, where), progress)
-
-    def mix(self, style: str | dict[str, float]) -> Tensor:
+    def condition(self, parameters: CinParameters) -> Tensor:
         """The share of every style, summing to 1: ``(1, styles)``."""
+        style = parameters.style
         shares = {style: 1.0} if isinstance(style, str) else style
         mix = torch.tensor([[shares.get(name, 0.0) for name in self._styles]], dtype=torch.float64)
         mix = mix / mix.max()  # the sum of very large shares would be infinity

@@ -16,7 +16,7 @@ from torch import Tensor
 from hub.errors import TrainingError
 from hub.images import to_image
 from hub.training import TrainingTask
-from hub.training.data import Rounds
+from hub.training.data import Epochs
 from hub.weights import load_strict, read_metadata, read_safetensors, write_model
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.losses import STYLE_LAYERS, large_lights, total_variation
@@ -48,7 +48,7 @@ class CinSettings(PerceptualSettings):
 
 
 class CinTraining(PerceptualTask, TrainingTask):
-    """Shuffled rounds of all styles: each style trains its own row, all of them train the filters."""
+    """Shuffled epochs of all styles: each style trains its own row, all of them train the filters."""
 
     Settings = CinSettings
     settings: CinSettings
@@ -63,7 +63,7 @@ class CinTraining(PerceptualTask, TrainingTask):
         if settings.initial:
             load_strict(self.network, read_safetensors(settings.initial), settings.initial)
         self.teacher = read_network(settings.teacher, self.names).to(device) if settings.teacher else None
-        self.rounds = Rounds(len(self.names), settings.seed + 1)
+        self.epochs = Epochs(len(self.names), settings.seed + 1)
         factors = json.loads(settings.style_weights.read_text()) if settings.style_weights else {}
         self.factors = torch.tensor([float(factors.get(name, 1.0)) for name in self.names], device=device)
 
@@ -75,7 +75,7 @@ class CinTraining(PerceptualTask, TrainingTask):
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         s = self.settings
         photos = batch.contiguous(memory_format=torch.channels_last)
-        chosen = torch.tensor([self.rounds[step * s.batch + slot] for slot in range(len(photos))], device=self.device)
+        chosen = torch.tensor([self.epochs[step * s.batch + slot] for slot in range(len(photos))], device=self.device)
         mix = torch.nn.functional.one_hot(chosen, len(self.names)).float()
         result = self.network(photos, mix).float()
         variation = total_variation(result)

@@ -23,7 +23,7 @@ from torch.utils.data import Dataset
 from hub.images import to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings, TrainingTask
-from hub.training.data import Rounds, open_photos
+from hub.training.data import Epochs, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.fast_photo.lut import identity_lut
 from methods.fast_photo.network import THUMBNAIL, FastPhotoNetwork, GlobalMap, affine, at_places, histogram, sliced
@@ -76,7 +76,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def __init__(self, settings: FastPhotoSettings) -> None:
         self.settings = settings
         self.photos = open_photos(settings.content)
-        self.rounds = Rounds(len(self.photos), settings.seed)
+        self.epochs = Epochs(len(self.photos), settings.seed)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -91,7 +91,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
 
     def synthetic(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.settings.seed, 1, index])
-        photo = self.photos.image(self.rounds[index])
+        photo = self.photos.image(self.epochs[index])
         before, after = draw(rng), draw(rng)
         (content, place), (style, elsewhere) = crop(photo, rng), crop(photo, rng)
         if rng.random() < self.settings.placed:
@@ -110,7 +110,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def clean(self, index: int) -> Tensor:
         """A crop without operators, ``(1, 3, SIDE, SIDE)``."""
         rng = np.random.default_rng([self.settings.seed, 2, index])
-        return crop(self.photos.image(self.rounds[index]), rng, SIDE)[0]
+        return crop(self.photos.image(self.epochs[index]), rng, SIDE)[0]
 
 
 def crop(photo: Image.Image, rng: np.random.Generator, side: int = THUMBNAIL) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ from hub.errors import TrainingError
 from hub.images import at_short_side, resized, to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings
-from hub.training.data import Rounds, Shards
+from hub.training.data import Epochs, Shards
 from methods.fast_art.one_style import OneStyleSettings, OneStyleTraining, read_style
 from methods.fast_art.training import FastArtTraining
 from methods.fast_photo_affine.stencil import affine_loss
@@ -83,7 +83,7 @@ class Prepared(Dataset[dict[str, Tensor]]):
             self.photos, self.facts = Shards(settings.content, "png"), Shards(settings.content, "safetensors")
         except TrainingError as error:
             raise TrainingError(f"{str(error).partition(';')[0].rstrip('.')}; {PREPARED}.") from None
-        self.rounds = Rounds(len(self.photos), settings.seed)
+        self.epochs = Epochs(len(self.photos), settings.seed)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -95,8 +95,8 @@ class Prepared(Dataset[dict[str, Tensor]]):
         return {name: torch.stack([item[name] for item in items]) for name in items[0]}
 
     def item(self, index: int) -> dict[str, Tensor]:
-        """The ``index``-th photo of the rounds, mirrored half the time."""
-        number = self.rounds[index]
+        """The ``index``-th photo of the epochs, mirrored half the time."""
+        number = self.epochs[index]
         photo = to_tensor(self.photos.image(number))[0]
         try:
             facts = load(self.facts.read(number))

@@ -20,7 +20,7 @@ import hub
 from hub.errors import StylehubError, TrainingError
 from hub.progress import Progress
 from hub.trainer import CHECKPOINT, decay, train
-from hub.training.data import Rounds, Shards
+from hub.training.data import Epochs, Shards
 from hub.weights import read_metadata, read_safetensors
 from methods.cin.training import CinSettings, CinTraining
 from methods.parts.perceptual.losses import gram_matrix, relative_error, style_distances, total_variation
@@ -169,11 +169,11 @@ def test_an_average_over_more_steps_than_there_are_is_told(
 
 
 def test_every_style_is_shown_equally_often() -> None:
-    rounds = Rounds(5, seed=3)
-    shown = [rounds[i] for i in range(50)]
+    epochs = Epochs(5, seed=3)
+    shown = [epochs[i] for i in range(50)]
     assert [shown.count(s) for s in range(5)] == [10] * 5
     assert shown[:5] != shown[5:10]
-    assert [Rounds(5, seed=3)[i] for i in reversed(range(50))] == shown[::-1]
+    assert [Epochs(5, seed=3)[i] for i in reversed(range(50))] == shown[::-1]
 
 
 def test_crops_depend_on_the_step_alone(material: Path) -> None:

@@ -97,8 +97,8 @@ def test_a_tiny_random_model_keeps_the_contract(method: AnyStyle, photo: Image.I
 def test_a_blend_is_the_mean_of_the_codes(method: AnyStyle, photo: Image.Image, tmp_path: Path) -> None:
     painting = tmp_path / "painting.png"
     photo.rotate(180).save(painting)
-    one, two = (method.code(method.checked({"style": style})) for style in (str(painting), "red-stripes"))
-    blended = method.code(method.checked({"style": {str(painting): 0.25, "red-stripes": 0.75}}))
+    one, two = (method.condition(method.checked({"style": style})) for style in (str(painting), "red-stripes"))
+    blended = method.condition(method.checked({"style": {str(painting): 0.25, "red-stripes": 0.75}}))
     assert torch.allclose(blended, one.lerp(two, 0.75), atol=1e-5)
     assert blended[0, 0] == pytest.approx(1, abs=1e-6)
 

@@ -81,11 +81,15 @@ def test_fusion_with_one_share_is_the_single_style(tiny_model: Path, photo: Imag
 def test_fusion_lies_between_its_styles(tiny_model: Path) -> None:
     """Shares are proportions: doubling all changes nothing, and a blend has the mean of the rows."""
     style = hub.load(tiny_model, device="cpu")
-    assert torch.allclose(style.mix({STYLES[0]: 1, STYLES[2]: 3}), torch.tensor([[0.25, 0, 0.75]]))
-    assert torch.equal(style.mix({STYLES[0]: 1, STYLES[2]: 3}), style.mix({STYLES[0]: 2, STYLES[2]: 6}))
-    assert torch.allclose(style.mix({STYLES[0]: 1e308, STYLES[2]: 1e308}), torch.tensor([[0.5, 0, 0.5]]))
+
+    def shares(given: dict[str, float]) -> torch.Tensor:
+        return style.condition(style.checked({"style": given}))
+
+    assert torch.allclose(shares({STYLES[0]: 1, STYLES[2]: 3}), torch.tensor([[0.25, 0, 0.75]]))
+    assert torch.equal(shares({STYLES[0]: 1, STYLES[2]: 3}), shares({STYLES[0]: 2, STYLES[2]: 6}))
+    assert torch.allclose(shares({STYLES[0]: 1e308, STYLES[2]: 1e308}), torch.tensor([[0.5, 0, 0.5]]))
     layer = style.network.layers[0].norm
-    rows = style.mix({STYLES[0]: 1, STYLES[1]: 1}) @ layer.scale.float()
+    rows = shares({STYLES[0]: 1, STYLES[1]: 1}) @ layer.scale.float()
     assert torch.allclose(rows[0], layer.scale.float()[:2].mean(0))
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from hub.images import to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings, TrainingTask
-from hub.training.data import Rounds, Shards
+from hub.training.data import Epochs, Shards
 from methods.parts.dense.hourglass import TAPS, Hourglass
 from methods.parts.perceptual.backbone import read_slim
 
@@ -60,18 +60,18 @@ class DenseTraining(TrainingTask):
 
 
 class Pairs:
-    """Photos with their maps from the same shards, in shuffled rounds."""
+    """Photos with their maps from the same shards, in shuffled epochs."""
 
     def __init__(self, paths: Sequence[Path | str], extension: str, seed: int) -> None:
         self.photos, self.maps = Shards(paths), Shards(paths, extension)
-        self.rounds = Rounds(len(self.photos), seed)
+        self.epochs = Epochs(len(self.photos), seed)
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, Plane]:
-        """Pair ``index`` of the rounds."""
-        return self.pair(self.rounds[index])
+        """Pair ``index`` of the epochs."""
+        return self.pair(self.epochs[index])
 
     def pair(self, number: int) -> tuple[Image.Image, Plane]:
         """Photo ``number`` and the values ``(H, W)`` of its map."""

@@ -22,7 +22,7 @@ from hub.images import at_short_side, to_image, to_tensor
 from hub.method import Style
 from hub.parameters import inherited
 from hub.training import TrainingTask
-from hub.training.data import Rounds, open_photos
+from hub.training.data import Epochs, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
@@ -89,11 +89,11 @@ class CodeTraining(TrainingTask):
         self.targets = PaintingTargets(
             open_photos(settings.paintings), self.vgg, self.encoder, settings.targets, settings.seed
         )
-        self.rounds = Rounds(len(self.targets), settings.seed + 1)
+        self.epochs = Epochs(len(self.targets), settings.seed + 1)
         folder = settings.presets
         self.presets = {s.name: s for s in (read_styles(folder, everything=True) if folder else ())}
         with torch.no_grad():
-            sample = torch.stack([self.targets[self.rounds[i]]["description"] for i in range(64)])
+            sample = torch.stack([self.targets[self.epochs[i]]["description"] for i in range(64)])
             crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(device)
             features = self.vgg(crops, CONTENT)
         self.energy = {k: settings.content_floor * f.float().square().mean().item() for k, f in features.items()}
@@ -129,7 +129,7 @@ class CodeTraining(TrainingTask):
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         s = self.settings
         photos = batch.contiguous(memory_format=torch.channels_last)
-        chosen = [self.targets[self.rounds[step * s.batch + slot]] for slot in range(len(photos))]
+        chosen = [self.targets[self.epochs[step * s.batch + slot]] for slot in range(len(photos))]
         target = {name: torch.stack([c[name] for c in chosen]).to(self.device) for name in chosen[0]}
         # Prepare for fusion: mix 25 % of the paintings with the next one, with a share of 0.375 to 0.5.
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)

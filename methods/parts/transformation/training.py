@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from hub.images import at_short_side, to_tensor
 from hub.training import LearningTask, TrainingSettings
-from hub.training.data import Rounds, open_photos
+from hub.training.data import Epochs, open_photos
 from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
 from methods.parts.transformation.network import ImageTransformationNetwork
@@ -62,7 +62,7 @@ class PhotoCrops(Dataset[Tensor]):
     def __init__(self, settings: PerceptualSettings) -> None:
         self.settings = settings
         self.photos = open_photos(settings.content)
-        self.rounds = Rounds(len(self.photos), settings.seed)
+        self.epochs = Epochs(len(self.photos), settings.seed)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -75,7 +75,7 @@ class PhotoCrops(Dataset[Tensor]):
     def crop(self, index: int, side: int) -> Tensor:
         """One crop. An empty one is drawn again: instance normalisation would amplify its rounding errors."""
         rng = np.random.default_rng([self.settings.seed, 1, index])
-        photo = self.photos.image(self.rounds[index])
+        photo = self.photos.image(self.epochs[index])
         for _ in range(8):
             crop = self.draw(photo, side, rng)
             if crop.std() > 0.03:

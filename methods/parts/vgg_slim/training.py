@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 from hub.images import to_image, to_tensor
 from hub.parameters import inherited
 from hub.training import TrainingSettings, TrainingTask
-from hub.training.data import Rounds, open_photos
+from hub.training.data import Epochs, open_photos
 from hub.weights import write_model
 from methods.parts.perceptual.losses import gram_matrix, relative_error
 from methods.parts.perceptual.vgg import ARCHITECTURES, VGG, read_vgg
@@ -102,7 +102,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def __init__(self, settings: SlimSettings) -> None:
         self.settings = settings
         self.sources = [[open_photos([path]) for path in paths] for paths in (settings.content, settings.paintings)]
-        self.rounds = [[Rounds(len(source), settings.seed) for source in sources] for sources in self.sources]
+        self.epochs = [[Epochs(len(source), settings.seed) for source in sources] for sources in self.sources]
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -127,7 +127,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
     def crop(self, kind: int, index: int, corrupted: bool = True) -> Tensor:
         rng = np.random.default_rng([self.settings.seed, kind, index])
         turn, which = divmod(index, len(self.sources[kind]))
-        picture = self.sources[kind][which].image(self.rounds[kind][which][turn])
+        picture = self.sources[kind][which].image(self.epochs[kind][which][turn])
         side = self.settings.side
         # From the whole picture in one crop up to the size of use, enlarged by at most 1.3.
         largest = max(side, min(512, 1.3 * min(picture.size)))
