@@ -267,8 +267,8 @@ def test_numbers_on_the_gpu_are_no_arrays(gpu: SimulatedGpu) -> None:
 def test_a_fault_in_a_method_is_seen(gpu: SimulatedGpu, on_gpu: OnGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shares of the styles, not sent to the GPU."""
     method: Any = on_gpu(hub.info("cin-25styles-lite"), "float16")
-    mix = method.mix
-    monkeypatch.setattr(method, "mix", lambda style: mix(style).cpu())
+    shares = method.condition
+    monkeypatch.setattr(method, "condition", lambda values: shares(values).cpu())
     with pytest.raises(RuntimeError, match=r"same device|different devices"):
         painted(gpu, method, **needed(method))
 
