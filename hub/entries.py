@@ -55,6 +55,7 @@ class Model(_Data):
     title: str
     summary: str
     offered: bool = True  # whether the app shows it; false for models kept only for comparison
+    quality: Literal["fast", "better", "best"] | None = None  # what the app calls it beside others for the same task
     weights: WeightsSpec | None = None
     repository: Repository | None = None  # where the files of the variants are
     variants: dict[Name, Variant] = Field(default_factory=dict, description="styles with files of their own")

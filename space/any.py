@@ -1,12 +1,14 @@
-"""The tab for any painting as the style image."""
+"""The controls for any painting as the style image."""
 
 from hub.registry import Entry
 from space.handlers import Handlers
-from space.panel import Panel, build_panel, finish
+from space.page import Page
+from space.panel import Panel, build_panel, when_shown
 
 
-def build_any(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel; the painting is one of its declared parameters."""
-    panel = build_panel(handlers, entry, "arbitrary", None, api_name)
-    finish(handlers, panel)
+def build_any(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
+    """One model's controls; the painting is one of its declared parameters."""
+    panel = build_panel(handlers, page, entry, "arbitrary", None, api_name)
+    if panel.names:
+        when_shown(handlers.names(entry, len(panel.names)), [*panel.names])
     return panel

@@ -3,14 +3,12 @@
 A new model needs no change here: its entry names its tasks, and its parameters define its controls.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 if not __package__:  # a Space runs this as a file; the repository is one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,7 +21,7 @@ import gradio as gr
 from gradio.events import api
 
 from hub.errors import StylehubError
-from hub.registry import Entry, list_models
+from hub.registry import Entry
 from space.any import build_any
 from space.depth import build_depth
 from space.errors import one_sentence
@@ -31,31 +29,37 @@ from space.fusion import build_fusion
 from space.handlers import Handlers
 from space.learn import LOCAL
 from space.models import Models
-from space.panel import ACCELERATOR, Panel
+from space.page import SHORT, Page, build_page, connect_page
+from space.panel import Panel
 from space.photo import MAX_FILE_SIZE
 from space.realistic import build_realistic
 from space.single import build_single
+from space.tasks import build_tasks, offered
 from space.theme import CSS, Gallery
 
 _QUEUE = 64  # visitors who may wait; any more are asked to come back
 _HOUR = 3600
 
 
+# A builder lays out the controls of one model for its task.
+Builder = Callable[[Handlers, Page, Entry, str], Panel]
+
+
 @dataclass(frozen=True)
-class Tab:
-    """The tab for the models of one task."""
+class Task:
+    """What a visitor can choose to make, and how the controls of a model for it are built."""
 
     title: str
-    build: Callable[[Handlers, Entry, str], Panel]
+    build: Builder
 
 
-# Tasks without a tab are not shown.
-TABS = {
-    "single": Tab("Single style", build_single),
-    "fusion": Tab("Fusion", build_fusion),
-    "arbitrary": Tab("Any painting", build_any),
-    "depth": Tab("Depth-aware", build_depth),
-    "photo": Tab("Photo-realistic", build_realistic),
+# Tasks that are not named here are not shown.
+TASKS = {
+    "single": Task("Famous painting", build_single),
+    "fusion": Task("Mix", build_fusion),
+    "arbitrary": Task("My own painting", build_any),
+    "depth": Task("Near and far", build_depth),
+    "photo": Task("Photo look", build_realistic),
 }
 
 
@@ -70,87 +74,31 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
         title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, 6 * _HOUR), fill_width=False
     ) as demo:
         gr.HTML(
-            "<h1>stylehub</h1><p>Choose a photo, click a picture, watch it being painted.</p>",
+            "<h1>stylehub</h1><p>Tap a painting. Then use a photo of your own.</p>",
             elem_classes=["masthead"],
             apply_default_css=False,
         )
-        first = True
-        with gr.Tabs():
-            for task, shown in TABS.items():
-                entries = _offered(task)
-                if not entries:
-                    continue
-                with gr.Tab(shown.title, id=task) as tab:
-                    fills = _models(handlers, shown, task, entries)
-                for fill in fills:
-                    fill(tab.select)
-                    if first:
-                        fill(demo.load)
-                first = False
-        for entry in _offered():
-            if "style-names" in entry.method.inputs and set(entry.tasks) & set(TABS):
-                api(_list_styles(handlers, entry), api_name=f"{entry.slug}_styles", concurrency_id=ACCELERATOR)
+        with gr.Row(elem_classes=["both"]):
+            with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
+                page = build_page()
+            with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
+                panels = build_tasks(handlers, page, {task: shown for task, shown in TASKS.items() if offered(task)})
+        connect_page(page, handlers, {entry.name: entry for entry in offered()})
+        first = next((panel for panel in panels if panel.style is not None), None)
+        if first is not None and first.style is not None:
+            demo.load(
+                handlers.first(first.entry),
+                outputs=[*page.painted, first.style],
+                show_progress="hidden",
+                queue=False,
+                api_visibility="private",
+            )
+        for entry in offered():
+            if "style-names" in entry.method.inputs and set(entry.tasks) & set(TASKS):
+                api(_list_styles(handlers, entry), api_name=f"{entry.slug}_styles", concurrency_id=SHORT)
         demo.unload(handlers.stop)  # the visitor has left
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
     return demo
-
-
-def _offered(task: str | None = None) -> list[Entry]:
-    return [entry for entry in list_models(task) if entry.model.offered]
-
-
-def _models(handlers: Handlers, tab: Tab, task: str, entries: list[Entry]) -> list[Callable[[Any], None]]:
-    """Build one model in the tab, or several in inner tabs. Returns the fill functions of the one shown first."""
-    if len(entries) == 1:
-        return [fill for fill in [_model(handlers, tab, task, entries[0])] if fill]
-    fills = []
-    with gr.Tabs():
-        for entry in entries:
-            with gr.Tab(entry.model.title, id=f"{task}-{entry.name}") as inner:
-                fill = _model(handlers, tab, task, entry)
-            if fill:
-                fill(inner.select)
-                if entry is entries[0]:
-                    fills.append(fill)
-    return fills
-
-
-def _model(handlers: Handlers, tab: Tab, task: str, entry: Entry) -> Callable[[Any], None] | None:
-    """Build one model's panel; return a function that lets an event fill its styles."""
-    try:
-        panel = tab.build(handlers, entry, f"{entry.slug}_{task}")
-    except Exception as error:  # a plugin does not load, or has done something else wrong; the other models still work
-        if entry.source == "stylehub":
-            raise
-        logging.getLogger("stylehub.space").warning("%s", error)
-        gr.Markdown(f"This model cannot be shown. {error}")
-        return None
-    paper, licences = entry.method.paper, ", ".join(entry.model.licenses)
-    gr.Markdown(
-        f"{entry.model.summary} After [{paper.title}]({paper.url}), {paper.authors}, {paper.year}. "
-        f"Code {entry.method.code_license}{f', weights {licences}' if licences else ''}.",
-        elem_classes=["about"],
-    )
-    fillers: list[tuple[Any, list[Any]]] = []
-    if panel.style is not None:
-        fillers.append((handlers.styles(entry), [panel.style]))
-    if panel.names:
-        fillers.append((handlers.names(entry, len(panel.names)), [*panel.names]))
-    if not fillers:
-        return None
-
-    def fill(event: Any) -> None:
-        for handler, filled in fillers:
-            event(
-                handler,
-                outputs=filled,
-                show_progress="minimal",
-                concurrency_id=ACCELERATOR,
-                concurrency_limit=1,
-                api_visibility="private",
-            )
-
-    return fill
 
 
 def _list_styles(handlers: Handlers, entry: Entry) -> Callable[[], list[dict[str, str]]]:
@@ -183,9 +131,9 @@ def serve(
     """
     models = Models()
     if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later
-        for entry in _offered():
-            if set(entry.tasks) & set(TABS):
-                with suppress(StylehubError):  # a broken plugin; its panel says so
+        for entry in offered():
+            if set(entry.tasks) & set(TASKS):
+                with suppress(StylehubError):  # a broken plugin; the page says so
                     models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")
     bypass_proxy(host)

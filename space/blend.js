@@ -136,7 +136,7 @@ function moveTo(pointer, event) {
 
 pad.addEventListener("pointerdown", (event) => {
   event.preventDefault();
-  pad.focus();
+  pad.focus({ preventScroll: true }); // otherwise the page moves under the finger
   pad.setPointerCapture(event.pointerId);
   pad.classList.add("held");
   moveTo(event, "drag");
@@ -197,3 +197,4 @@ function draw() {
 watch("styles", draw);
 watch("value", () => { drawShares(); follow(); });
 draw();
+if (!props.styles || !props.styles.length) trigger("need");

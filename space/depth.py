@@ -11,18 +11,23 @@ from PIL import Image, ImageChops
 from hub.errors import ImageError
 from hub.images import read_image
 from hub.registry import Entry
+from hub.spatial import SpatialParameters
+from space.endpoint import with_names
 from space.errors import one_sentence
 from space.handlers import Handlers
 from space.mask_editor import backdrop, build_mask_editor, read_for_editor
-from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
+from space.page import SHORT, Page
+from space.panel import Panel, build_panel, connect, when_shown
+from space.photo import read_reduced
 from space.result import saved
+from space.values import api_names, needs_map, split
 
 
-def build_depth(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
+def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
     """One model's panel with its maps, which follow the photo and the controls before painting."""
-    panel = build_panel(handlers, entry, "depth", None, api_name)
+    panel = build_panel(handlers, page, entry, "depth", None, api_name)
     photo, where, layer, given = (panel.inputs[name] for name in ("photo", "where", "layer", "map"))
-    with panel.beside, gr.Row(elem_classes=["maps"]):
+    with panel.below, gr.Row(elem_classes=["maps"]):
         depth, strength = (
             _map_with(caption)
             for caption in ("Depth, white is far: click on it to paint one layer", "Strength, white is painted")
@@ -31,16 +36,15 @@ def build_depth(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
     def chosen(event: Any) -> None:
         """After a click on the map or a painted mask: show the maps, and paint."""
         show(event.success, api_visibility="private")
-        connect(panel, event.success, handlers.paint(entry, "depth", quiet=True), api_visibility="private")
+        connect(handlers, panel, event.success, "depth")
 
     def show(listen: Callable[..., Any], **options: Any) -> None:
         listen(
-            handlers.maps(entry),
+            maps_of(handlers, entry),
             inputs_kwargs=panel.inputs,
             outputs=[depth, strength],
             show_progress="hidden",
-            concurrency_id=ACCELERATOR,
-            concurrency_limit=1,
+            concurrency_id=SHORT,
             trigger_mode="always_last",
             **options,
         )
@@ -52,11 +56,34 @@ def build_depth(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
         editor = build_mask_editor("The style will apply where you paint", ["#ff3b30"], 380)
         use = gr.Button("Use this mask", size="sm")
     photo.change(
-        one_sentence(_board), inputs=[photo], outputs=[editor], show_progress="hidden", api_visibility="private"
+        one_sentence(_backdrop), inputs=[photo], outputs=[editor], show_progress="hidden", api_visibility="private"
     )
     chosen(use.click(one_sentence(_mask), inputs=[editor], outputs=[given, where], api_visibility="private"))
-    finish(handlers, panel)
+    if panel.names:
+        when_shown(handlers.names(entry, len(panel.names)), [*panel.names])
     return panel
+
+
+def maps_of(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
+    """The handler that shows the depth map and the strength map of a photo."""
+
+    def handler(**values: Any) -> Any:
+        path, parameters = split(values)
+        if path is None:
+            return None, None
+        content, _ = read_reduced(path)
+        known = {name for name in SpatialParameters.model_fields if name in parameters}
+        place = {name: parameters[name] for name in known}
+        handlers.reader.open_pictures(entry, "depth", place)
+        if needs_map(place):
+            return None, None
+        planes = handlers.models.maps(entry.name, content, place)
+        return tuple(saved(planes[name], f"{name}.png") if name in planes else None for name in ("depth", "strength"))
+
+    handler.__name__ = f"{entry.slug}_maps"
+    handler.__doc__ = f"The depth map of the photo, and the strength map of the style for {entry.name}."
+    handler.__signature__ = with_names(handler, api_names(entry, "depth"))  # type: ignore[attr-defined]
+    return one_sentence(handler)
 
 
 def _map_with(caption: str) -> gr.Image:
@@ -77,7 +104,7 @@ def _layer(path: str | None, place: gr.SelectData) -> Any:
     return "layer", round(depth / 255, 2)
 
 
-def _board(path: str | None) -> Any:
+def _backdrop(path: str | None) -> Any:
     """A small copy of the photo to draw on."""
     return None if path is None else backdrop(read_for_editor(path))
 

@@ -12,6 +12,8 @@ import gradio as gr
 
 from hub.errors import StylehubError
 
+SURPRISE = "Something went wrong on the server; try again, perhaps with a smaller photo."
+
 log = logging.getLogger("stylehub.space")
 
 
@@ -31,6 +33,31 @@ def one_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
     return guarded_steps if inspect.isgeneratorfunction(handler) else guarded
 
 
+def said_on_the_page(handler: Callable[..., Any], outputs: int) -> Callable[..., Any]:
+    """``handler`` for the page alone: the last of its ``outputs`` is the notice, which says its errors."""
+
+    def answer(error: Exception) -> tuple[Any, ...]:
+        if not isinstance(error, StylehubError):
+            log.error("in %s", getattr(handler, "__name__", handler), exc_info=error)
+        return (*(gr.skip() for _ in range(outputs - 1)), str(error) if isinstance(error, StylehubError) else SURPRISE)
+
+    @functools.wraps(handler)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except Exception as error:
+            return answer(error)
+
+    @functools.wraps(handler)
+    def guarded_steps(*args: Any, **kwargs: Any) -> Any:
+        try:
+            yield from handler(*args, **kwargs)
+        except Exception as error:
+            yield answer(error)
+
+    return guarded_steps if inspect.isgeneratorfunction(handler) else guarded
+
+
 @contextmanager
 def _told(handler: Callable[..., Any]) -> Iterator[None]:
     try:
@@ -42,7 +69,4 @@ def _told(handler: Callable[..., Any]) -> Iterator[None]:
         raise
     except Exception:
         log.exception("in %s", getattr(handler, "__name__", handler))
-        raise gr.Error(
-            "Something went wrong on the server; try again, perhaps with a smaller photo.",
-            print_exception=False,
-        ) from None
+        raise gr.Error(SURPRISE, print_exception=False) from None

@@ -11,37 +11,37 @@ from space import preset
 from space.blend import style_blend
 from space.errors import one_sentence
 from space.handlers import Handlers
-from space.panel import ACCELERATOR, Panel, build_panel, connect, finish
+from space.page import SHORT, Page
+from space.panel import Panel, build_panel, connect, fill
 
 
-def build_fusion(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
+def build_fusion(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
     """One model's panel, with presets and with previews while dragging."""
     opened: list[Any] = []
-    panel = build_panel(handlers, entry, "fusion", _blend_with_presets(handlers, entry, opened), api_name)
+    panel = build_panel(handlers, page, entry, "fusion", _blend_with_presets(handlers, entry, opened), api_name)
     for event in opened:
-        connect(panel, event, handlers.paint(entry, "fusion", quiet=True), api_visibility="private")
+        connect(handlers, panel, event, "fusion")
     if panel.style is not None:
-        panel.running.append(
+        page.running.append(
             panel.style.drag(
                 handlers.preview(entry),
-                inputs=[panel.painted],
+                inputs=[page.shown],
                 inputs_kwargs=panel.inputs,
-                outputs=[panel.result.slider],
+                outputs=[page.slider],
                 show_progress="hidden",
-                concurrency_id=ACCELERATOR,
-                concurrency_limit=1,
+                concurrency_id=SHORT,
                 trigger_mode="always_last",
                 api_visibility="private",
             )
         )
-    finish(handlers, panel)
+        fill(panel.style.need, handlers.styles(entry), [panel.style])
     return panel
 
 
-def _blend_with_presets(handlers: Handlers, entry: Entry, opened: list[Any]) -> Callable[[FieldSpec, str], gr.HTML]:
+def _blend_with_presets(handlers: Handlers, entry: Entry, opened: list[Any]) -> Callable[[FieldSpec], gr.HTML]:
     """A function that makes the control; the event for an opened blend goes into ``opened``."""
 
-    def control(field: FieldSpec, _: str) -> gr.HTML:
+    def control(field: FieldSpec) -> gr.HTML:
         blend = style_blend(field)
         with gr.Row(elem_classes=["presets"]):
             keep = gr.DownloadButton("Keep this blend", size="sm", interactive=False, min_width=120)

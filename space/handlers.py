@@ -1,6 +1,5 @@
-"""The event handlers: read the photo, paint, report progress, stop."""
+"""The event handlers: paint for the page or for a caller of the API, report progress, stop."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -8,160 +7,200 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from hub.errors import Cancelled, ParameterError
-from hub.method import Style
-from hub.names import resolve
-from hub.parameters import FieldSpec, field_of, field_specs
-from hub.pictures import Pictures
+from hub.errors import Cancelled
+from hub.files import example_photo
+from hub.images import read_image
 from hub.progress import Pace, Progress, ProgressCallback
 from hub.registry import Entry
-from hub.revision import draft_of
-from hub.spatial import Map, SpatialParameters
 from space import paintings, previews, zero_gpu
-from space.controls import given
-from space.errors import one_sentence
+from space.endpoint import description, with_names
+from space.errors import one_sentence, said_on_the_page
 from space.models import Jobs, Models, Painted
-from space.photo import read, read_draft, read_small
-from space.result import DISPLAY, filled, saved, shown
+from space.photo import SMALL, read_reduced
+from space.result import DISPLAY, Shown, download_of, filled, recipe_lines, shown
 from space.stream import reports
-from space.temporary import temporary_folder
+from space.values import Reader, api_names, incomplete, parameters_of
 
 Handler = Callable[..., Any]
 _PACE = 1.0  # seconds between two previews of long work
+_LATER = 2.5  # a photo that is this many times larger than its draft is shown as a draft first
 
 
 class Handlers:
-    """The handlers that all tabs share. A session is known only while its work runs."""
+    """The handlers of the whole page. A session is known only while its work runs."""
 
     def __init__(self, models: Models, learns: bool = False) -> None:
         self.models, self.learns = models, learns
         self.jobs = Jobs()
+        self.reader = Reader(models)
         # On ZeroGPU another process runs these, so they take and return plain data and report no progress.
         self._paint_on_gpu = zero_gpu.on_gpu(
-            lambda name, content, parameters, photo: models.paint(name, content, parameters, _silent, photo)
+            lambda name, content, parameters, photo: models.paint(name, content, parameters, silent, photo)
         )
         self._styles_on_gpu = zero_gpu.on_gpu(lambda name: previews.styles(models.get(name)))
 
-    def paint(self, entry: Entry, task: str, *, quiet: bool = False, remember: bool = True) -> Handler:
-        """The handler that paints at full size and fills the result; an iterative method shows previews.
-
-        ``quiet``: do nothing while an input is missing. ``remember``: return the inputs too, for a state.
-        """
+    def paint(self, entry: Entry, task: str) -> Handler:
+        """The endpoint that paints at full size; an iterative method shows previews."""
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
-            if quiet and self._incomplete(entry, task, values):
-                return gr.skip()
-            content, parameters, photo = self._asked(entry, task, values)
+            content, parameters, photo = self.reader.asked(entry, task, values)
             try:
                 with self.jobs.running(request.session_hash) as check:
-                    painted = self._run(entry.name, content, parameters, photo, _report(progress, check))
+                    painted = self.run(
+                        entry.name, content, parameters, photo, _report(progress, check), waiting_line(progress, check)
+                    )
             except Cancelled:
                 return gr.skip()  # the old result stays
-            return *filled(painted), *([values] if remember else [])
+            return filled(painted)
 
         def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
-            if quiet and self._incomplete(entry, task, values):
-                return
-            content, parameters, photo = self._asked(entry, task, values)
+            for news in self._steps(entry, task, values, request.session_hash, progress):
+                if isinstance(news, Painted) and news.done:
+                    yield filled(news)
+                else:
+                    slider = shown(news) if news else gr.skip()
+                    yield slider, *[None if news else gr.skip()] * 3
 
-            def work(report: ProgressCallback) -> Painted:
-                return self._run(entry.name, content, parameters, photo, report)
-
-            before = content.copy()
-            before.thumbnail((DISPLAY, DISPLAY))
-            preview: Image.Image | None = None
-            pace = Pace()
-            try:
-                with self.jobs.running(request.session_hash) as check, closing(reports(work, _PACE)) as told:
-                    tell = _report(progress, check)
-                    for news in told:
-                        if isinstance(news, Painted):
-                            yield *filled(news), *([values] if remember else [])
-                            return
-                        tell(news)
-                        preview = news.preview or preview
-                        # Gradio can stop this only at a yield, so yield also without a preview.
-                        if pace.due(_PACE):
-                            slider = shown(Painted(before, preview)) if preview else gr.skip()
-                            yield slider, *[None if preview else gr.skip()] * 3, *([gr.skip()] if remember else [])
-                            preview = None
-            except Cancelled:
-                return  # the last preview stays
-
-        chosen: Any = steps if entry.method.iterative and not zero_gpu.AVAILABLE else handler
-        chosen.__name__ = ("paint_" if remember else "") + f"{entry.slug}_{task}"  # agents see this name
-        chosen.__doc__ = _description(entry, self.parameters(entry))
-        chosen.__signature__ = _with_names(chosen, self._api(entry, task))
+        chosen: Any = steps if _streams(entry) else handler
+        chosen.__name__ = f"{entry.slug}_{task}"  # agents see this name
+        chosen.__doc__ = description(entry, parameters_of(entry))
+        chosen.__signature__ = with_names(chosen, api_names(entry, task))
         return one_sentence(chosen)
 
-    def preview(self, entry: Entry) -> Handler:
-        """The handler that paints a small preview while a control is dragged."""
+    def show(self, entry: Entry, task: str, *, quiet: bool = True) -> Handler:
+        """The handler for the page: the picture as large as a screen shows it, after a draft.
 
-        def handler(painted: dict[str, Any] | None, /, **values: Any) -> Any:
-            # The last preview may come after the full picture of the same values: keep the full picture.
-            if self._incomplete(entry, "fusion", values) or values == painted:
+        Without a photo it paints the example. ``quiet``: do nothing while a choice is missing.
+        """
+
+        def handler(
+            before: Shown | None, request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any
+        ) -> Iterator[Any]:
+            values["photo"] = values.get("photo") or str(example_photo())
+            if quiet and before is not None and before.shows(entry.name, task, values):
+                return  # a control was left without a change
+            if quiet and incomplete(entry, task, values):
+                yield from _unpainted(values["photo"])
+                return
+            steps = self._steps if _streams(entry) else self._stages
+            for news in steps(entry, task, values, request.session_hash, progress):
+                if not news:
+                    yield (gr.skip(),) * 5
+                    continue
+                lines = recipe_lines(news, values) if news.done else ("", "")
+                yield shown(news, news.full), *lines, Shown(entry.name, task, values, news), ""
+
+        handler.__name__ = f"show_{entry.slug}_{task}"
+        return said_on_the_page(handler, 5)
+
+    def _stages(
+        self, entry: Entry, task: str, values: Mapping[str, Any], session: str | None, progress: gr.Progress
+    ) -> Iterator[Painted]:
+        """A draft of a large photo, and the picture at the size of a screen."""
+        content, full, parameters, photo = self.reader.reduced(entry, task, values, DISPLAY)
+        try:
+            with self.jobs.running(session, instead=(entry.name, task, dict(values))) as check:
+                small, _, first = self.reader.draft(entry, task, values, SMALL)
+                if content.width * content.height > _LATER * small.width * small.height:
+                    draft = self.run(entry.name, small, first, photo, _report(progress, check))
+                    check()
+                    yield draft.of(full, done=False)
+                painted = self.run(entry.name, content, parameters, photo, _report(progress, check))
+                check()
+                yield painted.of(full)
+        except Cancelled:
+            return  # the old result stays
+
+    def _steps(
+        self, entry: Entry, task: str, values: Mapping[str, Any], session: str | None, progress: gr.Progress
+    ) -> Iterator[Painted | None]:
+        """Previews of work that takes minutes, and the picture at full size; None where there is no news."""
+        content, parameters, photo = self.reader.asked(entry, task, values)
+
+        def work(report: ProgressCallback) -> Painted:
+            return self.run(entry.name, content, parameters, photo, report, lambda _: report(Progress(0, 1)))
+
+        before = content.copy()
+        before.thumbnail((DISPLAY, DISPLAY))
+        preview: Image.Image | None = None
+        pace = Pace()
+        try:
+            with (
+                self.jobs.running(session, instead=(entry.name, task, dict(values))) as check,
+                closing(reports(work, _PACE)) as told,
+            ):
+                tell = _report(progress, check)
+                for news in told:
+                    if isinstance(news, Painted):
+                        yield news.of(content.size)
+                        return
+                    tell(news)
+                    preview = news.preview or preview
+                    # Gradio can stop this only at a yield, so yield also without a preview.
+                    if pace.due(_PACE):
+                        yield Painted(before, preview, preview.size, done=False) if preview else None
+                        preview = None
+        except Cancelled:
+            return  # the last preview stays
+
+    def preview(self, entry: Entry) -> Handler:
+        """The handler that paints a draft while a control is dragged."""
+
+        def handler(painted: Shown | None, request: gr.Request, /, **values: Any) -> Any:
+            values["photo"] = values.get("photo") or str(example_photo())
+            # The last preview may come after the picture of the same values: keep that.
+            same = painted is not None and values == painted.values
+            if same or self.jobs.busy(request.session_hash) or incomplete(entry, "fusion", values):
                 return gr.skip()
-            path, parameters = _split(values)
-            content, full = self._small(entry, path, parameters)
-            self._open_pictures(entry, "fusion", parameters)
-            painted_small = self._run(entry.name, content, parameters, None, _silent)
-            return shown(painted_small, full if not parameters.get("center_crop") else None)
+            content, full, parameters = self.reader.draft(entry, "fusion", values, SMALL)
+            return shown(
+                self.run(entry.name, content, parameters, None, silent),
+                full if not parameters.get("center_crop") else None,
+            )
 
         handler.__name__ = f"preview_{entry.slug}"
         return one_sentence(handler)
 
-    def _small(self, entry: Entry, path: str | None, parameters: dict[str, Any]) -> tuple[Image.Image, tuple[int, int]]:
-        """The photo for a preview, and its full size: the draft that the large painting begins with, if it has one.
+    def download(self, entries: Mapping[str, Entry]) -> Handler:
+        """The handler that gives what is shown at the photo's full size, as a file; painted now where it is not yet."""
 
-        ``parameters`` are changed to suit: the working size is in pixels of the photo.
-        """
-        draft = draft_of(self.parameters(entry), parameters)
-        content, full = read_draft(path, draft) if draft else read_small(path)
-        if str(size := parameters.get("size", "")).isdecimal():
-            same = int(size) if draft else round(int(size) * min(content.size) / min(full))
-            parameters["size"] = max(32, min(same, min(content.size)))
-        return content, full
+        def handler(
+            painted: Shown | None, format: str, request: gr.Request, progress: gr.Progress = gr.Progress()
+        ) -> Any:
+            if painted is None:
+                return None, "There is nothing to download yet: choose a style first."
+            if painted.picture is None:
+                entry = entries[painted.model]
+                content, parameters, photo = self.reader.asked(entry, painted.task, painted.values)
+                try:
+                    with self.jobs.running(request.session_hash) as check:
+                        whole = self.run(
+                            entry.name,
+                            content,
+                            parameters,
+                            photo,
+                            _report(progress, check),
+                            waiting_line(progress, check),
+                        )
+                except Cancelled:
+                    return None, ""
+                painted.keep(whole)
+            return download_of(painted, format), ""
 
-    def maps(self, entry: Entry) -> Handler:
-        """The handler that shows the depth map and the strength map of a photo."""
+        return said_on_the_page(handler, 2)
 
-        def handler(**values: Any) -> Any:
-            path, parameters = _split(values)
-            if path is None:
-                return None, None
-            content, _ = read_small(path)
-            known = {name for name in SpatialParameters.model_fields if name in parameters}
-            place = {name: parameters[name] for name in known}
-            self._open_pictures(entry, "depth", place)
-            if self._needs_map(place):
-                return None, None
-            planes = self.models.maps(entry.name, content, place)
-            return tuple(
-                saved(planes[name], f"{name}.png") if name in planes else None for name in ("depth", "strength")
-            )
+    def first(self, entry: Entry) -> Handler:
+        """The handler that fills the page before anybody has chosen anything: the example, painted and compared."""
 
-        handler.__name__ = f"{entry.slug}_maps"
-        handler.__doc__ = f"The depth map of the photo, and the strength map of the style for {entry.name}."
-        handler.__signature__ = _with_names(handler, self._api(entry, "depth"))  # type: ignore[attr-defined]
-        return one_sentence(handler)
+        def handler() -> Any:
+            after = previews.example(self.models.get(entry.name), self.models.accelerator.short)
+            painted = Painted(read_image(example_photo()).image, after)
+            style = after.info["stylehub"]["parameters"]["style"]
+            values = {"photo": str(example_photo()), "style": style}
+            lines = recipe_lines(painted, values)
+            return shown(painted), *lines, Shown(entry.name, "single", values, painted), "", gr.update(value=style)
 
-    def table(self, entry: Entry, task: str) -> Handler:
-        """The handler that offers the colour table, for a method that can write one."""
-
-        def handler(**values: Any) -> Any:
-            if self._incomplete(entry, task, values):
-                return gr.update(value=None, interactive=False)
-            _, parameters, _ = self._asked(entry, task, values)
-            content, _ = read_small(values["photo"])  # a thumbnail is enough for a table
-            path = temporary_folder() / "look.cube"
-            self._run(
-                entry.name, content, parameters | {str(field_of(self.parameters(entry), "table")): path}, None, _silent
-            )
-            return gr.update(value=str(path), interactive=True)
-
-        handler.__name__ = f"{entry.slug}_table"
-        handler.__doc__ = f"The look that {entry.name} gives a photo as a .cube colour table for any editor."
-        handler.__signature__ = _with_names(handler, self._api(entry, task))  # type: ignore[attr-defined]
+        handler.__name__ = f"first_{entry.slug}"
         return one_sentence(handler)
 
     def styles(self, entry: Entry) -> Handler:
@@ -171,117 +210,49 @@ class Handlers:
             if zero_gpu.AVAILABLE:
                 return gr.update(styles=self._styles_on_gpu(entry.name))
             method = self.models.get(entry.name)
-            return gr.update(styles=previews.styles(method, lambda done, of: progress((done, of), desc="Hanging")))
+            told = lambda done, of: progress((done, of), desc="Painting the styles")  # noqa: E731
+            return gr.update(styles=previews.styles(method, told, self.models.accelerator.short))
 
         handler.__name__ = f"fill_{entry.slug}"
+        return one_sentence(handler)
+
+    def names(self, entry: Entry, count: int) -> Handler:
+        """The handler that fills ``count`` lists with the styles of ``entry``."""
+
+        def handler() -> Any:
+            return paintings.fill(self.reader.known(entry), count)
+
+        handler.__name__ = f"names_{entry.slug}"
         return one_sentence(handler)
 
     def stop(self, request: gr.Request) -> None:
         """Stop this visitor's work."""
         self.jobs.stop(request.session_hash)
 
-    def parameters(self, entry: Entry) -> Any:
-        """The ``Parameters`` class of ``entry``'s method, without loading weights. Raises ``RegistryError``."""
-        from hub.plugins import plugin_class
-
-        return plugin_class(entry).Parameters
-
-    def _api(self, entry: Entry, task: str) -> dict[str, bool]:
-        """The parameters of an endpoint after the photo, and whether each is required."""
-        names: dict[str, bool] = {}
-        for field in field_specs(self.parameters(entry)):
-            if field.kind == "pictures" and not by_name(entry, task, field):
-                names |= dict.fromkeys(paintings.api_names(entry, field), False)
-                # If the method knows styles by name, a name may replace the first picture.
-                names[field.name] = field.required and not paintings.by_name_too(entry, field)
-            else:
-                names[field.name] = field.required
-        return names
-
-    def names(self, entry: Entry, count: int) -> Handler:
-        """The handler that fills ``count`` lists with the styles of ``entry``."""
-
-        def handler() -> Any:
-            return paintings.fill(self._known(entry), count)
-
-        handler.__name__ = f"names_{entry.slug}"
-        return one_sentence(handler)
-
-    def _run(
-        self, name: str, content: Any, parameters: Mapping[str, Any], photo: str | None, report: ProgressCallback
+    def run(
+        self,
+        name: str,
+        content: Any,
+        parameters: Mapping[str, Any],
+        photo: str | None,
+        report: ProgressCallback,
+        waiting: Callable[[int], None] | None = None,
     ) -> Painted:
+        """``content`` painted where the accelerator is; with ``waiting``, as long work. Raises ``StylehubError``."""
         if zero_gpu.AVAILABLE:
             painted: Painted = self._paint_on_gpu(name, content, dict(parameters), photo)
             return painted
-        return self.models.paint(name, content, parameters, report, photo)
-
-    def _asked(
-        self, entry: Entry, task: str, values: Mapping[str, Any]
-    ) -> tuple[Image.Image, dict[str, Any], str | None]:
-        """The photo, the parameters and the photo's name. Raises ``ImageError``, ``ParameterError``."""
-        path, parameters = _split(values)
-        content = read(path)
-        if missing := self._missing(entry, task, parameters):
-            raise ParameterError(f"Choose the {missing.lower()} first.")
-        self._open_pictures(entry, task, parameters)
-        return content, parameters, _file_name(path) if path else None
-
-    def _open_pictures(self, entry: Entry, task: str, parameters: dict[str, Any]) -> None:
-        """Open the pictures among ``parameters``: uploads, or styles by name on a tab for names.
-
-        A visitor's text is never used as a path on the server.
-        """
-        for field in field_specs(self.parameters(entry)):
-            if field.kind == "map" and field.name in parameters:
-                path = parameters[field.name]
-                parameters[field.name] = Map(read(path, field.title.lower()), _file_name(path))
-            if field.kind != "pictures":
-                continue
-            if not by_name(entry, task, field):
-                names = paintings.api_names(entry, field)
-                slots = {name: parameters.pop(name) for name in names if name in parameters}
-                if paintings.any_chosen(entry, field, slots):
-                    parameters[field.name] = paintings.chosen(entry, field, slots, lambda: self._known(entry))
-            elif (value := parameters.get(field.name)) is not None:
-                shares = value if isinstance(value, Mapping) else {value: 1.0}
-                try:
-                    parameters[field.name] = Pictures(
-                        [resolve(str(name), self._known(entry), "style") for name in shares], list(shares.values())
-                    )
-                except (TypeError, ValueError) as error:
-                    raise ParameterError(f"The parameter {field.name!r} {error}.") from None
-
-    def _known(self, entry: Entry) -> Mapping[str, Style]:
-        return self.models.get(entry.name).styles
-
-    def _incomplete(self, entry: Entry, task: str, values: Mapping[str, Any]) -> bool:
-        path, parameters = _split(values)
-        return path is None or self._needs_map(parameters) or self._missing(entry, task, parameters) is not None
-
-    def _needs_map(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether the visitor chose ``where="mask"`` but has not given a mask yet."""
-        return parameters.get("where") == "mask" and "map" not in parameters
-
-    def _missing(self, entry: Entry, task: str, parameters: Mapping[str, Any]) -> str | None:
-        for field in field_specs(self.parameters(entry)):
-            slots = field.kind == "pictures" and not by_name(entry, task, field)
-            there = paintings.any_chosen(entry, field, parameters) if slots else field.name in parameters
-            if field.required and not there:
-                return field.title
-        return None
+        return self.models.paint(name, content, parameters, report, photo, waiting)
 
 
-def by_name(entry: Entry, task: str, field: FieldSpec) -> bool:
-    """Whether the tab for ``task`` offers styles by name, even if the method takes pictures too."""
-    return field.role == "style" and task in ("single", "fusion") and "style-names" in entry.method.inputs
+def _streams(entry: Entry) -> bool:
+    return entry.method.iterative and not zero_gpu.AVAILABLE
 
 
-def _split(values: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    return values.get("photo"), given({name: value for name, value in values.items() if name != "photo"})
-
-
-def _file_name(path: str) -> str:
-    return path.rpartition("/")[2]
+def _unpainted(path: str) -> Iterator[Any]:
+    """The photo alone, until a style is chosen for it."""
+    photo, _ = read_reduced(path, DISPLAY)
+    yield shown(Painted(photo, photo, photo.size)), "", "", None, ""
 
 
 def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
@@ -297,24 +268,15 @@ def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
     return report
 
 
-def _silent(_: Progress) -> None:
-    pass
+def waiting_line(progress: gr.Progress, check: Callable[[], None]) -> Callable[[int], None]:
+    """Tell how many others are served before this visitor."""
+
+    def waiting(before: int) -> None:
+        check()
+        progress(0.0, desc=f"{before} before you" if before else "Starting soon")
+
+    return waiting
 
 
-def _with_names(handler: Handler, names: Mapping[str, bool]) -> inspect.Signature:
-    """The signature of ``handler`` with explicit keywords: ``names``, and whether each is required."""
-    own = [p for p in inspect.signature(handler).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    named = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if required else None)
-        for name, required in ({"photo": True} | {**names}).items()
-    ]
-    return inspect.Signature(own + named)
-
-
-def _description(entry: Entry, parameters: Any) -> str:
-    """The description of an endpoint, for people and agents, from the declared parameters."""
-    lines = [entry.model.summary, "", "Args:", "    photo: The picture to paint, of any size."]
-    lines += [f"    {field.name}: {field.description}" for field in field_specs(parameters)]
-    lines += ["", "Returns:", "    Before and after for the page; the picture as PNG at full size, with provenance"]
-    lines += ["    metadata; the shell command and the line of Python that make it again."]
-    return "\n".join(lines)
+def silent(_: Progress) -> None:
+    """For work without a bar."""

@@ -18,19 +18,19 @@ from hub.styles import adopt_file
 from hub.trainer.add_style import add_style
 from space import previews
 from space.errors import one_sentence
-from space.handlers import Handlers
-from space.panel import ACCELERATOR
+from space.handlers import Handlers, waiting_line
+from space.page import LONG, SHORT, Page
 from space.photo import photo_input, read
 from space.style_gallery import style_gallery
 
 LOCAL = (None, "127.0.0.1", "localhost", "::1")
 
 
-def gallery_that_learns(handlers: Handlers, entry: Entry, running: list[Any]) -> Callable[[FieldSpec, str], gr.HTML]:
-    """A function that makes the gallery with a form to add a painting; the learning event goes into ``running``."""
+def gallery_that_learns(handlers: Handlers, page: Page, entry: Entry) -> Callable[[FieldSpec], gr.HTML]:
+    """A function that makes the gallery with a form to add a painting."""
 
-    def control(field: FieldSpec, result_id: str) -> gr.HTML:
-        wall = style_gallery(field, result_id)
+    def control(field: FieldSpec) -> gr.HTML:
+        wall = style_gallery(field)
         with gr.Accordion("Add your own painting", open=False):
             painting = photo_input(f"painting-{entry.name}")
             name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
@@ -40,18 +40,16 @@ def gallery_that_learns(handlers: Handlers, entry: Entry, running: list[Any]) ->
             _add(handlers, entry),
             inputs=[file],
             outputs=[wall],
-            concurrency_id=ACCELERATOR,
-            concurrency_limit=1,
+            concurrency_id=SHORT,
             api_visibility="private",
         )
-        running.append(
+        page.running.append(
             learn.click(
                 _learn(handlers, entry),
                 inputs=[painting, name],
                 outputs=[wall],
                 show_progress_on=[painting],
-                concurrency_id=ACCELERATOR,
-                concurrency_limit=1,
+                concurrency_id=LONG,
                 api_visibility="private",
             )
         )
@@ -65,7 +63,7 @@ def _add(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
         if not path:
             raise ParameterError("Choose a file that `stylehub add-style` or `stylehub vector` has written.")
         method = handlers.models.get(entry.name)
-        with handlers.models.accelerator:
+        with handlers.models.accelerator.short():
             style = add(path, method).style
         return gr.update(styles=previews.styles(method), value=style.name)
 
@@ -84,10 +82,14 @@ def _learn(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
 
         def report(p: Progress) -> None:
             check(p)
+            give_way()
             progress((p.step, p.of), desc=f"Learning, distance {p.losses.get('style', 0):.2f}", unit="steps")
 
         try:
-            with handlers.jobs.running(request.session_hash) as check, handlers.models.accelerator:
+            with (
+                handlers.jobs.running(request.session_hash) as check,
+                handlers.models.accelerator.long(waiting_line(progress, check)) as give_way,
+            ):
                 style_file = add_style(
                     entry.name, read(path), slug, title=(name or "").strip(), device=str(method.device), progress=report
                 )

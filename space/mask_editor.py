@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from space.photo import read_small, upload_of
+from space.photo import read_reduced, upload_of
 from space.result import saved
 
 SIDE = 480  # long side in pixels of the picture in the editor
@@ -30,7 +30,7 @@ def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.Imag
 
 def read_for_editor(path: str) -> Image.Image:
     """The picture at ``path`` as RGB, at the size of the editor."""
-    small = read_small(path)[0].convert("RGB")
+    small = read_reduced(path)[0].convert("RGB")
     small.thumbnail((SIDE, SIDE))
     return small
 

@@ -1,6 +1,5 @@
-"""The input for a photo or painting: its control, its reader and the example photo."""
+"""The input for a photo or painting: its control, its reader and the answer to a photo that arrives."""
 
-import shutil
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,15 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from hub.errors import ImageError
-from hub.files import example_photo
-from hub.images import at_short_side, read_image
+from hub.errors import ImageError, StylehubError
+from hub.images import at_short_side, read_image, write_image
 from space.temporary import temporary_folder
 
 # Limits for a visitor on a shared machine; the command line and Python do not have them.
 MAX_PIXELS = 40_000_000
 MAX_FILE_SIZE = "40mb"
-_PREVIEW = 320  # long side in pixels while a control is dragged
+_REDUCIBLE = 120_000_000  # a larger photo is refused, since reading it takes much memory
+SMALL = 320  # long side in pixels where a glimpse is enough
 
 
 def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 300) -> gr.Image:
@@ -61,17 +60,13 @@ def read(path: str | None, what: str = "photo") -> Image.Image:
     return read_image(data, max_pixels=MAX_PIXELS).image
 
 
-def example_upload() -> str:
-    """A copy of the example in the upload folder, since Gradio does not serve files of the installed package."""
-    return str(shutil.copy(example_photo(), temporary_folder()))
-
-
 @lru_cache(maxsize=32)
-def read_small(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
-    """The photo reduced for previews, and its full size; cached, since dragging reads it again and again."""
+def read_reduced(path: str | None, side: int = SMALL) -> tuple[Image.Image, tuple[int, int]]:
+    """The photo with a long side of at most ``side`` pixels, and its full size; cached, since it is read often."""
     image = read(path)
     full = image.size
-    image.thumbnail((_PREVIEW, _PREVIEW), Image.Resampling.LANCZOS)
+    if max(full) > side:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image, full
 
 
@@ -97,3 +92,22 @@ def upload_of(what: str, payload: Any) -> str | None:
     if not (path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()):
         raise gr.Error(f"The {what} was not uploaded; upload it first.", print_exception=False)
     return str(payload.path)
+
+
+def accept(path: str | None) -> tuple[Any, str]:
+    """A photo that has just arrived, and what is to be said: it is refused, or reduced if it is too large."""
+    if path is None:
+        return None, ""
+    try:
+        photo = read_image(Path(path).read_bytes(), max_pixels=_REDUCIBLE).image
+    except StylehubError as error:
+        return None, str(error)
+    pixels = photo.width * photo.height
+    if pixels <= MAX_PIXELS:
+        return gr.skip(), ""
+    scale = (MAX_PIXELS / pixels) ** 0.5
+    smaller = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.LANCZOS)
+    target = temporary_folder() / f"{Path(path).stem}.jpg"
+    write_image(smaller, target, quality=95)
+    said = f"Your photo has {pixels / 1e6:.0f} megapixels. It is reduced to {MAX_PIXELS / 1e6:.0f}, the most this page takes."
+    return str(target), said

@@ -6,7 +6,7 @@ are sent as data URIs, which need no server path, no second request, and cannot 
 
 import base64
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from hub.errors import ImageError
 from hub.files import example_photo, user_cache
-from hub.images import at_short_side, encode_image, read_image, write_image
+from hub.images import at_short_side, encode_image, read_image, read_recipe, save, write_image
 from hub.method import Method
 from hub.revision import draft_of
 
@@ -22,8 +22,15 @@ SIZE = (240, 160)
 _RECIPE = 2  # increase it when the pictures are made differently, so that old ones are not shown
 
 
-def styles(method: Method, progress: Callable[[int, int], None] = lambda done, of: None) -> list[dict[str, Any]]:
-    """Name, title, artist, year and picture of every style of ``method``, for the page."""
+def styles(
+    method: Method,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[dict[str, Any]]:
+    """Name, title, artist, year and picture of every style of ``method``, for the page.
+
+    What is not there yet is painted; ``turn()`` is held for each painting.
+    """
     folder = _folder(method)
     photo: Image.Image | None = None
     found = []
@@ -34,7 +41,9 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
         picture = _cached(path) if path else None
         if picture is None:
             photo = photo or _example_photo(method)
-            image = method(photo, style=style.name).resize(SIZE, Image.Resampling.LANCZOS)
+            with turn():
+                painted = method(photo, style=style.name)
+            image = painted.resize(SIZE, Image.Resampling.LANCZOS)
             picture = encode_image(image, "jpeg", quality=82)
             if path:
                 with suppress(ImageError):  # a full or read-only disk only costs time at the next start
@@ -42,6 +51,24 @@ def styles(method: Method, progress: Callable[[int, int], None] = lambda done, o
         shown = {"title": style.title or style.name, "picture": _data_uri(picture), "added": style.name in method.added}
         found.append(style.model_dump() | shown)
     return found
+
+
+def example(method: Method, turn: Callable[[], AbstractContextManager[None]] = nullcontext) -> Image.Image:
+    """The example photo as the page shows it first, with its metadata; painted once for a set of weights, then kept."""
+    style = [name for name in method.styles if name not in method.added][-1]
+    folder = _folder(method)
+    path = folder / f"example-{style}.jpg" if folder else None
+    with suppress(ImageError):
+        if path and path.exists() and (recipe := read_recipe(path)):
+            kept = read_image(path).image
+            kept.info["stylehub"] = recipe
+            return kept
+    with turn():
+        image = method(example_photo(), style=style)
+    if path:
+        with suppress(ImageError):
+            save(image, path, overwrite=True, quality=92)
+    return image
 
 
 def _folder(method: Method) -> Path | None:

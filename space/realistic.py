@@ -1,6 +1,6 @@
 """The tab for photorealistic style transfer, with an editor for the segmentation masks of both photos."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,34 +14,56 @@ from hub.parameters import field_of
 from hub.registry import Entry
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.masks import scene
+from space.endpoint import with_names
 from space.errors import one_sentence
-from space.handlers import Handlers
+from space.handlers import Handlers, silent
 from space.mask_editor import backdrop, build_mask_editor, read_for_editor
-from space.panel import ACCELERATOR, Panel, build_panel, finish
+from space.page import SHORT, Page
+from space.panel import Panel, build_panel
+from space.photo import read_reduced
 from space.result import saved
+from space.temporary import temporary_folder
+from space.values import api_names, incomplete, parameters_of
 
 
-def build_realistic(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
+def build_realistic(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
     """One model's panel, with mask editors if it takes masks, and a colour table to download if it makes one."""
-    panel = build_panel(handlers, entry, "photo", None, api_name)
-    parameters = handlers.parameters(entry)
+    panel = build_panel(handlers, page, entry, "photo", None, api_name)
+    parameters = parameters_of(entry)
     style, *masks = (field_of(parameters, role) for role in ("style", "photo mask", "style mask"))
     if style and all(masks):
         _masks(panel, [panel.inputs[name] for name in ("photo", style)], [panel.inputs[str(mask)] for mask in masks])
     if field_of(parameters, "table"):
-        with panel.beside:
-            table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
-        panel.result.picture.change(
-            handlers.table(entry, "photo"),
+        with panel.below:
+            make = gr.Button("Make a colour table of this look, for other editors", size="sm")
+            table = gr.DownloadButton("Download the colour table (.cube)", interactive=False, size="sm")
+        make.click(
+            table_of(handlers, entry, "photo"),
             inputs_kwargs=panel.inputs,
             outputs=[table],
-            show_progress="hidden",
-            concurrency_id=ACCELERATOR,
-            concurrency_limit=1,
+            show_progress="minimal",
+            concurrency_id=SHORT,
             api_name=f"{entry.slug}_table",
         )
-    finish(handlers, panel)
     return panel
+
+
+def table_of(handlers: Handlers, entry: Entry, task: str) -> Callable[..., Any]:
+    """The handler that offers the colour table, for a method that can write one."""
+
+    def handler(**values: Any) -> Any:
+        if values.get("photo") is None or incomplete(entry, task, values):
+            return gr.update(value=None, interactive=False)
+        content, _ = read_reduced(values["photo"])  # a thumbnail is enough for a table
+        path = temporary_folder() / "look.cube"
+        table = {str(field_of(parameters_of(entry), "table")): path}
+        handlers.run(entry.name, content, handlers.reader.parameters(entry, task, values) | table, None, silent)
+        return gr.update(value=str(path), interactive=True)
+
+    handler.__name__ = f"{entry.slug}_table"
+    handler.__doc__ = f"The look that {entry.name} gives a photo as a .cube colour table for any editor."
+    handler.__signature__ = with_names(handler, api_names(entry, task))  # type: ignore[attr-defined]
+    return one_sentence(handler)
 
 
 def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
@@ -57,16 +79,14 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
             inputs=[picture],
             outputs=[editor],
             show_progress="hidden",
-            concurrency_id=ACCELERATOR,
-            concurrency_limit=1,
+            concurrency_id=SHORT,
             api_visibility="private",
         )
     use.click(
         one_sentence(_painted_over),
         inputs=[*pictures, *boards],
         outputs=[*masks],
-        concurrency_id=ACCELERATOR,
-        concurrency_limit=1,
+        concurrency_id=SHORT,
         api_visibility="private",
     )
     for picture, mask in zip(pictures, masks, strict=True):  # a new picture makes the old mask invalid

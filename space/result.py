@@ -1,84 +1,66 @@
 """The result: before and after, the full-size picture for download, and the commands to make it again."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from hub.images import FORMATS, encode_image, read_image, read_recipe, save, write_image
 from hub.provenance import command, python_line
-from space.errors import one_sentence
 from space.models import Painted
 from space.temporary import temporary_folder
 
 DISPLAY = 1280  # long side in pixels on the page; the download has the photo's size
-_OFFERED = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
+OFFERED = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}
 
 
-@dataclass(frozen=True)
-class ResultPanel:
-    """The components of a result. Painting fills ``outputs``, in the order of ``filled``."""
+@dataclass
+class Shown:
+    """What the page shows: a model's painting for ``values``. ``picture`` is the file at full size, once it is made."""
 
-    slider: gr.ImageSlider
-    picture: gr.File
-    command: gr.Textbox
-    python: gr.Textbox
-    format: gr.Radio
-    download: gr.DownloadButton
-    paint: gr.Button
-    stop: gr.Button
+    model: str
+    task: str
+    values: Mapping[str, Any]
+    painted: Painted = field(repr=False)
+    picture: str | None = None
 
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        return [self.slider, self.picture, self.command, self.python]
+    def __post_init__(self) -> None:
+        if self.picture is None and self.painted.full in (None, self.painted.after.size):
+            self.keep(self.painted)
 
+    def shows(self, model: str, task: str, values: Mapping[str, Any]) -> bool:
+        """Whether this is the finished painting of ``model`` for ``values``."""
+        return self.painted.done and (self.model, self.task, self.values) == (model, task, values)
 
-def result_panel(elem_id: str) -> ResultPanel:
-    """Lay out an empty result and connect its download."""
-    slider = gr.ImageSlider(
-        type="filepath",
-        format="png",
-        interactive=False,
-        label="Before and after",
-        show_label=False,
-        buttons=["fullscreen"],
-        max_height=620,
-        elem_id=elem_id,
-        elem_classes=["result"],
-    )
-    with gr.Row():
-        paint = gr.Button("Paint", variant="primary", size="md", scale=3)
-        stop = gr.Button("Stop", size="md", scale=1, min_width=80)
-    with gr.Row(elem_classes=["take-home"]):
-        format = gr.Radio(
-            list(_OFFERED), value="PNG", label="Format", show_label=False, container=False, scale=2, min_width=270
-        )
-        download = gr.DownloadButton(
-            "Download", interactive=False, size="md", scale=3, min_width=200, elem_classes=["download"]
-        )
-    with gr.Accordion("Make it again", open=False):
-        shell = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
-        python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
-    picture = gr.File(label="Picture", visible="hidden", interactive=False)
-    panel = ResultPanel(slider, picture, shell, python, format, download, paint, stop)
-    gr.on(
-        [picture.change, format.change],
-        one_sentence(as_format),
-        inputs=[picture, format],
-        outputs=[download],
-        show_progress="minimal",
-        api_visibility="private",
-    )
-    return panel
+    def keep(self, whole: Painted) -> None:
+        """Write ``whole`` as the picture to download."""
+        self.picture = written(whole)
 
 
 def filled(painted: Painted) -> tuple[Any, ...]:
-    """Values for ``ResultPanel.outputs``."""
-    stem = Path(painted.recipe.get("photo") or "photo").stem
-    path = save(painted.after, temporary_folder() / f"{stem}-painted.png")
-    return shown(painted), str(path), command(painted.recipe), python_line(painted.recipe)
+    """What an endpoint answers: before and after, the picture, and the lines that make it again."""
+    return shown(painted), written(painted), command(painted.recipe), python_line(painted.recipe)
+
+
+def recipe_lines(painted: Painted, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The lines that make the picture at full size, though ``painted`` may be smaller."""
+    recipe = dict(painted.recipe)
+    size = values.get("size")
+    parameters = {name: value for name, value in recipe["parameters"].items() if name != "size" or size}
+    if size:
+        parameters["size"] = int(size)
+    recipe["parameters"] = parameters
+    return command(recipe), python_line(recipe)
+
+
+def written(painted: Painted) -> str:
+    """The picture as a PNG file with its metadata; a preview has none."""
+    recipe = painted.after.info.get("stylehub") or {}
+    stem = Path(recipe.get("photo") or "photo").stem
+    name = f"{stem}-painted.png" if painted.done else "preview.png"
+    return str(save(painted.after, temporary_folder() / name))
 
 
 def saved(image: Image.Image, name: str) -> str:
@@ -103,15 +85,12 @@ def shown(painted: Painted, size: tuple[int, int] | None = None) -> tuple[str, s
     return paths[0], paths[1]
 
 
-def as_format(picture: str | None, format: str) -> Any:
-    """The full picture in the chosen download format, with its provenance metadata."""
-    if picture is None:
-        return gr.update(value=None, label="Download", interactive=False)
-    source = Path(picture)
-    target = source
-    if FORMATS[_OFFERED[format]] != FORMATS[source.suffix]:
-        target = temporary_folder() / f"{source.stem}{_OFFERED[format]}"
-        write_image(read_image(source).image, target, recipe=read_recipe(source))
-    size = target.stat().st_size
-    weight = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
-    return gr.update(value=str(target), label=f"Download {format}, {weight}", interactive=True)
+def download_of(painted: Shown, format: str) -> str:
+    """The full picture in the chosen format, with its provenance metadata."""
+    assert painted.picture is not None
+    source = Path(painted.picture)
+    if FORMATS[OFFERED[format]] == FORMATS[source.suffix]:
+        return str(source)
+    target = temporary_folder() / f"{source.stem}{OFFERED[format]}"
+    write_image(read_image(source).image, target, recipe=read_recipe(source))
+    return str(target)

@@ -1,19 +1,18 @@
-"""The tab for one style, chosen from a gallery."""
-
-from typing import Any
+"""The controls for one famous painting, chosen from a gallery."""
 
 from hub.registry import Entry
 from space.handlers import Handlers
 from space.learn import gallery_that_learns
-from space.panel import Panel, build_panel, finish
+from space.page import Page
+from space.panel import Panel, build_panel, fill
 from space.style_gallery import style_gallery
 
 
-def build_single(handlers: Handlers, entry: Entry, api_name: str) -> Panel:
-    """One model's panel."""
-    learning: list[Any] = []
-    wall = gallery_that_learns(handlers, entry, learning) if handlers.learns and entry.method.adding else style_gallery
-    panel = build_panel(handlers, entry, "single", wall, api_name)
-    panel.running += learning
-    finish(handlers, panel)
+def build_single(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
+    """One model's controls."""
+    learns = handlers.learns and entry.method.adding
+    gallery = gallery_that_learns(handlers, page, entry) if learns else style_gallery
+    panel = build_panel(handlers, page, entry, "single", gallery, api_name)
+    if panel.style is not None:
+        fill(panel.style.need, handlers.styles(entry), [panel.style])
     return panel

@@ -13,17 +13,19 @@ from hub.parameters import FieldSpec
 _HERE = Path(__file__).resolve().parent
 
 
-def style_gallery(field: FieldSpec, result_id: str) -> gr.HTML:
-    """The control for one style; its event ``pick`` fires when a visitor chooses. ``styles=[...]`` fills it."""
+def style_gallery(field: FieldSpec) -> gr.HTML:
+    """The control for one style; its event ``pick`` fires when a visitor chooses.
+
+    ``styles=[...]`` fills it; ``need`` fires while it is empty.
+    """
     return gr.HTML(
         value=None,
         label=field.title,
         # The template must not hold values: Gradio evaluates it as code, and a style's title may come from untrusted
         # weights. The script writes titles as plain text.
-        html_template='<div class="wall" role="group" aria-label="Styles"><p class="hint">Hanging the pictures…</p></div>',
+        html_template='<div class="wall" role="group" aria-label="Styles"><p class="hint">Painting the styles…</p></div>',
         js_on_load=(_HERE / "wall.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_classes=["wall-box"],
         styles=[],
-        result=result_id,
     )

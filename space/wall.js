@@ -27,9 +27,6 @@ function tile(style) {
     props.value = style.name;
     mark();
     trigger("pick");
-    // On a phone the result is below the gallery: scroll to it.
-    const result = document.getElementById(props.result);
-    if (result && window.innerWidth < 768) result.scrollIntoView({ behavior: "smooth", block: "center" });
   });
   return button;
 }
@@ -66,4 +63,5 @@ wall.addEventListener("keydown", (event) => {
 
 watch("styles", draw);
 watch("value", mark);
-draw();
+if (props.styles && props.styles.length) draw();
+else trigger("need");

@@ -59,7 +59,7 @@ def test_every_model_and_task_has_its_endpoint(page: tuple[Any, str]) -> None:
             assert not any(name.startswith(f"/{entry.slug}") for name in endpoints)
             continue
         method = hub.load(entry.name, device="cpu")
-        for task in set(entry.tasks) & set(app.TABS):
+        for task in set(entry.tasks) & set(app.TASKS):
             parameters = endpoints[f"/{entry.name.replace('-', '_')}_{task}"]["parameters"]
             wanted = {"photo"} | {f.name for f in field_specs(method.Parameters) if f.kind != "path"}
             more = {f"style{n}{part}" for n in ("", "_2", "_3") for part in ("", "_name", "_share")} | {"other_name"}

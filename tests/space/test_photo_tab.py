@@ -37,7 +37,7 @@ def test_a_look_as_a_colour_table(client: Client, photo_at: Any, painting_at: An
 
 
 def test_masks_that_are_painted_over(photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mask_editor, "read_small", lambda path: (Image.open(path), None))
+    monkeypatch.setattr(mask_editor, "read_reduced", lambda path: (Image.open(path), None))
     shown = realistic._overlaid(str(photo_file))
     assert shown["layers"] == []
     assert realistic._overlaid(None) is None

@@ -28,9 +28,10 @@ def test_the_example_photo_is_served_wherever_the_package_is(
     """Gradio serves files of the working folder and of its own uploads only."""
     from gradio.utils import get_upload_folder
 
-    from space import photo as module
+    from space import examples
 
-    monkeypatch.setattr(module, "example_photo", lambda: photo_file)
-    copy = Path(module.example_upload())
+    monkeypatch.setattr(examples, "photos", lambda: {"valley": photo_file})
+    assert examples.upload("../valley") is None
+    copy = Path(examples.upload("valley") or "")
     assert copy.is_relative_to(get_upload_folder())
     assert copy.read_bytes() == photo_file.read_bytes()

@@ -80,7 +80,8 @@ def test_what_is_stopped_keeps_its_preview_and_gives_back_the_accelerator(
     else:
         steps.close()
     assert endless.ended.wait(30), "it works on for nobody"
-    assert whole.models.accelerator.acquire(timeout=30)
+    with whole.models.accelerator.short():
+        pass
 
 
 def test_what_breaks_on_the_way_is_one_sentence_and_gives_back_the_accelerator(photo_file: Path) -> None:
@@ -94,7 +95,8 @@ def test_what_breaks_on_the_way_is_one_sentence_and_gives_back_the_accelerator(p
     )
     with pytest.raises(gr.Error, match="No such luck"):
         list(steps)
-    assert whole.models.accelerator.acquire(timeout=30)
+    with whole.models.accelerator.short():
+        pass
 
 
 def test_only_what_takes_minutes_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,132 @@
+"""What every model on the page shares: the photo, the result with its download, and the notice that says what is wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from space.examples import example_strip
+from space.photo import photo_input
+from space.result import OFFERED
+
+# Previews and walls of many visitors may wait at once; the accelerator orders them and the long work.
+SHORT, LONG = "short", "long"
+LIMITS = {SHORT: 8, LONG: 8}
+
+_HERE = Path(__file__).resolve().parent
+# A tab of the browser paints anew in the panel that it shows.
+REPAINT = "() => document.querySelector('.repaint')?.click()"
+_SAVE = """(file) => {
+  if (!file) return;
+  const link = document.createElement('a');
+  link.href = file.url;
+  link.download = file.orig_name || 'painted';
+  link.click();
+}"""
+
+
+@dataclass
+class Page:
+    """The shared components. ``running`` are the events that Stop ends."""
+
+    photo: gr.Image
+    slider: gr.ImageSlider
+    notice: gr.HTML
+    command: gr.Textbox
+    python: gr.Textbox
+    picture: gr.File  # the answer of an endpoint; the page itself shows only the slider
+    file: gr.File
+    format: gr.Radio
+    download: gr.Button
+    stop: gr.Button
+    shown: gr.State
+    running: list[Any] = field(default_factory=list)
+
+    @property
+    def painted(self) -> list[gr.components.Component]:
+        """What painting for the page fills."""
+        return [self.slider, self.command, self.python, self.shown, self.notice]
+
+    @property
+    def answer(self) -> list[gr.components.Component]:
+        """What an endpoint answers."""
+        return [self.slider, self.picture, self.command, self.python]
+
+
+def build_page() -> Page:
+    """Lay out the column with the result, the photo and the download."""
+    slider = gr.ImageSlider(
+        type="filepath",
+        format="png",
+        interactive=False,
+        label="Before and after",
+        show_label=False,
+        buttons=["fullscreen"],
+        max_height=620,
+        elem_classes=["result"],
+    )
+    notice = gr.HTML(
+        value="",
+        html_template='<p role="status"></p>',  # without values: see space/style_gallery.py
+        js_on_load=(_HERE / "notice.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_classes=["notice"],
+    )
+    with gr.Row(elem_classes=["sources"]):
+        photo = photo_input("photo", height=104)
+        strip = example_strip()
+    with gr.Row(elem_classes=["take-home"]):
+        download = gr.Button("Download", variant="primary", size="md", scale=2, min_width=120)
+        format = gr.Radio(
+            list(OFFERED), value="JPEG", label="Format", show_label=False, container=False, scale=3, min_width=230
+        )
+        stop = gr.Button("Stop", size="md", scale=1, min_width=80, elem_classes=["stop"])
+    with gr.Accordion("Make it again", open=False, elem_classes=["again"]):
+        command = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
+        python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
+    picture = gr.File(label="Picture", visible=False, interactive=False)
+    file = gr.File(label="File", visible=False, interactive=False)
+    page = Page(photo, slider, notice, command, python, picture, file, format, download, stop, gr.State(None))
+    strip.connect(photo)
+    return page
+
+
+def connect_page(page: Page, handlers: Any, entries: dict[str, Any]) -> None:
+    """Connect the photo, the download and Stop, after the panels have added their events."""
+    from space.photo import accept
+
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    accepted = page.photo.input(accept, inputs=[page.photo], outputs=[page.photo, page.notice], **quietly)
+    page.photo.change(None, js=REPAINT, **quietly)
+    made = page.download.click(
+        handlers.download(entries),
+        inputs=[page.shown, page.format],
+        outputs=[page.file, page.notice],
+        show_progress_on=[page.slider],
+        concurrency_id=LONG,
+        concurrency_limit=LIMITS[LONG],
+        trigger_mode="once",
+        api_visibility="private",
+    )
+    made.success(None, inputs=[page.file], js=_SAVE, **quietly)
+    page.stop.click(handlers.stop, cancels=[*page.running, made, accepted], queue=False, api_visibility="private")
+
+
+def paints(page: Page, listen: Callable[..., Any], handler: Any, inputs: dict[str, Any], *, long: bool = False) -> Any:
+    """Let an event run ``handler``, which paints what the page shows."""
+    queue = LONG if long else SHORT
+    event = listen(
+        handler,
+        inputs=[page.shown],
+        inputs_kwargs=inputs,
+        outputs=page.painted,
+        show_progress_on=[page.slider],
+        concurrency_id=queue,
+        concurrency_limit=LIMITS[queue],
+        trigger_mode="always_last",
+        api_visibility="private",
+    )
+    page.running.append(event)
+    return event

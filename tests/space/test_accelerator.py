@@ -1,0 +1,76 @@
+"""Turns on the accelerator: short work passes long work, which is served in the order in which it came."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+
+from hub.errors import Cancelled
+from space.accelerator import Accelerator
+
+
+def in_a_thread(work: Callable[[], Any]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def until(true: Callable[[], Any]) -> None:
+    for _ in range(3000):
+        if true():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it never became true")
+
+
+def test_short_work_passes_long_work_between_its_steps() -> None:
+    accelerator, done = Accelerator(), []
+
+    def short() -> None:
+        with accelerator.short():
+            done.append("short")
+
+    with accelerator.long() as give_way:
+        give_way()  # nobody waits
+        waits = in_a_thread(short)
+        until(lambda: accelerator._short == 1)
+        assert done == [], "two work at once"
+        give_way()
+        done.append("long")
+    waits.join(30)
+    assert done == ["short", "long"]
+
+
+def test_long_work_waits_in_line_and_is_told_how_many_are_before_it() -> None:
+    accelerator, order = Accelerator(), []
+    told: dict[str, list[int]] = {"second": [], "third": []}
+
+    def wait(name: str) -> None:
+        with accelerator.long(told[name].append):
+            order.append(name)
+
+    with accelerator.long():
+        second = in_a_thread(lambda: wait("second"))
+        until(lambda: len(accelerator._line) == 2)
+        third = in_a_thread(lambda: wait("third"))
+        until(lambda: told["second"] and told["third"])
+    second.join(30), third.join(30)
+    assert order == ["second", "third"]
+    assert (set(told["second"]), max(told["third"])) == ({1}, 2)
+
+
+def test_who_gives_up_waiting_leaves_the_line() -> None:
+    accelerator = Accelerator()
+
+    def gives_up(_: int) -> None:
+        raise Cancelled("Stopped.")
+
+    with accelerator.long():
+        with pytest.raises(Cancelled), accelerator.long(gives_up):
+            raise AssertionError("it was not its turn")
+        assert len(accelerator._line) == 1
+    with accelerator.short():
+        pass
