@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 if not __package__:  # a Space runs this as a file; the repository is one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -22,6 +23,7 @@ from gradio.events import api
 
 from hub.errors import StylehubError
 from hub.registry import Entry
+from space import previews
 from space.any import build_any
 from space.depth import build_depth
 from space.errors import one_sentence
@@ -29,7 +31,7 @@ from space.fusion import build_fusion
 from space.handlers import Handlers
 from space.learn import LOCAL
 from space.models import Models
-from space.page import SHORT, Page, build_page, connect_page
+from space.page import SCRIPT, SHORT, Page, build_page, connect_page
 from space.panel import Panel
 from space.photo import MAX_FILE_SIZE
 from space.realistic import build_realistic
@@ -101,6 +103,15 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
     return demo
 
 
+def prepare(models: Models) -> None:
+    """Paint what the page shows first, before the first visitor comes."""
+    for entry in offered(next(iter(TASKS))):
+        with suppress(StylehubError):
+            method = models.get(entry.name)
+            previews.example(method, models.accelerator.short)
+            previews.styles(method, models.accelerator.short)
+
+
 def _list_styles(handlers: Handlers, entry: Entry) -> Callable[[], list[dict[str, str]]]:
     def styles() -> list[dict[str, str]]:
         return [style.model_dump() for style in handlers.models.get(entry.name).styles.values()]
@@ -149,6 +160,7 @@ def serve(
             max_file_size=MAX_FILE_SIZE,
             theme=Gallery(),
             css_paths=[CSS],
+            js=SCRIPT.read_text(encoding="utf-8"),
             footer_links=["api"],
             run_history=False,
             ssr_mode=False,
@@ -159,6 +171,7 @@ def serve(
     address: str = public or local
     print(f"stylehub is at {address}  (Ctrl-C stops it)", flush=True)
     if block:
+        Thread(target=prepare, args=[models], name="stylehub-prepare", daemon=True).start()
         demo.block_thread()
     return demo, address
 

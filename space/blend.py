@@ -17,6 +17,7 @@ _SCHEMA = {
     "additionalProperties": {"type": "number", "minimum": 0},
     "description": 'the share of each style, such as {"starry-night": 0.6, "great-wave": 0.4}',
 }
+_EXAMPLE = {"starry-night": 0.6, "great-wave": 0.4}
 _TEMPLATE = """
 <div class="blend">
   <div class="pad-frame">
@@ -47,6 +48,7 @@ def style_blend(field: FieldSpec) -> gr.HTML:
     )
     # The type in the API; the default for HTML is a string.
     blend.api_info = _schema  # type: ignore[method-assign]
+    blend.example_inputs = lambda: _EXAMPLE  # type: ignore[method-assign]  # on the API page
     return blend
 
 

@@ -12,7 +12,7 @@ from space.blend import style_blend
 from space.errors import one_sentence
 from space.handlers import Handlers
 from space.page import SHORT, Page
-from space.panel import Panel, build_panel, connect, fill
+from space.panel import Panel, build_panel, connect, fill_styles
 
 
 def build_fusion(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
@@ -34,7 +34,7 @@ def build_fusion(handlers: Handlers, page: Page, entry: Entry, api_name: str) ->
                 api_visibility="private",
             )
         )
-        fill(panel.style.need, handlers.styles(entry), [panel.style])
+    fill_styles(handlers, panel)
     return panel
 
 

@@ -1,7 +1,7 @@
 """The event handlers: paint for the page or for a caller of the API, report progress, stop."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import gradio as gr
@@ -204,14 +204,19 @@ class Handlers:
         return one_sentence(handler)
 
     def styles(self, entry: Entry) -> Handler:
-        """The handler that fills a style control with pictures; new ones are painted first."""
+        """The handler that fills a style control with pictures of the photo, or else of the example."""
 
-        def handler(progress: gr.Progress = gr.Progress()) -> Any:
+        def handler(photo: str | None, request: gr.Request) -> Iterator[Any]:
             if zero_gpu.AVAILABLE:
-                return gr.update(styles=self._styles_on_gpu(entry.name))
+                yield gr.update(styles=self._styles_on_gpu(entry.name))
+                return
             method = self.models.get(entry.name)
-            told = lambda done, of: progress((done, of), desc="Painting the styles")  # noqa: E731
-            return gr.update(styles=previews.styles(method, told, self.models.accelerator.short))
+            own = read_reduced(photo, DISPLAY)[0] if photo else None
+            session = f"wall {request.session_hash}"  # another photo ends the wall of the one before, nothing else
+            with suppress(Cancelled), self.jobs.running(session, instead=(entry.name, photo)) as check:
+                for styles in previews.growing(method, self.models.accelerator.short, own):
+                    check()
+                    yield gr.update(styles=styles)
 
         handler.__name__ = f"fill_{entry.slug}"
         return one_sentence(handler)

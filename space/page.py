@@ -16,8 +16,9 @@ SHORT, LONG = "short", "long"
 LIMITS = {SHORT: 8, LONG: 8}
 
 _HERE = Path(__file__).resolve().parent
-# A tab of the browser paints anew in the panel that it shows.
-REPAINT = "() => document.querySelector('.repaint')?.click()"
+SCRIPT = _HERE / "page.js"
+# The browser keeps the photo, and lets the panel that is on the page paint it.
+_PHOTO_CHANGED = "(photo) => { window.stylehub?.photoChanged(photo); }"
 _SAVE = """(file) => {
   if (!file) return;
   const link = document.createElement('a');
@@ -99,7 +100,7 @@ def connect_page(page: Page, handlers: Any, entries: dict[str, Any]) -> None:
 
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     accepted = page.photo.input(accept, inputs=[page.photo], outputs=[page.photo, page.notice], **quietly)
-    page.photo.change(None, js=REPAINT, **quietly)
+    page.photo.change(None, inputs=[page.photo], js=_PHOTO_CHANGED, **quietly)
     made = page.download.click(
         handlers.download(entries),
         inputs=[page.shown, page.format],

@@ -14,10 +14,12 @@ from space import paintings
 from space.controls import Control, control
 from space.handlers import Handlers
 from space.page import LIMITS, LONG, SHORT, Page, paints
+from space.place import unfold
 from space.values import by_name, parameters_of
 
 # Default working size of an iterative method, which would need hours for a full-size photo.
 WORKING_SIZE = 384
+WHERE = "where"
 StyleControl = Callable[[FieldSpec], gr.HTML]
 
 
@@ -34,6 +36,7 @@ class Panel:
     chosen: list[Any] = field(default_factory=list)  # events that Gradio cannot listen to together with others
     place: list[Any] = field(default_factory=list)  # events of the controls for where the style applies
     below: Any = None  # space under the controls
+    repaint: gr.Button | None = None  # clicked by the page when the photo changes
 
     def add(self, spec: FieldSpec, start: Any = None) -> list[Any]:
         """Add the control of ``spec``, if the app has one; return the events of a finished change."""
@@ -95,8 +98,8 @@ def build_panel(
 
 
 def _paint_at_changes(handlers: Handlers, panel: Panel, task: str) -> None:
-    repaint = gr.Button("Paint again", elem_classes=["repaint"])  # clicked by the page when the photo changes
-    panel.settled.append(repaint.click)
+    panel.repaint = gr.Button("Paint again", elem_classes=["repaint"])
+    panel.settled.append(panel.repaint.click)
     for event in ("pick", "settle"):
         if panel.style is not None and _fires(panel.style, event):
             panel.chosen.append(getattr(panel.style, event))
@@ -115,12 +118,24 @@ def when_shown(handler: Callable[..., Any], outputs: list[Any]) -> None:
     fill(there.need, handler, outputs)
 
 
-def fill(listen: Callable[..., Any], handler: Callable[..., Any], outputs: list[Any]) -> None:
-    """Let an event fill ``outputs``, which waits for no painting of others."""
+def fill_styles(handlers: Handlers, panel: Panel) -> None:
+    """Fill the style control when it is shown, and again when the photo changes."""
+    if panel.style is None:
+        return
+    events = [panel.style.need, *([panel.repaint.click] if panel.repaint else [])]
+    for event in events:
+        fill(event, handlers.styles(panel.entry), [panel.style], [panel.page.photo])
+
+
+def fill(
+    listen: Callable[..., Any], handler: Callable[..., Any], outputs: list[Any], inputs: list[Any] | None = None
+) -> None:
+    """Let an event fill ``outputs``, which waits for no large painting of others."""
     listen(
         handler,
+        inputs=inputs,
         outputs=outputs,
-        show_progress="minimal",
+        show_progress="hidden",
         concurrency_id=SHORT,
         concurrency_limit=LIMITS[SHORT],
         api_visibility="private",
@@ -141,6 +156,7 @@ def _add_plain(panel: Panel, fields: list[FieldSpec], starts: dict[str, Any]) ->
 
 
 def _add_group(panel: Panel, group: str, fields: list[FieldSpec], *, opened: bool) -> None:
+    before = list(panel.inputs)
     with gr.Accordion(group, open=opened):
         for spec in fields:
             if spec.group != group:
@@ -153,6 +169,9 @@ def _add_group(panel: Panel, group: str, fields: list[FieldSpec], *, opened: boo
                 panel.settled.append(listed.input)
             else:
                 panel.place += panel.add(spec)
+    added = {name: made for name, made in panel.inputs.items() if name not in before}
+    if group == GROUP and (where := added.pop(WHERE, None)) is not None:
+        unfold(where, added)
 
 
 def _fires(html: gr.HTML, event: str) -> bool:

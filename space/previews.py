@@ -1,16 +1,17 @@
-"""A small picture of every style, painted by the model from the example photo.
+"""A small picture of every style, painted by the model from the example photo or from a visitor's own.
 
-The pictures are made at first use and cached by the sha256 of the weights, so that new weights get new pictures. They
+The pictures of the example are made at first use and cached by the sha256 of the weights, so that new weights get new pictures. They
 are sent as data URIs, which need no server path, no second request, and cannot be rewritten by a proxy.
 """
 
 import base64
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hub.errors import ImageError
 from hub.files import example_photo, user_cache
@@ -19,41 +20,56 @@ from hub.method import Method
 from hub.revision import draft_of
 
 SIZE = (240, 160)
+OWN = 256  # short side in pixels at which a visitor's own photo is painted for the wall
+_PACE = 0.7  # seconds between two states of a wall that is being painted
 _RECIPE = 2  # increase it when the pictures are made differently, so that old ones are not shown
 
 
-def styles(
-    method: Method,
-    progress: Callable[[int, int], None] = lambda done, of: None,
-    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> list[dict[str, Any]]:
-    """Name, title, artist, year and picture of every style of ``method``, for the page.
+Turn = Callable[[], AbstractContextManager[None]]
 
-    What is not there yet is painted; ``turn()`` is held for each painting.
+
+def styles(method: Method, turn: Turn = nullcontext, photo: Image.Image | None = None) -> list[dict[str, Any]]:
+    """Name, title, artist, year and picture of every style of ``method``, for the page; see ``growing``."""
+    *_, last = growing(method, turn, photo)
+    return last
+
+
+def growing(
+    method: Method, turn: Turn = nullcontext, photo: Image.Image | None = None, pace: float = _PACE
+) -> Iterator[list[dict[str, Any]]]:
+    """``styles`` again and again, about every ``pace`` seconds, until every picture is painted; at least once.
+
+    What is not painted yet has an empty ``picture``. ``turn()`` is held for each painting. The pictures show ``photo``,
+    or the example, whose pictures are kept on the disk.
     """
-    folder = _folder(method)
-    photo: Image.Image | None = None
-    found = []
-    for done, style in enumerate(method.styles.values()):
-        progress(done, len(method.styles))
-        version = method.added.get(style.name, "")[:16]  # an added style can be learnt again under its name
-        path = folder / f"{style.name}{version and '-'}{version}.jpg" if folder else None
-        picture = _cached(path) if path else None
-        if picture is None:
-            photo = photo or _example_photo(method)
-            with turn():
-                painted = method(photo, style=style.name)
-            image = painted.resize(SIZE, Image.Resampling.LANCZOS)
-            picture = encode_image(image, "jpeg", quality=82)
-            if path:
-                with suppress(ImageError):  # a full or read-only disk only costs time at the next start
-                    write_image(image, path, overwrite=True, quality=82)
-        shown = {"title": style.title or style.name, "picture": _data_uri(picture), "added": style.name in method.added}
-        found.append(style.model_dump() | shown)
-    return found
+    folder = None if photo else _folder(method)
+    found = [
+        style.model_dump()
+        | {"title": style.title or style.name, "added": style.name in method.added}
+        | {"picture": _data_uri(picture) if (picture := _cached(_path(folder, method, style.name))) else ""}
+        for style in method.styles.values()
+    ]
+    content: Image.Image | None = photo and at_short_side(photo, min(*photo.size, OWN))
+    told = 0.0
+    for shown in found:
+        if shown["picture"]:
+            continue
+        if time.monotonic() - told > pace:
+            told = time.monotonic()
+            yield [dict(style) for style in found]
+        content = content or _example_photo(method)
+        with turn():
+            painted = method(content, style=shown["name"])
+        image = ImageOps.fit(painted, SIZE, Image.Resampling.LANCZOS)
+        picture = encode_image(image, "jpeg", quality=82)
+        shown["picture"] = _data_uri(picture)
+        if path := _path(folder, method, shown["name"]):
+            with suppress(ImageError):  # a full or read-only disk only costs time at the next start
+                write_image(image, path, overwrite=True, quality=82)
+    yield found
 
 
-def example(method: Method, turn: Callable[[], AbstractContextManager[None]] = nullcontext) -> Image.Image:
+def example(method: Method, turn: Turn = nullcontext) -> Image.Image:
     """The example photo as the page shows it first, with its metadata; painted once for a set of weights, then kept."""
     style = [name for name in method.styles if name not in method.added][-1]
     folder = _folder(method)
@@ -77,10 +93,15 @@ def _folder(method: Method) -> Path | None:
     return user_cache() / "previews" / f"{method.weights_sha256}-{SIZE[0]}x{SIZE[1]}-{_RECIPE}"
 
 
-def _cached(path: Path) -> bytes | None:
+def _path(folder: Path | None, method: Method, style: str) -> Path | None:
+    version = method.added.get(style, "")[:16]  # an added style can be learnt again under its name
+    return folder / f"{style}{version and '-'}{version}.jpg" if folder else None
+
+
+def _cached(path: Path | None) -> bytes | None:
     try:
-        data = path.read_bytes()
-        return data if read_image(data).rgb.size == SIZE else None
+        data = path.read_bytes() if path else b""
+        return data if data and read_image(data).rgb.size == SIZE else None
     except (OSError, ImageError):
         return None
 

@@ -36,7 +36,7 @@ def build_realistic(handlers: Handlers, page: Page, entry: Entry, api_name: str)
     if field_of(parameters, "table"):
         with panel.below:
             make = gr.Button("Make a colour table of this look, for other editors", size="sm")
-            table = gr.DownloadButton("Download the colour table (.cube)", interactive=False, size="sm")
+            table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
         make.click(
             table_of(handlers, entry, "photo"),
             inputs_kwargs=panel.inputs,

@@ -4,7 +4,7 @@ from hub.registry import Entry
 from space.handlers import Handlers
 from space.learn import gallery_that_learns
 from space.page import Page
-from space.panel import Panel, build_panel, fill
+from space.panel import Panel, build_panel, fill_styles
 from space.style_gallery import style_gallery
 
 
@@ -13,6 +13,5 @@ def build_single(handlers: Handlers, page: Page, entry: Entry, api_name: str) ->
     learns = handlers.learns and entry.method.adding
     gallery = gallery_that_learns(handlers, page, entry) if learns else style_gallery
     panel = build_panel(handlers, page, entry, "single", gallery, api_name)
-    if panel.style is not None:
-        fill(panel.style.need, handlers.styles(entry), [panel.style])
+    fill_styles(handlers, panel)
     return panel

@@ -18,7 +18,7 @@ def style_gallery(field: FieldSpec) -> gr.HTML:
 
     ``styles=[...]`` fills it; ``need`` fires while it is empty.
     """
-    return gr.HTML(
+    gallery = gr.HTML(
         value=None,
         label=field.title,
         # The template must not hold values: Gradio evaluates it as code, and a style's title may come from untrusted
@@ -29,3 +29,5 @@ def style_gallery(field: FieldSpec) -> gr.HTML:
         elem_classes=["wall-box"],
         styles=[],
     )
+    gallery.example_inputs = lambda: "starry-night"  # type: ignore[method-assign]  # on the API page
+    return gallery

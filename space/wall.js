@@ -14,7 +14,7 @@ function tile(style) {
   button.dataset.name = style.name;
   button.title = style.title; // the text below the picture may be cut off
   const picture = document.createElement("img");
-  picture.src = style.picture;
+  if (style.picture) picture.src = style.picture;
   picture.alt = "";
   picture.draggable = false;
   button.append(picture, text("span", "title", style.title));
@@ -42,7 +42,12 @@ function mark() {
 
 function draw() {
   if (!props.styles || !props.styles.length) return;
-  wall.replaceChildren(...props.styles.map(tile));
+  const tiles = [...wall.querySelectorAll("button")];
+  const same = tiles.length === props.styles.length && tiles.every((tile, i) => tile.dataset.name === props.styles[i].name);
+  // The pictures come one after another: exchange them alone, so that the focus stays.
+  if (same) {
+    props.styles.forEach((style, i) => { if (style.picture) tiles[i].querySelector("img").src = style.picture; });
+  } else wall.replaceChildren(...props.styles.map(tile));
   mark();
 }
 
