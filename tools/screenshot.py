@@ -22,10 +22,10 @@ def screenshot(out: Path) -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = open_page(browser, address, [], viewport={"width": 1280, "height": 860}, color_scheme="light")
-        visible(page, "button:has-text('Use the example photo')").click()
-        visible(page, ".photo img").first.wait_for()
+        example = painted(page, [])
         visible(page, ".wall button[data-name=hokusai-great-wave]").click()
-        painted(page, [])
+        painted(page, example)
+        page.wait_for_function("() => [...document.querySelectorAll('.wall img')].every(image => image.src)")
         page.mouse.move(0, 0)
         page.evaluate("window.scrollTo(0, 0)")
         page.wait_for_timeout(500)

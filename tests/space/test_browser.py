@@ -53,9 +53,13 @@ def photo_path(tmp_path: Path) -> Path:
     return path
 
 
-def upload(page: Any, task: str, photo: Path, model: str | None = None) -> None:
-    page.locator(f"#photo-{model or list_models(task)[0].name}-{task} input[type=file]").first.set_input_files(photo)
-    visible(page, ".photo img").first.wait_for()
+def upload(page: Any, photo: Path) -> None:
+    page.locator("#photo input[type=file]").first.set_input_files(photo)
+    visible(page, "#photo img").first.wait_for()
+
+
+def choose(page: Any, task: str) -> None:
+    page.get_by_label(task, exact=True).check()
 
 
 def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, tmp_path: Path) -> None:
@@ -65,18 +69,26 @@ def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, 
     assert visible(page, ".wall button").count() >= 25
     page.screenshot(path=pictures / "1280-light-start.png")
 
-    # Single style
-    upload(page, "single", photo_path)
+    # The example is painted and compared before anything is chosen; a style without a photo paints it too.
+    example = painted(page, [])
     visible(page, ".wall button[data-name=hokusai-great-wave]").click()
-    first = painted(page, [])
+    first = painted(page, example)
     assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") == "hokusai-great-wave"
 
     # The wall by keyboard: an arrow moves, Enter chooses.
     visible(page, ".wall button[aria-pressed=true]").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    painted(page, first)
+    second = painted(page, first)
     assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") != "hokusai-great-wave"
+
+    # A photo of one's own is painted at once, in the style that is chosen; so does a control that a key has changed.
+    upload(page, photo_path)
+    own = painted(page, second)
+    visible(page, ".drawer .label-wrap").first.click()
+    visible(page, ".drawer input[type=range]").first.focus()
+    page.keyboard.press("ArrowLeft")
+    painted(page, own)
 
     # Before and after: the handle follows the pointer.
     box = visible(page, ".result .slider-wrap, .result .image-container").first.bounding_box()
@@ -89,8 +101,9 @@ def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, 
     page.wait_for_function(f"still => ({clip})() !== still", arg=still)
     page.screenshot(path=pictures / "1280-light-single.png")
 
+    visible(page, ".take-home label:has-text('PNG')").click()
     with page.expect_download() as download:
-        visible(page, ".download").click()
+        page.get_by_role("button", name="Download", exact=True).click()
     target = tmp_path / download.value.suggested_filename
     download.value.save_as(target)
     assert target.name == "holiday-painted.png"
@@ -99,13 +112,13 @@ def test_a_visit(chromium: Any, address: str, photo_path: Path, pictures: Path, 
     assert recipe is not None
     assert recipe["photo"] == "holiday.jpg"
 
-    # Fusion
-    page.get_by_role("tab", name="Fusion").click()
+    # The photo is kept over tasks: a mix of it is painted at once.
+    before = sources(page)
+    choose(page, "Mix")
     visible(page, ".pad").wait_for()
     visible(page, ".shares li").first.wait_for()
     assert visible(page, ".shares li").count() == 4
-    upload(page, "fusion", photo_path)
-    middle = painted(page, [])
+    middle = painted(page, before)
     pad = visible(page, ".pad").bounding_box()
     page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2)
     page.mouse.down()
@@ -160,23 +173,25 @@ def test_any_painting(
     monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
     foreign: list[str] = []
     page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 900}, color_scheme="light")
-    page.get_by_role("tab", name="Any painting", exact=True).click()
-    page.get_by_role("tab", name="Optimisation").locator("visible=true").click()
-    page.set_viewport_size({"width": 400, "height": 900})  # where the tabs are in a menu
-    upload(page, "arbitrary", photo_path, "gatys")
-    visible(page, ".pictures").locator("input[type=file]").last.set_input_files(
+    page.set_viewport_size({"width": 400, "height": 900})
+    example = painted(page, [])
+    choose(page, "My own painting")
+    choose(page, "Best")
+    upload(page, photo_path)
+    visible(page, ".task .photo").locator("input[type=file]").first.set_input_files(
         material / "paintings" / "red-stripes.png"
     )
     page.wait_for_function(
         "() => [...document.querySelectorAll('.photo img')].filter(i => i.offsetParent).length === 2"
     )
+    visible(page, ".drawer .label-wrap").first.click()
     visible(page, ".label-wrap:has-text('More')").first.click()
     for label, value in (("Working size", "64"), ("Iterations", "20000"), ("Patience", "0")):
         page.get_by_label(label).locator("visible=true").first.fill(value)
-    paint, stop = (page.get_by_role("button", name=n, exact=True).locator("visible=true") for n in ("Paint", "Stop"))
-    download = visible(page, ".download")
+    paint, stop, download = (page.get_by_role("button", name=n, exact=True) for n in ("Paint", "Stop", "Download"))
+    playwright.expect(stop).not_to_be_visible()
     paint.click()
-    preview = painted(page, painted(page, []))
+    preview = painted(page, painted(page, example))
     visible(page, ".progress-level-inner").wait_for()
     page.screenshot(path=pictures / "400-light-arbitrary.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
@@ -184,11 +199,12 @@ def test_any_painting(
     visible(page, ".progress-level-inner").wait_for(state="hidden")
     stopped = sources(page)
     assert len(stopped) == len(preview) == 2
-    assert download.is_disabled()
+    with page.expect_download() as unfinished:
+        download.click()
+    assert unfinished.value.suggested_filename == "preview.jpg"
     page.get_by_label("Iterations").locator("visible=true").first.fill("1")
     paint.click()
     painted(page, stopped)
-    page.get_by_text("Download PNG").locator("visible=true").wait_for()
     assert not foreign, f"the page asked for {foreign}"
     page.context.close()
 
@@ -197,13 +213,15 @@ def test_near_and_far(chromium: Any, address: str, photo_path: Path, pictures: P
     """The depth of a photo before it is painted, a layer by a click on it, a mask by hand."""
     foreign: list[str] = []
     page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 900}, color_scheme="light")
-    page.get_by_role("tab", name="Depth-aware").click()
-    upload(page, "depth", photo_path)
+    example = painted(page, [])
+    choose(page, "Near and far")
+    upload(page, photo_path)
     visible(page, ".maps img").first.wait_for()
+    unpainted = painted(page, example)
     name = page.get_by_label("Painting by name").locator("visible=true").first
     name.click()
     page.get_by_role("option", name="Great Wave").locator("visible=true").click()
-    far = painted(page, [])
+    far = painted(page, unpainted)
     place = page.get_by_label("Where", exact=True).locator("visible=true").first
     visible(page, ".maps img").first.click(position={"x": 20, "y": 20})
     playwright.expect(place).to_have_value("layer")
@@ -241,10 +259,10 @@ def test_a_photo_by_paste_and_by_webcam(chromium: Any, address: str) -> None:
             await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
         }"""
     )
-    visible(page, ".photo").get_by_label("Paste from clipboard").click()
-    visible(page, ".photo img").first.wait_for()
-    visible(page, ".wall button[data-name=klee-senecio]").click()
-    pasted = painted(page, [])
+    example = painted(page, [])
+    visible(page, "#photo").get_by_label("Paste from clipboard").click()
+    visible(page, "#photo img").first.wait_for()
+    pasted = painted(page, example)
 
     visible(page, ".photo").get_by_label("Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
@@ -260,17 +278,37 @@ def test_it_fits(chromium: Any, address: str, photo_path: Path, pictures: Path, 
     """Nothing sticks out at any width, light or dark."""
     foreign: list[str] = []
     page = open_page(chromium, address, foreign, viewport={"width": width, "height": 900}, color_scheme=scheme)
-    upload(page, "single", photo_path)
+    example = painted(page, [])
+    visible(page, ".wall button[data-name=klee-senecio]").scroll_into_view_if_needed()
     visible(page, ".wall button[data-name=klee-senecio]").click()
-    painted(page, [])
+    painted(page, example)
+    playwright.expect(visible(page, ".result").first).to_be_in_viewport()
     page.wait_for_timeout(300)
     page.screenshot(path=pictures / f"{width}-{scheme}-single.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.get_by_role("tab", name="Fusion").click()
+    choose(page, "Mix")
     visible(page, ".shares li").first.wait_for()
     page.wait_for_timeout(300)
     page.screenshot(path=pictures / f"{width}-{scheme}-fusion.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_what_the_browser_keeps_and_what_is_refused(chromium: Any, address: str, photo_path: Path) -> None:
+    """The photo is there after a reload; a file that is no photo empties its place and is named below the picture."""
+    page = open_page(chromium, address, [], viewport={"width": 400, "height": 800})
+    example = painted(page, [])
+    upload(page, photo_path)
+    own = painted(page, example)
+    page.reload()
+    visible(page, "#photo img").first.wait_for()
+    painted(page, own)
+    text = photo_path.with_name("text.jpg")
+    text.write_bytes(b"hello")
+    page.get_by_label("Remove Image").or_(page.get_by_label("Clear")).first.click()
+    page.locator("#photo input[type=file]").first.set_input_files(text)
+    page.locator(".notice").get_by_text("unknown format").wait_for()
+    playwright.expect(visible(page, "#photo img")).to_have_count(0)
     page.context.close()
 
 

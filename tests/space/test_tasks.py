@@ -1,0 +1,36 @@
+"""What to make and how well: the choices on the page, and the controls that act."""
+
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import pytest
+
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+
+from hub.spatial import SpatialParameters, Where
+from space import app, place, tasks
+
+
+def test_models_are_named_by_their_quality_and_the_others_by_their_title() -> None:
+    def entry(name: str, quality: str | None) -> Any:
+        return SimpleNamespace(name=name, model=SimpleNamespace(quality=quality, title=name.upper()))
+
+    entries = [entry("b", "better"), entry("a", "best"), entry("c", "better"), entry("d", None)]
+    assert tasks.qualities(entries) == [("Better", "b"), ("Best", "a"), ("C", "c"), ("D", "d")]
+
+
+def test_every_task_has_a_model_in_front(page: tuple[Any, str]) -> None:
+    for task in app.TASKS:
+        offered = tasks.offered(task)
+        words = [title for title, _ in tasks.qualities(offered)]
+        assert len(set(words)) == len(offered) >= 1
+
+
+@pytest.mark.parametrize("where", get_args(Where))
+def test_only_what_acts_for_a_place_is_shown(where: str) -> None:
+    shown = {name for name in SpatialParameters.model_fields if name != "where" and place.acts(name, where)}
+    assert ("layer" in shown) == (where == "layer")
+    assert ("angle" in shown) == (where == "across")
+    assert ("contrast" in shown) == (where != "everywhere") == bool(shown)
+    assert set(place.ACTS) <= set(SpatialParameters.model_fields)
+    assert {w for places in place.ACTS.values() for w in places} <= set(get_args(Where))
