@@ -70,7 +70,7 @@ function row(name, share, percent) {
   const item = document.createElement("li");
   item.dataset.name = name;
   const picture = document.createElement("img");
-  picture.src = style ? style.picture : "";
+  if (style && style.picture) picture.src = style.picture;
   picture.alt = "";
   const title = document.createElement("span");
   title.textContent = style ? style.title : name;
@@ -103,6 +103,8 @@ function drawShares() {
   const kept = shares.map(([name, share, percent]) => {
     const item = rows.get(name);
     if (!item) return row(name, share, percent);
+    const style = known().get(name);
+    if (style && style.picture) item.querySelector("img").src = style.picture; // the pictures come one after another
     // Keep a row while its slider is dragged.
     const range = item.querySelector("input");
     if (document.activeElement !== range || pad.classList.contains("held")) range.value = share;
@@ -119,7 +121,7 @@ function drawPad() {
   point.style.top = `${100 * at.y}%`;
   corners.forEach((corner, i) => {
     const style = known().get(corner.value);
-    quarters[i].style.backgroundImage = style ? `url("${style.picture}")` : "";
+    quarters[i].style.backgroundImage = style && style.picture ? `url("${style.picture}")` : "";
   });
 }
 

@@ -65,8 +65,8 @@ def name_list(title: str, info: str) -> gr.Dropdown:
 
 
 def first_painting(field: FieldSpec) -> gr.Image:
-    """The picture of the first slot, beside the photo."""
-    return photo_input(title=field.title, height=190 if field.group else 300)
+    """The picture of the first slot."""
+    return photo_input(title=field.title, height=170)
 
 
 def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
