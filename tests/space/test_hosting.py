@@ -113,7 +113,7 @@ def test_it_uses_zero_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, ph
     try:
         importlib.reload(zero_gpu)
         entry = hub.info("cin-25styles")
-        painted = handlers.Handlers(Models())._run(entry.name, photo, {"style": "udnie"}, None, lambda p: None)
+        painted = handlers.Handlers(Models()).run(entry.name, photo, {"style": "udnie"}, None, lambda p: None)
         assert painted.after.size == photo.size
         assert len(lent) == 1
     finally:
