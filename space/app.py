@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
@@ -38,6 +37,7 @@ from space.realistic import build_realistic
 from space.single import build_single
 from space.tasks import build_tasks, offered
 from space.theme import CSS, Gallery
+from space.words import catalogue, word
 
 _QUEUE = 64  # visitors who may wait; any more are asked to come back
 _HOUR = 3600
@@ -47,21 +47,13 @@ _HOUR = 3600
 Builder = Callable[[Handlers, Page, Entry, str], Panel]
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a visitor can choose to make, and how the controls of a model for it are built."""
-
-    title: str
-    build: Builder
-
-
-# Tasks that are not named here are not shown.
-TASKS = {
-    "single": Task("Famous painting", build_single),
-    "fusion": Task("Mix", build_fusion),
-    "arbitrary": Task("My own painting", build_any),
-    "depth": Task("Near and far", build_depth),
-    "photo": Task("Photo look", build_realistic),
+# What a visitor can choose to make. Tasks that are not named here are not shown.
+TASKS: dict[str, Builder] = {
+    "single": build_single,
+    "fusion": build_fusion,
+    "arbitrary": build_any,
+    "depth": build_depth,
+    "photo": build_realistic,
 }
 
 
@@ -75,16 +67,15 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
     with gr.Blocks(
         title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, 6 * _HOUR), fill_width=False
     ) as demo:
-        gr.HTML(
-            "<h1>stylehub</h1><p>Tap a painting. Then use a photo of your own.</p>",
-            elem_classes=["masthead"],
-            apply_default_css=False,
-        )
+        with gr.Column(elem_classes=["masthead"]):
+            gr.HTML("<h1>stylehub</h1>", apply_default_css=False)
+            gr.Markdown(word("lead"), elem_classes=["lead"])
         with gr.Row(elem_classes=["both"]):
             with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
                 page = build_page()
             with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
-                panels = build_tasks(handlers, page, {task: shown for task, shown in TASKS.items() if offered(task)})
+                panels = build_tasks(handlers, page, {task: made for task, made in TASKS.items() if offered(task)})
+        gr.Markdown(word("privacy"), elem_classes=["about"])
         connect_page(page, handlers, {entry.name: entry for entry in offered()})
         first = next((panel for panel in panels if panel.style is not None), None)
         if first is not None and first.style is not None:
@@ -160,6 +151,7 @@ def serve(
             max_file_size=MAX_FILE_SIZE,
             theme=Gallery(),
             css_paths=[CSS],
+            i18n=catalogue(),
             js=SCRIPT.read_text(encoding="utf-8"),
             footer_links=["api"],
             run_history=False,

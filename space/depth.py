@@ -21,6 +21,7 @@ from space.panel import Panel, build_panel, connect, when_shown
 from space.photo import read_reduced
 from space.result import saved
 from space.values import api_names, needs_map, split
+from space.words import word
 
 
 def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
@@ -52,7 +53,7 @@ def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> 
     show(partial(gr.on, [photo.change, *panel.place]), api_name=f"{entry.slug}_maps")
     chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
 
-    with panel.below, gr.Accordion("Paint a mask", open=False):
+    with panel.below, gr.Accordion(word("mask"), open=False):
         editor = build_mask_editor("The style will apply where you paint", ["#ff3b30"], 380)
         use = gr.Button("Use this mask", size="sm")
     photo.change(

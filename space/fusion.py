@@ -13,6 +13,7 @@ from space.errors import one_sentence
 from space.handlers import Handlers
 from space.page import SHORT, Page
 from space.panel import Panel, build_panel, connect, fill_styles
+from space.words import word
 
 
 def build_fusion(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
@@ -44,8 +45,8 @@ def _blend_with_presets(handlers: Handlers, entry: Entry, opened: list[Any]) -> 
     def control(field: FieldSpec) -> gr.HTML:
         blend = style_blend(field)
         with gr.Row(elem_classes=["presets"]):
-            keep = gr.DownloadButton("Keep this blend", size="sm", interactive=False, min_width=120)
-            reopen = gr.UploadButton("Open a blend", size="sm", file_types=[".json"], min_width=120)
+            keep = gr.DownloadButton(word("keep blend"), size="sm", interactive=False, min_width=120)
+            reopen = gr.UploadButton(word("open blend"), size="sm", file_types=[".json"], min_width=120)
 
         def offered(listen: Callable[..., object]) -> None:
             listen(

@@ -22,6 +22,7 @@ from space.handlers import Handlers, waiting_line
 from space.page import LONG, SHORT, Page
 from space.photo import photo_input, read
 from space.style_gallery import style_gallery
+from space.words import word
 
 LOCAL = (None, "127.0.0.1", "localhost", "::1")
 
@@ -31,7 +32,7 @@ def gallery_that_learns(handlers: Handlers, page: Page, entry: Entry) -> Callabl
 
     def control(field: FieldSpec) -> gr.HTML:
         wall = style_gallery(field)
-        with gr.Accordion("Add your own painting", open=False):
+        with gr.Accordion(word("own painting"), open=False):
             painting = photo_input(f"painting-{entry.name}")
             name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
             learn = gr.Button("Learn it (some minutes)", size="sm")

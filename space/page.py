@@ -10,6 +10,7 @@ import gradio as gr
 from space.examples import example_strip
 from space.photo import photo_input
 from space.result import OFFERED
+from space.words import word
 
 # Previews and walls of many visitors may wait at once; the accelerator orders them and the long work.
 SHORT, LONG = "short", "long"
@@ -79,12 +80,12 @@ def build_page() -> Page:
         photo = photo_input("photo", height=104)
         strip = example_strip()
     with gr.Row(elem_classes=["take-home"]):
-        download = gr.Button("Download", variant="primary", size="md", scale=2, min_width=120)
+        download = gr.Button(word("download"), variant="primary", size="md", scale=2, min_width=120)
         format = gr.Radio(
-            list(OFFERED), value="JPEG", label="Format", show_label=False, container=False, scale=3, min_width=230
+            list(OFFERED), value="JPEG", label=word("format"), show_label=False, container=False, scale=3, min_width=230
         )
-        stop = gr.Button("Stop", size="md", scale=1, min_width=80, elem_classes=["stop"])
-    with gr.Accordion("Make it again", open=False, elem_classes=["again"]):
+        stop = gr.Button(word("stop"), size="md", scale=1, min_width=80, elem_classes=["stop"])
+    with gr.Accordion(word("again"), open=False, elem_classes=["again"]):
         command = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
         python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
     picture = gr.File(label="Picture", visible=False, interactive=False)

@@ -17,6 +17,7 @@ from hub.parameters import FieldSpec
 from hub.pictures import Pictures
 from hub.registry import Entry
 from space.photo import photo_input, read
+from space.words import word
 
 SLOTS = 3
 STYLES = ("style", "second style")  # the roles of parameters whose values are styles
@@ -95,7 +96,7 @@ def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
     listed(first, one, f"{field.title} by name")
     if not more:
         return made
-    with gr.Accordion("Several at once", open=False):
+    with gr.Accordion(word("several"), open=False):
         shared(one, "Share of the first")
         for number, key in enumerate(more, 2):
             with gr.Row():

@@ -16,6 +16,7 @@ from space.handlers import Handlers
 from space.page import LIMITS, LONG, SHORT, Page, paints
 from space.place import unfold
 from space.values import by_name, parameters_of
+from space.words import word
 
 # Default working size of an iterative method, which would need hours for a full-size photo.
 WORKING_SIZE = 384
@@ -74,9 +75,9 @@ def build_panel(
         assert style_control is not None
         panel.inputs[spec.name] = panel.style = style_control(spec)
     if entry.method.iterative:
-        paint = gr.Button("Paint", variant="primary", size="md")
+        paint = gr.Button(word("paint"), variant="primary", size="md")
         paints(page, paint.click, handlers.show(entry, task, quiet=False), panel.inputs, long=True)
-    with gr.Accordion("Adjust", open=False, elem_classes=["drawer"]):
+    with gr.Accordion(word("adjust"), open=False, elem_classes=["drawer"]):
         _add_plain(panel, fields, starts)
         for group in dict.fromkeys(f.group for f in fields if f.group and not (f.group == GROUP and task == "depth")):
             _add_group(panel, group, fields, opened=False)
@@ -150,7 +151,7 @@ def _add_plain(panel: Panel, fields: list[FieldSpec], starts: dict[str, Any]) ->
         if spec not in seldom:
             panel.add(spec, starts.get(spec.name))
     if seldom:
-        with gr.Accordion("More", open=False):
+        with gr.Accordion(word("more"), open=False):
             for spec in seldom:
                 panel.add(spec)
 

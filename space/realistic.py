@@ -24,6 +24,7 @@ from space.photo import read_reduced
 from space.result import saved
 from space.temporary import temporary_folder
 from space.values import api_names, incomplete, parameters_of
+from space.words import word
 
 
 def build_realistic(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
@@ -35,7 +36,7 @@ def build_realistic(handlers: Handlers, page: Page, entry: Entry, api_name: str)
         _masks(panel, [panel.inputs[name] for name in ("photo", style)], [panel.inputs[str(mask)] for mask in masks])
     if field_of(parameters, "table"):
         with panel.below:
-            make = gr.Button("Make a colour table of this look, for other editors", size="sm")
+            make = gr.Button(word("table"), size="sm")
             table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
         make.click(
             table_of(handlers, entry, "photo"),
@@ -68,7 +69,7 @@ def table_of(handlers: Handlers, entry: Entry, task: str) -> Callable[..., Any]:
 
 def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
     """``pictures``: the inputs for photo and style photo; ``masks``: the inputs for their masks."""
-    with panel.below, gr.Accordion("See and paint the masks", open=False):
+    with panel.below, gr.Accordion(word("masks"), open=False):
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
         boards = [build_mask_editor(title, colors, 300) for title in ("Photo", "Style photo")]

@@ -11,8 +11,9 @@ from hub.registry import Entry, list_models
 from space.handlers import Handlers
 from space.page import Page
 from space.panel import Panel
+from space.words import word
 
-_QUALITIES = {"fast": "Fast", "better": "Better", "best": "Best"}
+_QUALITIES = ("fast", "better", "best")
 # Only the chosen one of several columns is on the page.
 _SHOW_ONE = "(chosen) => [%s].map(name => ({visible: name === chosen, __type__: 'update'}))"
 
@@ -25,18 +26,18 @@ def offered(task: str | None = None) -> list[Entry]:
 def build_tasks(handlers: Handlers, page: Page, tasks: Mapping[str, Any]) -> list[Panel]:
     """Lay out all of ``tasks``, of which one is on the page at a time."""
     choice = gr.Radio(
-        [(shown.title, task) for task, shown in tasks.items()],
+        [(word(task), task) for task in tasks],
         value=next(iter(tasks)),
-        label="What to make",
+        label=word("what to make"),
         show_label=False,
         container=False,
         elem_classes=["tasks"],
     )
     panels: list[Panel] = []
     columns: dict[str, gr.Column] = {}
-    for task, shown in tasks.items():
+    for task, build in tasks.items():
         with gr.Column(visible=not columns, elem_classes=["task"]) as columns[task]:
-            panels += _build_models(handlers, page, task, shown.build, offered(task))
+            panels += _build_models(handlers, page, task, build, offered(task))
     _one_of(choice, columns)
     return panels
 
@@ -48,7 +49,7 @@ def _build_models(handlers: Handlers, page: Page, task: str, build: Any, entries
         return make(entries[0])
     panels: list[Panel] = []
     columns: dict[str, gr.Column] = {}
-    choice = gr.Radio(qualities(entries), value=entries[0].name, label="Quality", elem_classes=["quality"])
+    choice = gr.Radio(qualities(entries), value=entries[0].name, label=word("quality"), elem_classes=["quality"])
     for entry in entries:
         with gr.Column(visible=not columns, elem_classes=["model"]) as columns[entry.name]:
             panels += make(entry)
@@ -56,12 +57,12 @@ def _build_models(handlers: Handlers, page: Page, task: str, build: Any, entries
     return panels
 
 
-def qualities(entries: list[Entry]) -> list[tuple[str, str]]:
+def qualities(entries: list[Entry]) -> list[tuple[Any, str]]:
     """What the choice among models shows, and the model of each: a quality, or the title of a model that has none."""
     words: dict[str, Entry] = {}
     for entry in entries:
         words.setdefault(entry.model.quality or "", entry)
-    named = [(title, words[word].name) for word, title in _QUALITIES.items() if word in words]
+    named: list[tuple[Any, str]] = [(word(quality), words[quality].name) for quality in _QUALITIES if quality in words]
     others = [entry for entry in entries if entry.name not in {name for _, name in named}]
     return named + [(entry.model.title, entry.name) for entry in others]
 
@@ -87,7 +88,7 @@ def _build_model(handlers: Handlers, page: Page, task: str, build: Any, entry: E
         gr.Markdown(f"This model cannot be shown. {error}")
         return []
     paper, licences = entry.method.paper, ", ".join(entry.model.licenses)
-    with gr.Accordion("About this model", open=False, elem_classes=["about"]):
+    with gr.Accordion(word("about"), open=False, elem_classes=["about"]):
         gr.Markdown(
             f"**{entry.name}**, {entry.model.title}. {entry.model.summary} After [{paper.title}]({paper.url}), "
             f"{paper.authors}, {paper.year}. Code {entry.method.code_license}"
