@@ -21,10 +21,13 @@ def matting_laplacian(photo: Tensor, epsilon: float = EPSILON) -> Tensor:
 
     It has 25 numbers per pixel and the photo's device. Raises ``StylehubError`` without pymatting.
     """
+    threads = torch.get_num_threads()
     try:
         cf_laplacian = _cf_laplacian()
     except ImportError:
         raise StylehubError("The matting Laplacian needs another package: pip install 'stylehub[photo]'.") from None
+    finally:  # at its import numba tells OpenMP, which torch uses too, to take as many threads as there are cores
+        torch.set_num_threads(threads)
     pixels = photo[0].permute(1, 2, 0).double().cpu().numpy()
     matrix = cf_laplacian(pixels, epsilon, 1)
     # With 32-bit indices the product is four times as fast as with 64-bit ones.

@@ -1,6 +1,8 @@
 """Photographs that stay photographs: the matting Laplacian, local affine maps, masked styles, the method."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +73,18 @@ def test_the_gradient_of_the_affine_term(pixels: torch.Tensor) -> None:
 
 
 def test_without_pymatting_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, pixels: torch.Tensor) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pymatting.laplacian.cf_laplacian", None)
+    monkeypatch.setitem(sys.modules, "pymatting.laplacian.cf_laplacian", None)
     with pytest.raises(StylehubError, match=r"pip install 'stylehub\[photo\]'"):
         matting_laplacian(pixels)
+
+
+def test_the_threads_of_torch_stay_as_they_are() -> None:
+    """Numba changes them when it is imported; the next picture of the same photo would differ in the last bit."""
+    pytest.importorskip("pymatting")
+    code = "from methods.parts.matting import *; torch.set_num_threads(5); print(torch.get_num_threads())\n"
+    code += "matting_laplacian(torch.rand(1, 3, 4, 4)); print(torch.get_num_threads())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["5", "5"]
 
 
 def test_local_maps_carry_an_affine_change_to_any_size() -> None:
