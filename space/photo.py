@@ -95,7 +95,10 @@ def upload_of(what: str, payload: Any) -> str | None:
 
 
 def accept(path: str | None) -> tuple[Any, str]:
-    """A photo that has just arrived, and what is to be said: it is refused, or reduced if it is too large."""
+    """A photo that has just arrived, and what is to be said: it is refused, or reduced if it is too large.
+
+    Never an update of the component: for one, Gradio would build the component anew, without the checks of ours.
+    """
     if path is None:
         return None, ""
     try:
@@ -104,7 +107,7 @@ def accept(path: str | None) -> tuple[Any, str]:
         return None, str(error)
     pixels = photo.width * photo.height
     if pixels <= MAX_PIXELS:
-        return gr.skip(), ""
+        return path, ""
     scale = (MAX_PIXELS / pixels) ** 0.5
     smaller = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.LANCZOS)
     target = temporary_folder() / f"{Path(path).stem}.jpg"
