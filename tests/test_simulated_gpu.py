@@ -32,7 +32,7 @@ OnCpu = Callable[[Entry], Method]
 OnGpu = Callable[[Entry, str], Method]
 HALVES = ("float16", "bfloat16")
 TOLERANCE = {"float16": 1.5, "bfloat16": 5.0}  # mean difference to float32 on the CPU, in levels of 255
-PRECISE = {"any-style"}  # describes a painting in float32: once a painting, and every pixel depends on it
+PRECISE = {"any-style", "metanet"}  # describe a painting in float32: once, and every pixel depends on it
 SHORT: dict[str, dict[str, Any]] = {  # few steps; only the third of L-BFGS's has been through its memory
     "gatys": {"iterations": 3, "style_layers": {"relu2_1": 0.5, "relu3_1": 0.5}},
     "deep-photo": {"iterations": 2, "style_layers": {"conv3_1": 1.0}},

@@ -169,6 +169,7 @@ MAKERS: dict[str, tuple[str, Callable[[], Image.Image]]] = {
     "fast-art": ("methods/fast_art/weights", partial(learnt, "fast-art")),
     "adain": ("methods/adain/weights", partial(any_painting, "adain", ADAIN_STYLES)),
     "any-style": ("methods/any_style/weights", partial(any_painting, "any-style", NEW_STYLES)),
+    "metanet": ("methods/metanet/weights", partial(any_painting, "metanet", NEW_STYLES)),
     "depth-adain": ("methods/depth_adain", depth_adain),
     "depth": ("methods/parts/weights/depth", depth),
     "segmentation": ("methods/parts/weights/segmentation", segmentation),

@@ -1,21 +1,17 @@
 """metanet: a network for each painting, normalised filters, files that run alone."""
 
 import json
-import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 import hub
-from hub.cli.flags import parse
-from hub.entries import Entry, MethodEntry
 from hub.errors import ImageError, StylehubError, TrainingError, WeightsError
 from hub.parameters import validate
-from hub.plugins import named_class
+from hub.registry import info
 from hub.trainer import train
 from hub.weights import read_config, read_safetensors, write_safetensors
 from methods.any_style.network import AnyStyleNetwork
@@ -27,16 +23,12 @@ from methods.metanet.training import MetaNetSettings, MetaNetTraining
 from methods.parts.perceptual.backbone import read_slim
 from methods.parts.style_code.network import LAYERS, description_size
 from tests.contract import check_contract
-from tests.support.documents import blocks
 from tests.support.models import tiny_training
 
 pytestmark = pytest.mark.usefixtures("small_paintings")
 CPU = torch.device("cpu")
 SIZES = {"width": 4, "blocks": 1, "code": 6, "hidden": 8, "rank": 3}
-METHOD = MethodEntry.model_validate(yaml.safe_load(blocks("methods/metanet/README.md", "yaml")[0])["metanet"])
-ENTRY = Entry(
-    name="metanet", method_id="metanet", model=METHOD.models["metanet"], method=METHOD, root=None, source="the tests"
-)
+ENTRY = info("metanet")
 
 
 def loaded(tensors: dict[str, torch.Tensor], config: dict[str, object]) -> MetaNet:
@@ -213,17 +205,6 @@ def test_it_starts_as_any_style_without_some_blocks_and_what_it_exports_is_loade
     method = loaded(read_safetensors(folder / "model.safetensors"), config)
     assert set(method.styles) == {"red-stripes", "blue-dots"}
     assert method(photo, style="red-stripes").size == photo.size
-
-
-def test_the_readme_tells_what_a_training_needs() -> None:
-    assert named_class(METHOD.plugin) is MetaNet
-    assert METHOD.training
-    assert named_class(METHOD.training) is MetaNetTraining
-    words = shlex.split(blocks("methods/metanet/README.md", "text")[0])
-    assert words[:3] == ["stylehub", "train", "metanet"]
-    values, rest = parse(MetaNetSettings, [word for word in words[3:] if word not in ("--out", "runs/metanet")])
-    assert not rest
-    assert validate(MetaNetSettings, values).muon_rate == 0.01  # type: ignore[attr-defined]
 
 
 def test_a_base_of_another_method_is_refused(material: Path, tmp_path: Path) -> None:
