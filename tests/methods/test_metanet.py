@@ -124,6 +124,9 @@ def test_a_file_runs_alone_and_gives_the_same_picture(
     alone = hub.load(path, device="cpu", dtype="float32")
     assert list(alone.styles) == ["mine-yours"]
     assert np.array_equal(here, alone(photo, style="mine-yours"))
+    unnamed = alone(photo)
+    assert np.array_equal(here, unnamed)
+    assert unnamed.info["stylehub"]["parameters"]["style"] == "mine-yours"
     assert {t.dtype for t in read_safetensors(path).values()} == {torch.float16}
 
 
