@@ -213,13 +213,13 @@ class Method(ABC):
         return _unpickled, (self.entry,), self.__dict__
 
     def checked(self, parameters: Mapping[str, Any]) -> Any:
-        """``parameters`` validated, with every name in full; the only style of a model need not be named.
+        """``parameters`` validated, with every name in full; a model's only style need not be named.
 
         Raises ``ParameterError``, ``UnknownName``.
         """
         given = dict(parameters)
         style = field_of(self.Parameters, "style")
-        if style and len(self.styles) == 1 and self.Parameters.model_fields[style].is_required():
+        if style and len(self.styles) == 1 and "style-images" not in self.entry.method.inputs:
             given.setdefault(style, next(iter(self.styles)))
         values = self.resolve(validate(self.Parameters, given))
         if (other := calling.second_style(self, values)) is None:
