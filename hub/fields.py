@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 from pydantic.fields import FieldInfo
 
-# Roles tell the hub and the app which parameter holds the style, the colour table or a painted mask.
-Role = Literal["style", "second style", "stroke", "table", "photo mask", "style mask"]
+# Roles tell the hub and the app which parameter holds the style, the colour table, a painted mask or the state.
+Role = Literal["style", "second style", "stroke", "table", "photo mask", "style mask", "checkpoint"]
 _BY_NAME: dict[str, Role] = {"style": "style", "other": "second style"}  # for methods that declare no roles
 
 

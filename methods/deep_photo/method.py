@@ -113,7 +113,8 @@ class DeepPhoto(Optimiser):
         wanted = self.targets(scaled, paintings, network, parameters)
         picture = scaled
         realism = parameters.affine_weight > 0
-        stages = Stages(parameters.iterations * (2 if realism and not parameters.initial else 1), progress)
+        iterations = parameters.iterations * (2 if realism and not parameters.initial else 1)
+        stages = Stages(iterations, progress, self.checkpoint(photo, paintings, parameters))
         if parameters.initial:
             picture = resized(to_tensor(read_image(parameters.initial).visible).to(photo), (height, width))
         else:
@@ -122,7 +123,7 @@ class DeepPhoto(Optimiser):
         if realism:
             picture = smoothed(scaled, picture)
             picture = stages.run(PhotoOptimisation(picture, wanted, network, parameters), parameters.iterations)
-        stages.draw(parameters.curves)
+        stages.finish(parameters.curves)
         return smoothed(scaled, picture) if parameters.smooth else picture
 
     def targets(

@@ -95,12 +95,12 @@ class Gatys(Optimiser):
         sizes = scales(photo.shape[2], photo.shape[3], parameters.coarse_to_fine)
         picture = self.first(photo, parameters)
         steps = [-(-parameters.iterations // 3)] * (len(sizes) - 1) + [parameters.iterations]
-        stages = Stages(sum(steps), progress)
+        stages = Stages(sum(steps), progress, self.checkpoint(photo, paintings, parameters))
         for size, iterations in zip(sizes, steps, strict=True):
             scaled = resized(photo, size)
             wanted = targets(scaled, paintings, network, parameters)
             picture = stages.run(ImageOptimisation(resized(picture, size), wanted, network, parameters), iterations)
-        stages.draw(parameters.curves)
+        stages.finish(parameters.curves)
         return resized(picture, (photo.shape[2], photo.shape[3]))  # a tiny photo was worked on at a larger size
 
     def first(self, photo: Tensor, parameters: GatysParameters) -> Tensor:

@@ -211,11 +211,16 @@ def test_the_size_of_the_strokes(run: Run) -> None:
 
 
 def test_it_stops_when_it_is_flat() -> None:
+    falling = [1.0 / (1 + i) for i in range(40)]
     flat = Flatness(0.01)
-    assert not any(flat.after(1.0 / (1 + i)) for i in range(40))
-    assert any(flat.after(0.024) for _ in range(30))
+    for loss in falling:
+        flat.seen.append(loss)
+        assert not flat.reached
+    flat.seen += [0.024] * 30
+    assert flat.reached
     never = Flatness(0)
-    assert not any(never.after(1.0) for _ in range(100))
+    never.seen = [1.0] * 100
+    assert not never.reached
 
 
 def test_losses_that_are_no_numbers_keep_the_last_good_picture(

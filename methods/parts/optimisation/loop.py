@@ -2,15 +2,18 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from hub.errors import Cancelled
 from hub.files import free_name
 from hub.images import to_image
 from hub.progress import Pace, Progress, ProgressCallback
+from methods.parts.optimisation.checkpoint import Checkpoint, Point
 from methods.parts.optimisation.curves import draw_curves
 from methods.parts.optimisation.parameterisation import FourierParameterisation
 from methods.parts.optimisation.parameters import OptimisationParameters
@@ -27,29 +30,58 @@ FIRST_STEP = 0.01  # mean length of the first step of L-BFGS
 class Stages:
     """Several optimisations in a row, with one progress for all of them."""
 
-    def __init__(self, iterations: int, progress: ProgressCallback) -> None:
-        """``iterations`` is the sum over all stages."""
-        self.of, self.progress = iterations, progress
+    def __init__(self, iterations: int, progress: ProgressCallback, checkpoint: Checkpoint | None = None) -> None:
+        """``iterations`` is the sum over all stages. With a ``checkpoint`` they go on where an earlier run stopped."""
+        self.of, self.progress, self.checkpoint = iterations, progress, checkpoint
         self.begun = 0  # iterations of earlier stages
+        self.stage = 0
         self.pace = Pace()
         self.history: list[dict[str, float]] = []
+        self.resumed: Point | None = None
 
     def run(self, optimisation: "Optimisation", iterations: int) -> Tensor:
         """The best picture of up to ``iterations`` steps."""
-        for step, losses in enumerate(optimisation.steps(iterations), start=1):
+        done = self._resume(optimisation, iterations)
+        for step, losses in enumerate(optimisation.steps(iterations - done), start=done + 1):
             self.history.append(losses)
             preview = None
             if self.pace.due(PREVIEW_EVERY) or step == iterations:
                 preview = to_image(optimisation.picture.detach())
+            if self.checkpoint and self.checkpoint.due():
+                self._save(optimisation, step)
             if self.begun + step < self.of:
-                self.progress(Progress(self.begun + step, self.of, losses, preview))
+                try:
+                    self.progress(Progress(self.begun + step, self.of, losses, preview))
+                except Cancelled:
+                    self._save(optimisation, step)
+                    raise
         self.begun += iterations
+        self.stage += 1
         return optimisation.best
 
-    def draw(self, path: Path | None) -> None:
-        """Draw the losses of all stages into ``path``, or a numbered name if that exists. Without ``path`` do nothing."""
-        if path:
-            draw_curves(self.history, free_name(path))
+    def _resume(self, optimisation: "Optimisation", iterations: int) -> int:
+        """The steps of this stage that an earlier run has done: all of them for a stage before that of the checkpoint."""
+        if self.checkpoint and self.stage == 0:
+            self.resumed = self.checkpoint.load(optimisation.picture.device)
+        point = self.resumed
+        if point is None or self.stage > point.stage:
+            return 0
+        if self.stage < point.stage:
+            return iterations
+        self.history = list(point.history)
+        optimisation.restore(point.state)
+        return point.step
+
+    def _save(self, optimisation: "Optimisation", step: int) -> None:
+        if self.checkpoint:
+            self.checkpoint.save(Point(self.stage, step, optimisation.state(), self.history))
+
+    def finish(self, curves: Path | None) -> None:
+        """Draw the losses of all stages into ``curves``, or a numbered name if that exists; delete the checkpoint."""
+        if curves:
+            draw_curves(self.history, free_name(curves))
+        if self.checkpoint:
+            self.checkpoint.remove()
 
 
 class Optimisation(ABC):
@@ -62,6 +94,21 @@ class Optimisation(ABC):
         self.parameterisation = FourierParameterisation(start, colors)
         self.best = start  # the picture with the smallest loss so far
         self.least = float("inf")
+        self.flat = Flatness(parameters.patience)
+        self.z = torch.zeros_like(self.picture).requires_grad_()
+        if parameters.optimizer == "adam":
+            self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.z], lr=0.005 * parameters.learning_rate)
+        else:
+            # In the first step of L-BFGS the changes of all pixels sum to the learning rate. They must be large enough
+            # to measure the curvature in half precision.
+            self.optimizer = torch.optim.LBFGS(
+                [self.z],
+                lr=FIRST_STEP * self.z.numel() * parameters.learning_rate,
+                max_iter=1,
+                history_size=20,
+                tolerance_grad=0,
+                tolerance_change=0,
+            )
 
     @abstractmethod
     def losses(self) -> dict[str, Tensor]:
@@ -69,22 +116,7 @@ class Optimisation(ABC):
 
     def steps(self, iterations: int) -> Iterator[dict[str, float]]:
         """Yield the losses of each step: up to ``iterations``, or until the loss is flat or not finite."""
-        p, latest = self.parameters, {"loss": float("nan")}
-        z = torch.zeros_like(self.picture).requires_grad_()
-        optimizer: torch.optim.Optimizer
-        if p.optimizer == "adam":
-            optimizer = torch.optim.Adam([z], lr=0.005 * p.learning_rate)
-        else:
-            # In the first step of L-BFGS the changes of all pixels sum to the learning rate. They must be large enough
-            # to measure the curvature in half precision.
-            optimizer = torch.optim.LBFGS(
-                [z],
-                lr=FIRST_STEP * z.numel() * p.learning_rate,
-                max_iter=1,
-                history_size=20,
-                tolerance_grad=0,
-                tolerance_change=0,
-            )
+        p, z, latest = self.parameters, self.z, {"loss": float("nan")}
 
         def closure() -> Tensor:
             with torch.no_grad():
@@ -101,19 +133,37 @@ class Optimisation(ABC):
                 self.least, self.best = latest["loss"], self.picture.detach().clone()
             return parts["loss"].detach() * self.picture[0, 0].numel()
 
-        flat = Flatness(p.patience)
         for _ in range(iterations):
-            optimizer.step(closure)  # type: ignore[no-untyped-call]
+            if self.flat.reached:
+                return
+            self.optimizer.step(closure)  # type: ignore[no-untyped-call]
             if p.optimizer == "l-bfgs":
-                optimizer.param_groups[0]["lr"] = p.learning_rate
+                self.optimizer.param_groups[0]["lr"] = p.learning_rate
             if not torch.isfinite(z).all() or not latest["loss"] < float("inf"):
                 logger.warning(
                     "The loss became NaN or infinity, so the best picture so far is used. Lower --learning-rate or --style-weight."
                 )
                 return
+            self.flat.seen.append(latest["loss"])
             yield dict(latest)
-            if flat.after(latest["loss"]):
-                return
+
+    def state(self) -> dict[str, Any]:
+        """All that ``restore`` needs to go on in the same way after a step."""
+        optimizer = {name: value for name, value in self.optimizer.state[self.z].items() if name != "al"}  # scratch
+        own = {"start": self.parameterisation.start, "z": self.z, "best": self.best, "least": self.least}
+        rate = self.optimizer.param_groups[0]["lr"]
+        return {**own, "seen": self.flat.seen, "rate": rate, **{f"optimizer.{k}": v for k, v in optimizer.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.parameterisation.start, self.best, self.least = state["start"], state["best"], state["least"]
+        self.flat.seen = list(state["seen"])
+        self.optimizer.param_groups[0]["lr"] = state["rate"]
+        kept = {k.removeprefix("optimizer."): v for k, v in state.items() if k.startswith("optimizer.")}
+        self.optimizer.state[self.z].update(kept)
+        with torch.no_grad():
+            self.z.copy_(state["z"])
+            self.picture.copy_(self.best)
 
 
 class Flatness:
@@ -121,10 +171,10 @@ class Flatness:
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
-        self.seen: list[float] = []
+        self.seen: list[float] = []  # the loss of each iteration
 
-    def after(self, loss: float) -> bool:
-        self.seen.append(loss)
+    @property
+    def reached(self) -> bool:
         if self.patience == 0 or len(self.seen) <= 20:
             return False
         before, now = min(self.seen[:-10]), min(self.seen[-10:])

@@ -10,10 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError, StylehubError
+from hub.images import to_tensor
 from hub.method import Method
 from hub.parameters import Parameters
 from hub.progress import Progress, ProgressCallback
 from hub.runtime import keep_freed_memory, out_of_memory
+from methods.parts.optimisation.checkpoint import Checkpoint, identity
 from methods.parts.optimisation.parameters import OptimisationParameters
 from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.vgg import VGG
@@ -41,6 +43,10 @@ class Optimiser(Method):
             raise ParameterError(
                 f"There is no folder {parameters.curves.parent}; make it, or choose another for --curves."
             )
+        if parameters.checkpoint and not parameters.checkpoint.absolute().parent.is_dir():
+            raise ParameterError(
+                f"There is no folder {parameters.checkpoint.parent}; make it, or choose another for --checkpoint."
+            )
         style = parameters.style_weight * sum(parameters.style_layers.values())
         if not style + parameters.content_weight * sum(parameters.content_layers.values()) > 0:
             raise ParameterError("All weights are zero, so there is nothing to optimise; give --style-weight, say, 30.")
@@ -48,6 +54,8 @@ class Optimiser(Method):
 
     def stylize(self, content: Tensor, parameters: OptimisationParameters, progress: ProgressCallback) -> Tensor:
         keep_freed_memory()
+        if parameters.checkpoint and len(content) > 1:
+            raise ParameterError("A checkpoint is for one photo; stylise one after another, each with its own.")
         # The hub calls methods without gradients; an optimisation needs them.
         with torch.inference_mode(False), torch.enable_grad():
             network = self.backbone(parameters)
@@ -100,6 +108,16 @@ class Optimiser(Method):
             self._backbone = wanted, network, label
         self.remarks["perceptual_network"] = self._backbone[2]
         return self._backbone[1]
+
+    def checkpoint(
+        self, photo: Tensor, paintings: list[tuple[Image.Image, float]], parameters: OptimisationParameters
+    ) -> Checkpoint | None:
+        """The file that keeps how far this picture is; None if nobody wants one."""
+        if parameters.checkpoint is None:
+            return None
+        pictures = [photo, *(to_tensor(painting) for painting, _ in paintings)]
+        known = parameters.model_dump(mode="json") | {"network": self.remarks.get("perceptual_network")}
+        return Checkpoint(parameters.checkpoint, identity(known, pictures))
 
     @abstractmethod
     def paint(

@@ -78,3 +78,11 @@ class OptimisationParameters(Parameters):
         title="Loss curves",
         description="A PNG file to draw the losses into. An existing file is not replaced.",
     )
+    checkpoint: FilePath | None = with_role(
+        "checkpoint",
+        None,
+        exclude=True,
+        title="Checkpoint",
+        description="A safetensors file that keeps how far it is. The same command goes on from it after an interruption. "
+        "It is deleted once the picture is done.",
+    )
