@@ -17,6 +17,7 @@ from hub.cli import app
 from hub.cli.flags import rows
 from hub.errors import RegistryError, StylehubError
 from hub.plugins import plugin_class
+from space.site.settings import Settings
 from tests.support.command import call
 from tests.support.documents import blocks, code
 from tests.support.paths import ROOT
@@ -235,6 +236,8 @@ def test_the_commands_of_the_documents_exist() -> None:
                     continue  # of one's own
                 if command.name in ("train", "add-style"):
                     flags |= recipes
+                elif command.name in ("space", "worker"):
+                    flags |= {flag for flag, *_ in rows(Settings)}
                 elif command.words[0].name == "model":
                     flags |= {flag for flag, *_ in rows(plugin_class(hub.info(words[2])).Parameters)}
                 used = {word.partition("=")[0].replace("--no-", "--") for word in words[2:] if word.startswith("--")}

@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.__main__ import TABLES
+from hub.cli.flags import rows
 from hub.registry import PACKAGE_ROOT
 from hub.scaffold import TEMPLATES
 from hub.spatial import SpatialParameters
+from space.site.settings import PREFIX, Settings
 from tools import card
 from tools.drawn import MARK, fill, measured_table, result_of, table, table_of
 from tools.reference import command_reference, command_table, model_table, own_flags, recipe_flags, shared_flags
@@ -54,6 +56,15 @@ def template(file: str) -> str:
     return f"```{'yaml' if file.endswith('.yaml') else 'python'}\n{text}```"
 
 
+def site_settings() -> str:
+    """The settings of a site as flag and variable."""
+    lines = [
+        (f"`{flag}`", f"`{PREFIX}{flag[2:].replace('-', '_').upper()}`", bounds, default, description)
+        for flag, bounds, default, description in rows(Settings)
+    ]
+    return table(("flag", "variable", "range", "default", "what it does"), lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     **{name: partial(measured_table, name) for name in TABLES},
     "quality": quality,
@@ -65,6 +76,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "flags": shared_flags,
     "own-flags": own_flags,
     "recipes": recipe_flags,
+    "site": site_settings,
     "where": partial(table_of, SpatialParameters),
 }
 

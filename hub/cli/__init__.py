@@ -12,7 +12,22 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hub import __version__
-from hub.cli import author, batch, catalogue, check, collection, evaluate, plugins, push, space, styles, stylize, train
+from hub.cli import (
+    author,
+    batch,
+    catalogue,
+    check,
+    collection,
+    evaluate,
+    plugins,
+    push,
+    site,
+    space,
+    styles,
+    stylize,
+    train,
+    worker,
+)
 from hub.cli.console import show_every_name
 from hub.cli.options import FLAGS_HELP, FREE
 from hub.errors import StylehubError
@@ -24,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 TAKES_FLAGS: dict[str, Any] = {"context_settings": FREE, "epilog": FLAGS_HELP}
+OF_SITE: dict[str, Any] = {"context_settings": FREE, "epilog": site.EPILOG}
 
 app.command("list")(catalogue.list_)
 app.command("info")(catalogue.info)
@@ -37,6 +53,7 @@ app.command("styles")(collection.styles)
 app.command("scene")(styles.scene)
 app.command("eval")(evaluate.evaluate)
 app.command("space")(space.space)
+app.command("worker", **OF_SITE)(worker.worker)
 app.command("show")(catalogue.show)
 app.command("new")(author.new)
 app.command("bundle")(author.bundle)

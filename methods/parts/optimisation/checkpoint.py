@@ -39,8 +39,9 @@ class Checkpoint:
 
     def __init__(self, path: Path, run: str) -> None:
         self.path, self.run = path, run
-        self._pace = Pace()
         self._wait = SHORTEST
+        self._pace = Pace()
+        self._pace.due(0)  # the first one is due after the wait
 
     def load(self, device: torch.device) -> Point | None:
         """The point to go on from; None if there is no file yet. Raises ``ParameterError`` for another run's file."""

@@ -97,7 +97,9 @@ class Optimisation(ABC):
         self.flat = Flatness(parameters.patience)
         self.z = torch.zeros_like(self.picture).requires_grad_()
         if parameters.optimizer == "adam":
-            self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.z], lr=0.005 * parameters.learning_rate)
+            self.optimizer: torch.optim.Adam | torch.optim.LBFGS = torch.optim.Adam(
+                [self.z], lr=0.005 * parameters.learning_rate
+            )
         else:
             # In the first step of L-BFGS the changes of all pixels sum to the learning rate. They must be large enough
             # to measure the curvature in half precision.

@@ -1,0 +1,1 @@
+"""Results by e-mail: ``message`` writes the mail, ``post`` sends what is due, and tries again."""

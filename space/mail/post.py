@@ -1,0 +1,95 @@
+"""Sends the mails that are due. What does not go is tried again, each time later; what is refused for good is said so.
+
+The order is: send, then note it. A kill between the two sends a mail a second time, with the same Message-ID.
+"""
+
+import logging
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+
+from space.jobs import many, photo
+from space.mail.message import result_mail
+from space.site.place import Place
+from space.site.settings import Settings
+
+log = logging.getLogger("stylehub.mail")
+
+WAITS = (30.0, 120.0, 600.0, 3600.0, 14_400.0)  # seconds before each further try
+_TIMEOUT = 30.0  # seconds for one answer of the mail server
+
+
+class Post:
+    """The mails of one site."""
+
+    def __init__(self, place: Place, clock: Callable[[], float] = time.time) -> None:
+        self.place, self.clock = place, clock
+
+    def send_due(self) -> None:
+        """Send every mail whose job is done and whose time has come."""
+        now = self.clock()
+        for job, name, kind, address, tries in self.place.jobs.mails_due(now, longest=WAITS[-1]):
+            file = self.place.folders.path(job) / (photo.RESULT if kind == "photo" else many.RESULT)
+            try:
+                send(self.place.settings, self._mail(job, name, file, address))
+            except Exception as error:
+                self._not_sent(job, tries + 1, error)
+            else:
+                self.place.jobs.mail_sent(job)
+                log.info("the result of job %s was sent", job[:6])
+
+    def _mail(self, job: str, name: str, file: Path, address: str) -> EmailMessage:
+        settings = self.place.settings
+        link = f"{settings.address.rstrip('/')}/?job={job}" if settings.address else None
+        return result_mail(job, name, file, settings.mail_from or "", address, settings.mail_mb, link)
+
+    def _not_sent(self, job: str, tries: int, error: Exception) -> None:
+        reason = reason_of(error)
+        log.warning("the result of job %s was not sent: %s", job[:6], reason)
+        if for_good(error) or tries > len(WAITS):
+            self.place.jobs.mail_failed(job, f"The mail was not sent: {reason}. Fetch the picture here.")
+        else:
+            self.place.jobs.mail_later(
+                job, tries, self.clock() + WAITS[tries - 1], f"The mail was not sent yet: {reason}. It is tried again."
+            )
+
+
+def send(settings: Settings, mail: EmailMessage) -> None:
+    """Hand ``mail`` to the mail server. Raises ``OSError`` or ``smtplib.SMTPException``."""
+    host, port, context = settings.smtp_host or "", settings.smtp_port, ssl.create_default_context()
+    server: smtplib.SMTP
+    if settings.smtp_security == "tls":
+        server = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
+    else:
+        server = smtplib.SMTP(host, port, timeout=_TIMEOUT)
+    with server:
+        if settings.smtp_security == "starttls":
+            server.starttls(context=context)  # raises where the server cannot
+        if settings.smtp_user:
+            server.login(settings.smtp_user, settings.smtp_password or "")
+        server.send_message(mail)
+
+
+def for_good(error: Exception) -> bool:
+    """Whether the mail server will not take this mail later either."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError):
+        return error.smtp_code >= 500
+    return False
+
+
+def reason_of(error: Exception) -> str:
+    """Why a mail did not go, for its owner: nothing that the mail server says is shown."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return "the mail server refused the address"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "the mail server refused the login of this site"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return "the mail server refused the mail"
+    if isinstance(error, ssl.SSLError):
+        return "the way to the mail server is not safe"
+    return "the mail server does not answer"

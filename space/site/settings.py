@@ -1,0 +1,108 @@
+"""The settings of a site, declared once: each is a flag of ``stylehub space`` and a variable STYLEHUB_<NAME>."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hub.files import user_data
+from hub.parameters import validate
+
+PREFIX = "STYLEHUB_"
+
+
+class Settings(BaseModel):
+    """What a site keeps and offers. ``gather`` reads flags and variables."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_dir: Path | None = Field(
+        None,
+        description="The folder for jobs, results and the gallery. Without it the app keeps nothing and has no jobs.",
+    )
+    workers: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="Processes for long jobs that are started here. 0: they run elsewhere, or not at all.",
+    )
+    redis: str | None = Field(
+        None,
+        description="Where workers on other machines find their work, such as redis://host:6379/0. Default: SQLite.",
+    )
+    jobs_each: int = Field(4, ge=1, le=1000, description="Jobs that one visitor may have waiting and running.")
+    jobs_waiting: int = Field(100, ge=1, le=100_000, description="Jobs that may wait in all.")
+    tries: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="How often a job may end its worker, without getting further, before it has failed.",
+    )
+    keep_days: float = Field(7, gt=0, le=3650, description="Days after which the result of a job is deleted.")
+    keep_gb: float = Field(5, gt=0, le=100_000, description="Gigabytes of jobs; the oldest results are deleted first.")
+    zip_files: int = Field(200, ge=1, le=10_000, description="Photos in one zip.")
+    zip_mb: int = Field(500, ge=1, le=100_000, description="Megabytes of one zip, packed and unpacked.")
+
+    gallery: bool = Field(
+        False, description="Let visitors share results in a gallery; without --data-dir it lies among your own data."
+    )
+    gallery_gb: float = Field(
+        5, gt=0, le=100_000, description="Gigabytes of shared pictures; then the gallery is full."
+    )
+    admin_token: str | None = Field(
+        None, min_length=16, description="Who gives this token may hide pictures. Better as a variable than as a flag."
+    )
+
+    smtp_host: str | None = Field(None, description="The mail server. Default: no result goes by e-mail.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the way to it is encrypted; none only for a server on this machine."
+    )
+    smtp_user: str | None = Field(None, description="The name to log in with. Default: no login.")
+    smtp_password: str | None = Field(None, description="The password. Better as a variable than as a flag.")
+    mail_from: str | None = Field(None, description="The sender's address of the mails.")
+    mail_mb: float = Field(15, gt=0, le=100, description="Megabytes of an attachment; a larger PNG is sent as JPEG.")
+    address: str | None = Field(
+        None, description="The address of the site for links in mails, such as https://style.example.org."
+    )
+
+    @field_validator("mail_from")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        from space.mail.message import checked_address
+
+        return value and checked_address(value)
+
+    @model_validator(mode="after")
+    def _safe_way(self) -> "Settings":
+        if self.smtp_security == "none" and self.smtp_host not in (None, "localhost", "127.0.0.1", "::1"):
+            raise ValueError("smtp_security is none, and the mail server is not on this machine; use starttls or tls")
+        return self
+
+    @property
+    def on(self) -> bool:
+        """Whether the app keeps anything."""
+        return self.data_dir is not None or self.gallery
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self.data_dir or user_data() / "space"
+
+    @property
+    def mails(self) -> bool:
+        """Whether results can go by e-mail."""
+        return self.smtp_host is not None and self.mail_from is not None
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables, for a process that is started."""
+        values = self.model_copy(update={"data_dir": self.folder.absolute()}).model_dump(exclude_none=True)
+        return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def gather(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings from ``flags``, for the rest from variables, for the rest the defaults. Raises ``ParameterError``."""
+    variables = {name: os.environ.get(PREFIX + name.upper()) for name in Settings.model_fields}
+    return validate(Settings, {name: value for name, value in variables.items() if value} | dict(flags or {}))

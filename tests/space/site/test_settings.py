@@ -1,0 +1,54 @@
+"""The settings of a site: flags, variables, defaults, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from hub.cli.site import settings_and_folders
+from hub.errors import StylehubError
+from space.site.settings import PREFIX, Settings, gather
+
+
+def test_flags_before_variables_before_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STYLEHUB_WORKERS", "3")
+    monkeypatch.setenv("STYLEHUB_KEEP_DAYS", "2")
+    found, folders = settings_and_folders(["--data-dir", str(tmp_path), "--workers=5", "--gallery"], trust=False)
+    assert (found.workers, found.keep_days, found.gallery, found.jobs_each) == (5, 2, True, 4)
+    assert found.folder == tmp_path
+    assert folders == []
+
+
+def test_another_process_gets_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = Settings(
+        data_dir=tmp_path, smtp_host="localhost", smtp_security="none", mail_from="a@b.c", gallery=True, keep_gb=1.5
+    )
+    for name, value in whole.environment().items():
+        assert name.startswith(PREFIX)
+        monkeypatch.setenv(name, value)
+    assert gather() == whole
+
+
+def test_it_keeps_nothing_unless_asked_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert not gather().on
+    assert not gather().mails
+    assert gather({"gallery": True}).on
+    monkeypatch.setenv("STYLEHUB_DATA_DIR", str(tmp_path))
+    assert gather().on
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--worker", "2"], "did you mean workers"),
+        (["--workers", "-1"], "greater than or equal to 0"),
+        (["--workers", "many"], "cannot be 'many'"),
+        (["--admin-token", "short"], "at least 16 characters"),
+        (["--mail-from", "a@b.c\nBcc: d@e.f"], "no e-mail address"),
+        (["--smtp-host", "mail.example.org", "--smtp-security", "none"], "use starttls or tls"),
+        (["--smtp-security", "ssl"], "starttls"),
+    ],
+)
+def test_what_is_refused(words: list[str], sentence: str) -> None:
+    with pytest.raises(StylehubError, match=sentence) as error:
+        settings_and_folders(words, trust=False)
+    assert "\n" not in str(error.value)
