@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 if not __package__:  # a Space runs this as a file; the repository is one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -57,10 +58,11 @@ TASKS: dict[str, Builder] = {
 }
 
 
-def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
+def build(models: Models | None = None, *, learns: bool = False, service: Any = None) -> gr.Blocks:
     """The page for every model of the registry. Weights are loaded only when a visitor needs them.
 
-    ``learns``: visitors can add their own paintings, for everybody who uses this app.
+    ``learns``: visitors can add their own paintings, for everybody who uses this app. ``service``: a
+    ``space.jobs.service.Service``, for long jobs and the gallery.
     """
     handlers = Handlers(models or Models(), learns)
     demo: gr.Blocks
@@ -75,6 +77,10 @@ def build(models: Models | None = None, *, learns: bool = False) -> gr.Blocks:
                 page = build_page()
             with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
                 panels = build_tasks(handlers, page, {task: made for task, made in TASKS.items() if offered(task)})
+        if service is not None:
+            from space.site.build import build_site
+
+            build_site(service, handlers, page, panels, {entry.name: entry for entry in offered()}, set(TASKS))
         gr.Markdown(word("privacy"), elem_classes=["about"])
         connect_page(page, handlers, {entry.name: entry for entry in offered()})
         first = next((panel for panel in panels if panel.style is not None), None)
@@ -120,7 +126,13 @@ def bypass_proxy(host: str | None) -> None:
 
 
 def serve(
-    host: str | None = None, port: int | None = None, *, share: bool = False, mcp: bool = False, block: bool = True
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    share: bool = False,
+    mcp: bool = False,
+    block: bool = True,
+    service: Any = None,
 ) -> tuple[gr.Blocks, str]:
     """Build the page and serve it; returns the page and its address. Raises ``StylehubError``.
 
@@ -130,6 +142,7 @@ def serve(
         share: let Gradio create a public address; nothing else here uses the network.
         mcp: offer the endpoints to agents too; needs the extra ``stylehub[mcp]``.
         block: run until interrupted.
+        service: a ``space.jobs.service.Service``, for long jobs and the gallery.
     """
     models = Models()
     if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later
@@ -139,7 +152,7 @@ def serve(
                     models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")
     bypass_proxy(host)
-    demo = build(models, learns=host in LOCAL and not share and not zero_gpu.AVAILABLE)
+    demo = build(models, learns=host in LOCAL and not share and not zero_gpu.AVAILABLE, service=service)
     try:
         _, local, public = demo.launch(
             server_name=host,

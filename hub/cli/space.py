@@ -1,6 +1,7 @@
 """`stylehub space`: the app."""
 
-from pathlib import Path
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -10,8 +11,8 @@ from hub.errors import StylehubError
 
 
 def space(
-    folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="FOLDERS...", help="Folders with methods of your own to show too.")
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="FOLDERS...", help="Folders with methods of your own to show too.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on. Default: this machine only.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: the first free port from 7860.")] = None,
@@ -19,17 +20,28 @@ def space(
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the models to agents too; needs stylehub\\[mcp].")] = False,
     trust: Trust = False,
 ) -> None:
-    """Start the app in a browser: every model with its controls."""
-    from hub.folders import require_consent
-    from hub.registry import include
+    r"""Start the app in a browser: every model with its controls.
 
-    for folder in folders or ():
-        require_consent(folder, trust)
-        include(folder)
+    With --data-dir FOLDER it keeps long jobs, and with --gallery what visitors share; both need stylehub\\[site].
+    """
+    from hub.cli.site import settings_and_folders
+
+    settings, folders = settings_and_folders(words or [], trust)
     try:
         from space.app import serve
     except ModuleNotFoundError as error:
         if error.name != "gradio":
             raise
         raise StylehubError("The app needs Gradio: pip install 'stylehub[space]'.") from None
-    serve(host, port, share=share, mcp=mcp)
+    if not settings.on:
+        serve(host, port, share=share, mcp=mcp)
+        return
+    try:
+        from space.site.running import open_site
+    except ModuleNotFoundError as error:
+        if error.name != "filelock":
+            raise
+        raise StylehubError("A site needs more packages: pip install 'stylehub[site]'.") from None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the workers end too
+    with open_site(settings, folders) as service:
+        serve(host, port, share=share, mcp=mcp, service=service)

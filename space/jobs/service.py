@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import StylehubError
+from space.gallery.store import Gallery
 from space.jobs import many, photo
 from space.jobs.progress import Seen, seen
 from space.jobs.queue import Queue
@@ -102,6 +103,21 @@ class Service:
         if deleted:
             self.place.folders.delete(id)
         return deleted
+
+    @property
+    def gallery(self) -> Gallery:
+        """The gallery. Raises ``StylehubError`` if the site has none."""
+        if self.place.gallery is None:
+            raise StylehubError("This site has no gallery; --gallery adds one.")
+        return self.place.gallery
+
+    def share(self, id: str, token: str) -> str:
+        """Share the result of a job of one's own in the gallery; returns the id there. Raises ``StylehubError``."""
+        if id not in {job.id for job in self.own(token)}:
+            raise StylehubError("This job is not yours, or it was deleted.")
+        if self.status(id).job.kind != "photo":
+            raise StylehubError("A zip cannot be shared; share single pictures.")
+        return self.gallery.share(self.result(id), owner_of(token))
 
     def _address(self, mail: str | None) -> str | None:
         if not (mail or "").strip():

@@ -1,0 +1,160 @@
+"""A site's endpoints, called as a program calls them."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
+
+from gradio_client import Client, handle_file
+
+from hub.images import read_recipe
+from hub.loading import load
+from space.jobs.service import Service
+from space.jobs.worker import Worker
+from space.site.place import Place
+from tests.support.app import OUTSIDE, refused
+from tests.support.pictures import encoded
+from tests.support.site import settings
+
+NAMES = {"/submit", "/status", "/result", "/jobs", "/cancel", "/share", "/unshare", "/gallery", "/gallery_picture"}
+QUICK = {"style": "starry-night", "size": 64}
+MODEL = "cin-25styles-lite"
+
+
+class Served:
+    """The app with a site behind it, and a worker that the test runs."""
+
+    def __init__(self, folder: Path) -> None:
+        from space import app
+
+        chosen = settings(folder, gallery=True, workers=0, jobs_each=1000, zip_files=3)
+        self.service = Service(Place(chosen))
+        self.worker = Worker(chosen, load)
+        self.demo, self.address = app.serve(block=False, service=self.service)
+        self.client = Client(self.address, verbose=False, download_files=str(folder / "downloads"))
+
+    def ask(self, name: str, **values: Any) -> Any:
+        return self.client.predict(api_name=f"/{name}", **values)
+
+    def done(self, photo: Any, token: str = "", **parameters: Any) -> dict[str, str]:
+        """A finished job."""
+        values = {"pictures": None, "photos": None, "email": "", "token": token}
+        job: dict[str, str] = self.ask("submit", model=MODEL, photo=photo, parameters=QUICK | parameters, **values)
+        self.worker.work()
+        return job
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("site"))
+    yield served
+    served.demo.close()
+
+
+def test_they_are_listed(site: Served) -> None:
+    described = site.demo.get_api_info()["named_endpoints"]
+    assert set(described) >= NAMES
+    assert all(described[name]["description"] for name in NAMES)
+
+
+def test_a_job(site: Served, photo_at: Any, photo_file: Path) -> None:
+    values = {"pictures": None, "photos": None, "email": "", "token": ""}
+    job = site.ask("submit", model=MODEL, photo=photo_at, parameters=QUICK, **values)
+    status = site.ask("status", job=job["job"])
+    assert (status["state"], status["place"], status["mail"]) == ("queued", 1, "none")
+    site.worker.work()
+    assert site.ask("status", job=job["job"])["state"] == "done"
+    path = Path(site.ask("result", job=job["job"]))
+    assert path.name == "photo-painted.png"
+    assert Image.open(path).size == Image.open(photo_file).size
+    recipe = read_recipe(path)
+    assert recipe is not None
+    assert (recipe["model"], recipe["photo"]) == (MODEL, "photo.png")
+    assert recipe["parameters"]["style"] == "van-gogh-starry-night"
+    again = site.done(photo_at, token=job["token"])
+    assert [found["job"] for found in site.ask("jobs", token=job["token"])] == [again["job"], job["job"]]
+
+
+def test_paintings_are_uploaded(site: Served, photo_at: Any) -> None:
+    values = {"photos": None, "email": "", "token": ""}
+    parameters = {"iterations": 1, "size": 64}
+    job = site.ask("submit", model="gatys", photo=photo_at, pictures=[photo_at], parameters=parameters, **values)
+    folder = site.service.place.folders.path(job["job"])
+    assert {path.name for path in folder.iterdir()} == {"photo.png", "style-0.png", "request.json"}
+    assert site.ask("cancel", job=job["job"], token=job["token"])
+    assert site.ask("status", job=job["job"])["state"] == "cancelled"
+
+
+def test_a_zip(site: Served, tmp_path: Path) -> None:
+    def zipped(count: int) -> Any:
+        with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
+            for number in range(count):
+                file.writestr(f"{number}.jpg", encoded(Image.new("RGB", (64, 48), "red"), "jpeg"))
+        return handle_file(str(tmp_path / "photos.zip"))
+
+    values = {"photo": None, "pictures": None, "email": "", "token": "", "parameters": QUICK, "model": MODEL}
+    job = site.ask("submit", photos=zipped(2), **values)
+    site.worker.work()
+    with zipfile.ZipFile(io.BytesIO(Path(site.ask("result", job=job["job"])).read_bytes())) as file:
+        assert sorted(file.namelist()) == ["0.jpg", "1.jpg"]
+    assert "more than 3 pictures" in refused(site.client, "/submit", photos=zipped(4), **values)
+    assert "cannot be shared" in refused(site.client, "/share", **job)
+
+
+def test_the_gallery(site: Served, photo_at: Any) -> None:
+    job = site.done(photo_at)
+    picture = site.ask("share", **job)
+    listed = site.ask("gallery", model=MODEL, style="van-gogh-starry-night", page=1)
+    assert [shared["picture"] for shared in listed["pictures"]][:1] == [picture]
+    assert listed["pictures"][0]["parameters"]["size"] == 64
+    assert "photo" not in str(listed)
+    file = Path(site.ask("gallery_picture", picture=picture))
+    assert "photo" not in (read_recipe(file) or {"photo": 1})
+    assert not site.ask("unshare", picture=picture, token="a stranger's token")
+    assert site.ask("unshare", picture=picture, token=job["token"])
+    assert "not in the gallery" in refused(site.client, "/gallery_picture", picture=picture)
+
+
+def test_strangers(site: Served, photo_at: Any) -> None:
+    job = site.done(photo_at)
+    assert site.ask("jobs", token="guessed") == site.ask("jobs", token="") == []
+    assert not site.ask("cancel", job=job["job"], token="guessed")
+    assert "not yours" in refused(site.client, "/share", job=job["job"], token="guessed")
+    for id in ("guessed", "../../site.sqlite3", ".locks", ""):
+        refused(site.client, "/status", job=id)
+        refused(site.client, "/result", job=id)
+
+
+def test_what_is_refused(site: Served, photo_at: Any) -> None:
+    before = len(list(site.service.place.folders.root.iterdir()))
+    values = {"photo": photo_at, "pictures": None, "photos": None, "email": "", "token": "", "parameters": {}}
+    for model, given, sentence in [
+        ("no-such-model", {}, "no-such-model"),
+        (MODEL, {}, "Choose the style first"),
+        (MODEL, {"parameters": {"style": "starry-night"}, "email": "a@b.c"}, "sends no e-mail"),
+        (MODEL, {"parameters": {"style": "starry-night"}, "photo": None}, "Give a photo, or a zip"),
+        (MODEL, {"parameters": {"style": "starry-night"}, "pictures": [photo_at]}, "no use for the picture"),
+        ("gatys", {}, "Choose the painting first"),
+        (MODEL, {"parameters": {"style": "starry-night", "size": 7}}, "'size' cannot be 7"),
+        (MODEL, {"parameters": {"style": "starry-night", "sise": 70}}, "did you mean size?"),
+    ]:
+        assert sentence in refused(site.client, "/submit", model=model, **{**values, **given})
+    for outside in OUTSIDE:
+        for model, name in [
+            ("gatys", "style"),
+            ("gatys", "vgg"),
+            ("gatys", "map"),
+            ("gatys", "checkpoint"),
+            ("adain", "style_2"),
+        ]:
+            given = {**values, "parameters": {name: outside}, "pictures": [photo_at]}
+            assert "is a picture: upload it" in refused(site.client, "/submit", model=model, **given)
+        refused(site.client, "/submit", model=MODEL, **{**values, "parameters": {"style": outside}})
+    assert len(list(site.service.place.folders.root.iterdir())) == before
