@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.errors import ParameterError
-from hub.parameters import field_specs, validate
+from hub.parameters import field_specs
 from hub.registry import Entry
 from space import paintings
 from space.jobs.request import Request, safe_name
@@ -17,7 +17,7 @@ def request_of(
 ) -> Request:
     """The request for ``values`` of the controls; with ``zipped``, a file name, for the photos in a zip.
 
-    Raises ``ImageError``, ``ParameterError``.
+    Raises ``ImageError``, ``ParameterError``, ``UnknownName``.
     """
     if zipped is not None:
         parameters = reader.parameters(entry, task, {**values, "photo": None})
@@ -25,7 +25,7 @@ def request_of(
     else:
         photo, parameters, name = reader.asked(entry, task, values)
         request = Request(entry.name, parameters, safe_name(name), photo)
-    validate(parameters_of(entry), dict(parameters))
+    reader.models.get(entry.name).checked(parameters)  # what is wrong is said at once, not when the job is done
     return request
 
 

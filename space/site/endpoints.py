@@ -163,8 +163,8 @@ def connect_endpoints(endpoints: Endpoints) -> None:
         )
         gr.Button().click(_told(endpoints.result), inputs=[id], outputs=[file], concurrency_id=SHORT, api_name="result")
         if endpoints.service.place.gallery is not None:
-            for function in (endpoints.share, endpoints.unshare, endpoints.gallery):
-                quick(_told(function), api_name=function.__name__)
+            for shared in (endpoints.share, endpoints.unshare, endpoints.gallery):
+                quick(_told(shared), api_name=shared.__name__)
             picture = _told(endpoints.gallery_picture)
             gr.Button().click(picture, inputs=[id], outputs=[file], concurrency_id=SHORT, api_name="gallery_picture")
 
