@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from hub.errors import RegistryError
-from hub.weights.spec import FileHash, Repository, WeightsSpec
+from hub.errors import RegistryError, UnknownName
+from hub.names import resolve
+from hub.weights.spec import FileHash, Line, Repository, WeightsSpec
 
 CONTRACT = 1  # the version of what a plugin relies on: registry.yaml, hub.method, hub.parameters, hub.training
 OLDEST_CONTRACT = 1  # plugins written for an older one are left out
@@ -35,8 +36,8 @@ Described = TypeVar("Described", bound=_Data)
 class Paper(_Data):
     """The paper that a method implements."""
 
-    title: str
-    authors: str
+    title: Line
+    authors: Line
     year: int
     url: Annotated[str, StringConstraints(pattern=SECURE)]
 
@@ -44,16 +45,16 @@ class Paper(_Data):
 class Variant(FileHash):
     """One style of a model that has one weights file per style; the file is named after the style."""
 
-    title: str
-    artist: str = ""
-    year: str = ""
+    title: Line
+    artist: Line = ""
+    year: Line = ""
 
 
 class Model(_Data):
     """A trained model of a method: one weights file, one file per style, or no file if the method needs no weights."""
 
-    title: str
-    summary: str
+    title: Line
+    summary: Line
     offered: bool = True  # whether the app shows it; false for models kept only for comparison
     quality: Literal["fast", "better", "best"] | None = None  # what the app calls it beside others for the same task
     weights: WeightsSpec | None = None
@@ -105,7 +106,7 @@ class MethodEntry(_Data):
     half: bool = Field(description="runs in bfloat16 and float16")
     weights_of: Name | None = Field(None, description="another method whose weights it uses")
     iterative: bool = Field(False, description="works for minutes, step by step, and reports previews on the way")
-    code_license: str
+    code_license: Line
     paper: Paper
     models: dict[Name, Model] = Field(min_length=1)
 
@@ -138,8 +139,10 @@ class Entry(_Data):
 
     @property
     def address(self) -> str:
-        """What ``hub.load`` takes: the name, or of a folder its own name as a path."""
-        return f"./{self.root.name}" if self.external and self.root else self.name
+        """What ``hub.load`` takes: the name, or of a folder its own name as a path, and the model's if that is another."""
+        if not (self.external and self.root):
+            return self.name
+        return f"./{self.root.name}" + ("" if self.name == self.root.name else f"/{self.name}")
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -239,6 +242,17 @@ def is_path(name: str | Path) -> bool:
 
 
 def folder_entries(folder: str | Path) -> list[Entry]:
-    """The entries of a folder with a method of its own; no code of it runs. Raises ``RegistryError``."""
+    """The entries of a folder with methods of its own; no code of it runs. Raises ``RegistryError``."""
     path = Path(folder).expanduser()
     return read_registry(path / "registry.yaml", path.resolve(), str(path), external=True)
+
+
+def folder_entry(address: str | Path) -> Entry:
+    """The entry of ``./folder``, its first model, or of ``./folder/model``. Raises ``RegistryError``, ``UnknownName``."""
+    path = Path(address).expanduser()
+    if path.is_dir():
+        return folder_entries(path)[0]
+    if path.parent == Path() or not (path.parent / "registry.yaml").is_file():
+        raise UnknownName(f"The folder {path} does not exist; check it, or give a name of `stylehub list`.")
+    entries = {entry.name: entry for entry in folder_entries(path.parent)}
+    return entries[resolve(path.name, entries, "model")]

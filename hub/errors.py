@@ -13,6 +13,10 @@ class RegistryError(StylehubError):
     """A registry entry that is malformed, or whose code does not exist."""
 
 
+class ConsentError(StylehubError):
+    """Code in a folder that the user has not trusted, or that has changed since."""
+
+
 class WeightsError(StylehubError):
     """Weights that are missing, damaged, made for another architecture, or different from the registry's hash."""
 

@@ -5,6 +5,7 @@ Consent is remembered by the hash of the code, so that a folder that has changed
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,20 +15,20 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from hub.errors import StylehubError
+from hub.errors import ConsentError, StylehubError
 from hub.files import user_data, write_whole
 
 PREFIX = "stylehub_folder_"  # the package of a folder's modules is this and a hash
 
 
 def require_consent(folder: Path, trust: bool) -> None:
-    """Raise ``StylehubError`` unless the user trusts the code in ``folder``, now or by ``remember``."""
+    """Raise ``ConsentError`` unless the user trusts the code in ``folder``, now or by ``remember``."""
     known = trusted()
     if trust or code_sha256(folder) in known:
         return
     changed = str(folder.resolve()) in known.values()
     what = "has changed since you trusted it" if changed else "holds code that would run here"
-    raise StylehubError(
+    raise ConsentError(
         f"{folder} {what}; read it, then load it with trust=True (--trust), or `stylehub trust {folder}` to be asked "
         "again only when it changes."
     )
@@ -54,27 +55,54 @@ def forget(folder: Path) -> bool:
 
 
 def code_sha256(folder: Path) -> str:
-    """The hash of the names and contents of all that can run from ``folder``: its modules and its ``registry.yaml``."""
-    files = [folder / "registry.yaml", *folder.rglob("*.py")]
-    named = {path.relative_to(folder): path for path in files if path.is_file()}
-    digest = hashlib.sha256()
-    for name in sorted(named):
-        if not any(part.startswith(".") for part in name.parts):
-            digest.update(f"{name.as_posix()}\0{hashlib.sha256(named[name].read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    """The hash of the names and contents of all that can run from ``folder``: its modules and its ``registry.yaml``.
+
+    Raises ``StylehubError`` for a file that cannot be read.
+    """
+    return _in_all(_hashes(folder))
 
 
 def folder_module(root: Path, name: str) -> Any:
     """Module ``name`` of the folder ``root``, imported anew after its code has changed."""
     root = root.resolve()
-    package = PREFIX + hashlib.sha256(f"{root}\0{code_sha256(root)}".encode()).hexdigest()[:16]
+    hashes = _hashes(root)
+    package = PREFIX + _sha256_of_text(f"{root}\0{_in_all(hashes)}")[:16]
     if package not in sys.modules:
-        module = ModuleType(package)
-        module.__path__ = [str(root)]
+        module = _Folder(package)
+        module.__path__, module.hashes = [str(root)], hashes
         sys.modules[package] = module
         if _Finder not in sys.meta_path:
             sys.meta_path.insert(0, _Finder)
     return import_module(f"{package}.{name}")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of every file that can run from ``folder``, by its path in it."""
+    files = [folder / "registry.yaml", *folder.rglob("*.py")]
+    named = {path.relative_to(folder): path for path in files if path.is_file()}
+    hashes = {}
+    for name, path in sorted(named.items()):
+        if not any(part.startswith(".") for part in name.parts):
+            try:
+                with path.open("rb") as file:
+                    hashes[name.as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise StylehubError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+    return hashes
+
+
+def _in_all(hashes: dict[str, str]) -> str:
+    return _sha256_of_text("".join(f"{name}\0{sha256}\n" for name, sha256 in hashes.items()))
+
+
+def _sha256_of_text(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()  # of any file name
+
+
+class _Folder(ModuleType):
+    """The package of a folder's modules, with the hashes of their files when the folder was first imported."""
+
+    hashes: dict[str, str]
 
 
 class _Finder:
@@ -94,11 +122,15 @@ class _Finder:
 
 
 class _Source(SourceFileLoader):
-    """Reads source only: a compiled file may hold other code than the source that the user has read."""
+    """Reads source only, as it was hashed: a compiled file may hold other code than what the user has read."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        folder, source = sys.modules[fullname.partition(".")[0]], self.get_data(path)
+        name = Path(path).parent.resolve().relative_to(folder.__path__[0]) / Path(path).name
+        if isinstance(folder, _Folder) and folder.hashes.get(name.as_posix()) != hashlib.sha256(source).hexdigest():
+            raise ImportError(f"{path} has changed since the folder was loaded; load it again")
+        return self.source_to_code(source, path)
 
 
 def _others(folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hub.entries import Entry, Model, folder_entries, is_path
+from hub.entries import Entry, Model, folder_entry, is_path
 from hub.errors import RegistryError, StylehubError, UnknownName
 from hub.folders import require_consent
 from hub.plugins import plugin_class
@@ -46,7 +46,8 @@ def load(
 
     Args:
         name: a model of ``hub.list()``; ``hf://owner/repo@<40 hex>``; ``./folder`` with trained weights
-            (``model.safetensors``) or with a method (``registry.yaml`` and its code); or ``./file.safetensors``.
+            (``model.safetensors``) or with a method (``registry.yaml`` and its code; ``./folder/model`` where it has
+            several); or ``./file.safetensors``.
         device: None or "auto": CUDA, then MPS, then the CPU.
         dtype: "float32", "bfloat16" or "float16"; None: the fastest one that the method supports on the device.
         revision: another commit (40 hex) of the model's repository than the pinned one.
@@ -77,11 +78,7 @@ def _load(name: str | Path, how: _How, trust: bool, *, revision: str | None, **o
         return _from_weights(folder / FILE_NAME, how, source=text)
     if is_path(name):
         return _from_path(Path(text).expanduser(), how, trust, revision=revision, **options)
-    try:
-        entry = info(text)
-    except UnknownName as error:
-        raise (UnknownName(f"{error} To load the folder, write ./{text}.") if Path(text).is_dir() else error) from None
-    return _from_entry(entry, how, revision=revision, **options)
+    return _from_entry(info(text), how, revision=revision, **options)
 
 
 def _from_entry(entry: Entry, how: _How, **options: Any) -> "Method":
@@ -97,12 +94,10 @@ def _from_path(path: Path, how: _How, trust: bool, **options: Any) -> "Method":
         return _from_weights(path, how, source=source)
     if path.is_file():
         raise UnknownName(f"{path} is not a .safetensors file; weights must have this format.")
-    if not path.is_dir():
-        raise UnknownName(f"The folder {path} does not exist; check it, or give a name of `stylehub list`.")
     if (path / FILE_NAME).is_file() and not (path / "registry.yaml").is_file():
         return _from_weights(path / FILE_NAME, how, source=source)
-    entry = folder_entries(path)[0]
-    require_consent(path, trust)
+    entry = folder_entry(path)
+    require_consent(Path(entry.source), trust)
     return _from_entry(entry, how, **options)
 
 

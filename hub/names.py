@@ -1,5 +1,6 @@
-"""Find the full name for a name that a user typed."""
+"""Find the full name for a name that a user typed, and check the texts that others have written."""
 
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
@@ -27,3 +28,11 @@ def resolve(name: str, known: Collection[str], kind: str) -> str:
         else f"there are {', '.join(sorted(known)[:MOST]) or 'none'}{more}."
     )
     raise UnknownName(f"There is no {kind} {str(name)[:80]!r}; {hint}")
+
+
+def one_line(text: str) -> str:
+    """``text`` in one line. Raises ``ValueError`` for characters that would control the terminal it is printed on."""
+    line = " ".join(text.split())
+    if re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", line):
+        raise ValueError("should be text without control characters")
+    return line

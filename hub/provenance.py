@@ -3,10 +3,12 @@
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from hub.errors import StylehubError
 from hub.fields import field_of
+from hub.folders import require_consent
 from hub.plugins import plugin_class
 from hub.registry import info
 
@@ -49,7 +51,10 @@ def _parameters(recipe: Mapping[str, Any]) -> dict[str, Any]:
     if "contract" in recipe:
         return given
     with suppress(StylehubError):
-        name = field_of(plugin_class(info(str(recipe.get("model")))).Parameters, "stroke")
+        entry = info(str(recipe.get("model")))
+        if entry.external:
+            require_consent(Path(entry.source), False)  # the metadata may come from anywhere
+        name = field_of(plugin_class(entry).Parameters, "stroke")
         if name:
             given.setdefault(name, "fine")
     return given

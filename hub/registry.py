@@ -18,6 +18,7 @@ from hub.entries import (
     Task,
     checked_fields,
     folder_entries,
+    folder_entry,
     is_path,
     read_registry,
     read_sections,
@@ -45,14 +46,17 @@ def list_models(task: str | None = None) -> list[Entry]:
 
 
 def info(name: str | Path) -> Entry:
-    """The entry of the model ``name``, or of a method in ``./folder``, whose code does not run.
+    """The entry of the model ``name``, or of a method in ``./folder`` (``./folder/model``), whose code does not run.
 
     Raises ``UnknownName`` with the nearest names, ``RegistryError`` for a folder without a good ``registry.yaml``.
     """
     if is_path(name):
-        return folder_entries(name)[0]
+        return folder_entry(name)
     entries = _catalogue().entries
-    return entries[resolve(str(name), entries, "model")]
+    try:
+        return entries[resolve(str(name), entries, "model")]
+    except UnknownName as error:
+        raise (UnknownName(f"{error} To use the folder, write ./{name}.") if Path(name).is_dir() else error) from None
 
 
 def method_entry(method_id: str) -> Entry:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.images import encode_image, read_image
-from hub.names import resolve
+from hub.names import one_line, resolve
 from hub.weights import REPOSITORY, fetch_repository, read_metadata, read_safetensors, sha256_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hub.method import Method
 
 PREVIEW = (144, 144)  # pixels at most
+LONGEST = 500  # characters of a text in a style file that are shown
 FILE_NAME = "style.safetensors"  # of a style in a repository
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,12 @@ class AddedStyle(Style):
     author: str = ""  # who has made the file
     license: str = ""  # as SPDX writes it
     source: str = ""  # where the painting is from
+
+    @field_validator("*")
+    @classmethod
+    def _shown(cls, text: str) -> str:
+        """The file may come from anywhere."""
+        return one_line(text)[:LONGEST]
 
 
 def adopt_styles(method: "Method", styles: Sequence[str | Path] | None) -> None:
@@ -91,11 +98,17 @@ def adopt_file(method: "Method", path: Path) -> Style:
             else f"{method.entry.name} cannot learn styles"
         )
         raise WeightsError(f"{path} was learnt on {what}; {again}.")
-    if style.name in method.styles:
-        raise WeightsError(f"{method.entry.name} already has a style {style.name!r}; learn {path} under another name.")
+    if taken := known_as(method, style.name):
+        what = f"already has a style {taken!r}, so {style.name!r} is taken"
+        raise WeightsError(f"{method.entry.name} {what}; learn {path} under another name.")
     method.adopt(style, read_safetensors(path))
     method.added[style.name] = sha256_of(path)
     return style
+
+
+def known_as(method: "Method", name: str) -> str | None:
+    """The style that ``name`` already means for ``method``: one of this name, or one that ends in it."""
+    return next((known for known in method.styles if known == name or known.endswith(f"-{name}")), None)
 
 
 def fetch_style(address: str, **fetching: Any) -> Path:
@@ -122,8 +135,10 @@ def preview_of(path: Path) -> "Image.Image | None":
 
 
 def home(method: "Method") -> Path:
-    # The name of an entry may be a path or a repository, which cannot name a folder.
-    return user_styles("".join(c if c.isalnum() or c in "-_." else "_" for c in method.entry.name))
+    """The folder for what the user adds to ``method``."""
+    # The name of an entry may be a path, also one of dots alone, or a repository, which cannot name a folder.
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in method.entry.name)
+    return user_styles(name if name.strip(".") else "_")
 
 
 def _find(method: "Method", style: str | Path) -> Path:

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from hub.checking.case import LeftOut, require
+from hub.checking.case import Broken, LeftOut, require
 from hub.entries import Entry
 from hub.registry import PACKAGE_ROOT
 from hub.weights import check_finite, find_weights, read_config, read_safetensors
@@ -45,7 +46,7 @@ def weights(entry: Entry) -> None:
         check_finite(read_safetensors(path), path)
         beside = path.with_name("config.json")
         if entry.model.weights and beside.is_file():
-            require(json.loads(beside.read_text(encoding="utf-8")) == config, f"{beside} differs from the metadata")
+            require(read_json(beside) == config, f"{beside} differs from the metadata")
 
 
 def card_path(entry: Entry) -> Path | None:
@@ -59,32 +60,71 @@ def card_path(entry: Entry) -> Path | None:
 
 
 def card(entry: Entry) -> None:
-    """The card has what the model hub reads, the sections that readers expect, and figures of these weights."""
-    path = card_path(entry)
-    if path is None:
-        raise LeftOut("its card is in its repository only")
-    require(path.is_file(), f"there is no card at {path}")
-    text = path.read_text(encoding="utf-8")
+    """The card has what the model hub reads, and the sections that readers expect."""
+    path, text = card_text(entry)
     front = text.split("---\n")[1] if text.startswith("---\n") and text.count("---\n") > 1 else ""
-    facts = yaml.safe_load(front) or {}
-    require(isinstance(facts, dict) and facts.get("license"), f"{path} has no license in its front matter")
+    try:
+        facts = yaml.safe_load(front) or {}
+    except yaml.YAMLError as error:
+        raise Broken(f"the front matter of {path} is not readable YAML ({' '.join(str(error).split())})") from None
+    license = facts.get("license") if isinstance(facts, dict) else None
+    require(license, f"{path} has no license in its front matter")
     told = {license.lower() for license in entry.model.licenses or [entry.method.code_license]}
-    require(
-        facts["license"] in told, f"{path} says license: {facts['license']}, the entry {' and '.join(sorted(told))}"
-    )
+    require(str(license) in told, f"{path} says license: {license}, the entry {' and '.join(sorted(told))}")
     require(facts.get("library_name") == "stylehub", f"{path} has no library_name: stylehub in its front matter")
     missing = [f"## {title}" for title in SECTIONS if title not in sections(text)]
     require(not missing, f"{path} has no section {' and no section '.join(missing)}")
     require(not FILLER.search(text), f"{path} is not filled in")
+
+
+def figures(entry: Entry) -> None:
+    """`stylehub eval` has measured the trained weights, and the card tells its figures."""
+    if not entry.model.files or entry.method.weights_of:
+        raise LeftOut("it has no weights of its own")
+    if not {"style-names", "style-images"} & {*entry.method.inputs}:
+        raise LeftOut("it takes no style, whose distance could be measured")
+    path, text = card_text(entry)
     measured = path.with_name("eval.json")
-    if measured.is_file():
-        sha256 = json.loads(measured.read_text(encoding="utf-8")).get("weights")
-        stale = isinstance(sha256, str) and sha256 != entry.model.sha256
-        require(not stale, f"{measured} is of other weights; run `stylehub eval {entry.address}` again")
+    how = "--photo " if entry.tasks == ("photo",) and "style-images" in entry.method.inputs else "--paintings PAINTINGS "
+    again = f"`stylehub eval {entry.address} --photos PHOTOS {how}--vgg VGG -o {measured} --overwrite`"
+    require(measured.is_file(), f"there is no {measured}; write it by {again}")
+    result = read_json(measured)
+    try:
+        of_photos = "scores" in result
+        sha256 = result["weights"][entry.name] if of_photos else result["weights"]
+        found = result["scores"][entry.name] if of_photos else result["average"]
+        numbers = {name: float(found[name]) for name in ("style", "edges")}
+    except (KeyError, TypeError, ValueError):
+        raise Broken(f"{measured} is not what `stylehub eval` writes; write it by {again}") from None
+    require(sha256 == entry.model.sha256, f"{measured} is of other weights; write it again by {again}")
+    for name, number in numbers.items():
+        told = any(f"{number:.{digits}f}" in text for digits in (2, 3))
+        require(told, f"{path} does not tell what {measured} measured: {name} {number:.3f}")
+
+
+def card_text(entry: Entry) -> tuple[Path, str]:
+    """Where the card lies, and what it says. Raises ``LeftOut`` where it is in its repository only, ``Broken``."""
+    path = card_path(entry)
+    if path is None:
+        raise LeftOut("its card is in its repository only")
+    require(path.is_file(), f"there is no card at {path}")
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Broken(f"{path} cannot be read ({error})") from None
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises ``Broken``."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise Broken(f"{path} is not readable JSON ({error})") from None
 
 
 def sections(text: str) -> Sequence[str]:
+    """The titles of the sections of a card."""
     return re.findall(r"^## (.+?)\s*$", text, re.MULTILINE)
 
 
-DESCRIPTION = (entry, weights, card)
+DESCRIPTION = (entry, weights, card, figures)

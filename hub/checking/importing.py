@@ -28,34 +28,38 @@ NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.sendto")
 def imports(entry: Entry, limit: int = LIMIT) -> None:
     """Its code imports quickly, prints nothing, reaches for no network and no part of the app."""
     with TemporaryDirectory() as folder:
-        given, result = Path(folder) / "entry.json", Path(folder) / "result.json"
+        given, result, told, errors = (Path(folder) / name for name in ("entry.json", "result.json", "out", "errors"))
         given.write_text(entry.model_dump_json(), encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-m", "hub.checking.importing", given, result, str(limit)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        # Into files: a process that the import starts and leaves behind would keep pipes open.
+        with told.open("w") as out, errors.open("w") as err:
+            status = subprocess.run(
+                [sys.executable, "-m", "hub.checking.importing", given, result, str(limit)],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                check=False,
+            ).returncode
+        printed = told.read_text(encoding="utf-8", errors="replace")
         if not result.is_file():
-            raise StylehubError(_why(done, limit))
+            raise StylehubError(_why(status, errors.read_text(encoding="utf-8", errors="replace"), limit))
         found = json.loads(result.read_text(encoding="utf-8"))
     if found["error"]:
         raise StylehubError(found["error"])
-    require(not found["printed"] and not done.stdout, f"it prints {(found['printed'] or done.stdout)[:60]!r}")
+    printed = found["printed"] or printed
+    require(not printed, f"it prints {printed[:60]!r}")
     require(not found["network"], "it uses the network; fetch what is needed in `setup`, by the hub")
     require("gradio" not in found["modules"], "it imports gradio, which takes seconds; the app is drawn by itself")
     require(found["seconds"] < SLOW, f"it takes {found['seconds']:.1f} s; do the work in `setup`")
 
 
-def _why(done: "subprocess.CompletedProcess[str]", limit: int) -> str:
-    if "Timeout (" in done.stderr:
-        place = re.search(r'File "([^"]+)", line (\d+)', done.stderr)
+def _why(status: int, errors: str, limit: int) -> str:
+    if "Timeout (" in errors:
+        place = re.search(r'File "([^"]+)", line (\d+)', errors)
         where = f" ({Path(place[1]).name}, line {place[2]})" if place else ""
         return f"its import does not end within {limit} s{where}; do the work in `setup`."
-    last = next(iter(reversed(done.stderr.strip().splitlines())), "no reason given")
-    return f"its import ends the process with status {done.returncode}: {last}"
+    last = next(iter(reversed(errors.strip().splitlines())), "no reason given")
+    return f"its import ends the process with status {status}: {last}"
 
 
 def _import(entry: Entry, limit: float) -> dict[str, Any]:
@@ -91,3 +95,5 @@ def _import(entry: Entry, limit: float) -> dict[str, Any]:
 if __name__ == "__main__":
     found = _import(Entry.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8")), float(sys.argv[3]))
     Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)  # threads that the import has started do not keep this process

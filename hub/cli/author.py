@@ -30,18 +30,17 @@ def new(
     try:
         code = new(folder, task=cast(NewTask, resolve(task, get_args(Task), "task")), weights=weights, package=package)
     except OSError as error:
-        raise ParameterError(f"{folder} cannot be written ({error.strerror}); choose another place.") from None
+        raise ParameterError(f"{folder} cannot be written ({error.strerror or error}); choose another place.") from None
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     print("\n".join(str(path) for path in files))
     shown = folder if folder.is_absolute() else f"./{folder}"
-    if package:
-        print(f"\ninstall it:  pip install -e {shown}\ncheck it:    stylehub check {folder.name}")
-        return
+    name, trust = (folder.name, "") if package else (shown, " --trust")
     style = "" if task == "single" else " --style painting.jpg"
-    print(f"\ntry it:    stylehub stylize {shown} photo.jpg{style} --trust")
+    print(f"\ninstall it:  pip install -e {shown}" if package else "")
+    print(f"try it:      stylehub stylize {name} photo.jpg{style}{trust}")
     if weights:
-        print(f"train it:  {(code / 'weights' / 'README.md')} has the commands; the weights are not trained yet")
-    print(f"check it:  stylehub check {shown} --trust")
+        print(f"train it:    {(code / 'weights' / 'README.md')} has the commands; the weights are not trained yet")
+    print(f"check it:    stylehub check {name}{trust}")
 
 
 def bundle(

@@ -1,16 +1,17 @@
 """`stylehub list`, `info` and `show`: the models, and the provenance metadata of a picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hub.cli.console import print_json, whole_column, wide_console
+from hub.cli.options import Endpoint, Json, ModelName, Offline, Trust
 from hub.errors import ImageError
 
 if TYPE_CHECKING:
-    from hub.method import Method
-from hub.cli.console import print_json, whole_column, wide_console
-from hub.cli.options import Json, loads_model
+    from hub.entries import Entry
 
 
 def list_(
@@ -31,45 +32,63 @@ def list_(
         print(f"{e.name:{width}}  {e.model.title} ({', '.join(e.tasks)}): {e.model.summary}")
 
 
-@loads_model
-def info(method: "Method", as_json: Json = False) -> None:
+def info(
+    model: ModelName,
+    offline: Offline = False,
+    endpoint: Endpoint = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
     """Show the styles, flags, paper and licences of a model."""
     from hub.cli.flags import rows
+    from hub.errors import ConsentError
+    from hub.loading import load
+    from hub.registry import info
 
-    entry, model = method.entry, method.entry.model
-    flags = [
-        dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)
-    ]
+    untold = ""
+    try:
+        method = load(model, device="cpu", offline=offline or None, endpoint=endpoint, trust=trust)
+        entry, styles = method.entry, list(method.styles.values())
+        flags = [
+            dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)
+        ]
+    except ConsentError as error:  # what the entry says needs no code
+        entry, styles, flags, untold = info(model), [], [], f"Its styles and flags are not shown: {error}"
     if as_json:
-        facts = entry.model_dump(mode="json", exclude={"root"})
-        print_json(facts | {"styles": [s.model_dump() for s in method.styles.values()], "parameters": flags})
+        told = {"styles": [s.model_dump() for s in styles], "parameters": flags} if not untold else {"untold": untold}
+        print_json(entry.model_dump(mode="json", exclude={"root"}) | told)
         return
     from rich.table import Table
 
-    console = wide_console()
-    print(f"{entry.name}: {entry.model.title}\n{entry.model.summary}\n")
-    paper = entry.method.paper
-    print(f"paper     {paper.authors} {paper.year}: {paper.title}, {paper.url}")
-    print(f"tasks     {', '.join(entry.tasks)}; pictures of any size, tiling {entry.method.tiling}")
-    print(f"licences  code {entry.method.code_license}, weights {', '.join(model.licenses) or 'none needed'}")
+    for line in _about(entry):
+        print(line)
+    if styles:
+        print()
+        table = Table(whole_column("style"), "title", "artist", "year", box=None, pad_edge=False)
+        for style in styles:
+            table.add_row(style.name, style.title, style.artist, style.year)
+        wide_console().print(table)
+    print()
+    if untold:
+        print(untold)
+        return
+    table = Table(whole_column("flag"), "range", "default", "what it does", box=None, pad_edge=False)
+    for flag in flags:
+        table.add_row(*flag.values())
+    wide_console().print(table)
+
+
+def _about(entry: "Entry") -> Iterator[str]:
+    model, paper = entry.model, entry.method.paper
+    yield f"{entry.name}: {model.title}\n{model.summary}\n"
+    yield f"paper     {paper.authors} {paper.year}: {paper.title}, {paper.url}"
+    yield f"tasks     {', '.join(entry.tasks)}; pictures of any size, tiling {entry.method.tiling}"
+    yield f"licences  code {entry.method.code_license}, weights {', '.join(model.licenses) or 'none needed'}"
     if model.files:
         first, one = model.files[0], len(model.files) == 1
         where = f"{first.repo_id}@{first.revision}" if first.revision else "bundled only"
         size = f"{sum(file.bytes or 0 for file in model.files) / 1e6:.2f} MB"
-        print(
-            f"weights   {size if one else f'{len(model.files)} files of {size} in all'}, sha256 {model.sha256}, {where}"
-        )
-    if method.styles:
-        print()
-        table = Table(whole_column("style"), "title", "artist", "year", box=None, pad_edge=False)
-        for style in method.styles.values():
-            table.add_row(style.name, style.title, style.artist, style.year)
-        console.print(table)
-    print()
-    table = Table(whole_column("flag"), "range", "default", "what it does", box=None, pad_edge=False)
-    for flag in flags:
-        table.add_row(*flag.values())
-    console.print(table)
+        yield f"weights   {size if one else f'{len(model.files)} files of {size} in all'}, sha256 {model.sha256}, {where}"
 
 
 def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub made.")], as_json: Json = False) -> None:

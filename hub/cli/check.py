@@ -1,9 +1,10 @@
 """`stylehub check`: the contract, rule by rule."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,42 +26,27 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check a method, its entry, its weights and its card against the contract that every model here keeps."""
-    found = {name: [_told(finding, as_json) for finding in _check(name, words or [], trust)] for name in _models(model)}
+    from hub.checking import models_of
+
+    found: dict[str, list[Finding]] = {}
+    models = models_of(model)
+    for name in models:
+        if len(models) > 1 and not as_json:
+            print(name)
+        found[name] = [_told(finding, as_json) for finding in _findings(name, words or [], trust)]
     broken = sum(finding.result == "broken" for findings in found.values() for finding in findings)
     if as_json:
         print_json({name: [asdict(finding) for finding in findings] for name, findings in found.items()})
     else:
-        print(f"{broken} rules are broken" if broken else "every rule is kept")
+        print(f"{broken} {'rule is' if broken == 1 else 'rules are'} broken" if broken else "every rule is kept")
     if broken:
         raise typer.Exit(1)
 
 
-def _models(name: str) -> list[str]:
-    """The models that ``name`` stands for: those of an installed plugin, or itself."""
-    from hub.errors import RegistryError
-    from hub.registry import plugins
-
-    for plugin in plugins():
-        if plugin.name == name:
-            if plugin.fault:
-                raise RegistryError(f"The plugin {name} does not load: {plugin.fault}")
-            return [entry.name for entry in plugin.entries]
-    return [name]
-
-
-def _check(name: str, words: list[str], trust: bool) -> Any:
+def _findings(name: str, words: list[str], trust: bool) -> "Iterator[Finding]":
     from hub.checking import check
-    from hub.cli.flags import parse
-    from hub.errors import ParameterError
-    from hub.loading import load
 
-    given: dict[str, Any] = {}
-    if words:
-        with redirect_stdout(sys.stderr):
-            given, rest = parse(load(name, trust=trust).Parameters, words)
-        if rest:
-            raise ParameterError(f"{rest[0]!r} is no flag; the photo is made by rule.")
-    findings = check(name, trust=trust, **given)
+    findings = check(name, trust=trust, words=words)
     while True:
         with redirect_stdout(sys.stderr):  # where the code of others may print
             finding = next(findings, None)

@@ -6,7 +6,7 @@ import typer
 
 from hub.cli.console import print_json, whole_column, wide_console
 from hub.cli.options import Endpoint, Json, Offline, Overwrite
-from hub.errors import ParameterError
+from hub.errors import ParameterError, UnknownName
 
 ACTIONS = ("list", "add", "show", "remove")
 
@@ -53,6 +53,8 @@ def styles(
         return
     kept = find(style, model)
     if action == "remove":
+        if style != kept.style.name:  # the end of a name is not enough to delete something
+            raise UnknownName(f"There is no added style {style!r}; did you mean {kept.style.name}?")
         remove(kept)
         print(f"{kept.style.name} of {kept.model} is removed.")
     elif as_json:

@@ -22,7 +22,7 @@ def progress_bar(hidden: bool) -> "Iterator[Bars]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=hidden or not console.is_terminal) as bar:
         yield bar
 
@@ -45,9 +45,10 @@ def updating(bar: "Bars", task: Any, latest: "list[Image.Image] | None" = None) 
 
 
 def wide_console() -> Any:
+    """Where tables are printed; what is in brackets is text, not markup."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200)
+    return Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
 
 
 def whole_column(title: str) -> "Column":

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,10 @@ from hub.cli.options import Json
 from hub.errors import StylehubError
 
 if TYPE_CHECKING:
+    from hub.entries import Entry
     from hub.plugins import Plugin
+
+LIMIT = 60  # seconds that the import of a plugin may take
 
 
 def plugins(as_json: Json = False) -> None:
@@ -23,6 +27,8 @@ def plugins(as_json: Json = False) -> None:
 
     found = list(plugins())
     with redirect_stdout(sys.stderr):  # a plugin may print while it is imported
+        import hub.method  # noqa: F401 - the time that this takes is not theirs
+
         facts = [_facts(plugin) for plugin in found]
     if as_json:
         print_json({"contract": CONTRACT, "plugins": facts})
@@ -36,22 +42,37 @@ def plugins(as_json: Json = False) -> None:
 
 
 def _facts(plugin: "Plugin") -> dict[str, Any]:
-    from hub.loading import plugin_of
-
-    faults = [plugin.fault] if plugin.fault else []
-    for entry in () if plugin.fault else {entry.method_id: entry for entry in plugin.entries}.values():
-        try:
-            plugin_of(entry)
-        except StylehubError as error:
-            faults.append(str(error))
+    methods = {} if plugin.fault else {entry.method_id: entry for entry in plugin.entries}
+    faults = [fault for entry in methods.values() if (fault := _fault(entry))]
     return {
         "name": plugin.name,
         "package": plugin.package,
         "folder": str(plugin.folder) if plugin.folder else None,
         "contract": plugin.entries[0].contract if plugin.entries else None,
         "models": [entry.name for entry in plugin.entries],
-        "faults": faults,
+        "faults": [plugin.fault] if plugin.fault else faults,
     }
+
+
+def _fault(entry: "Entry", limit: float = LIMIT) -> str | None:
+    """Why the class of ``entry`` does not load, also when its import does not end."""
+    from hub.loading import plugin_of
+
+    found: list[str | None] = []
+
+    def look() -> None:
+        try:
+            plugin_of(entry)
+            found.append(None)
+        except StylehubError as error:
+            found.append(str(error))
+        except BaseException as error:  # the code of others may raise anything, also to end the program
+            found.append(repr(error))
+
+    thread = Thread(target=look, daemon=True)  # one that hangs does not keep the program
+    thread.start()
+    thread.join(limit)
+    return found[0] if found else f"The import of {entry.method.plugin} does not end within {limit:g} s."
 
 
 def _lines(fact: dict[str, Any]) -> Iterator[str]:

@@ -40,17 +40,25 @@ def push(
     if space:
         planned = of_space(space)
     elif name and name.endswith(".safetensors"):
-        planned = of_style(Path(name), to)
+        planned = of_style(Path(name).expanduser(), to)
     else:
         planned = of_model(name or "", to)
     sizes = {
         path: len(file) if isinstance(file, bytes) else file.stat().st_size for path, file in planned.files.items()
     }
-    facts = {"repository": planned.repo_id, "kind": planned.kind, "message": planned.message, "files": sizes}
+    facts = {
+        "repository": planned.repo_id,
+        "kind": planned.kind,
+        "message": planned.message,
+        "files": sizes,
+        "left_out": planned.left_out,
+    }
     if not as_json:
         print(f"{planned.kind} {planned.repo_id}: {planned.message}")
         for path, size in sizes.items():
             print(f"  {path}  {size:,} bytes")
+        for path in planned.left_out:
+            print(f"  {path} is left out: it may be code, or lies behind a link")
     if dry_run:
         print_json(facts) if as_json else print("Nothing was pushed; leave out --dry-run.")
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.errors import ImageError, ParameterError
-from hub.files import already_exists, fitting
+from hub.files import already_exists, fitting, free_name
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -83,6 +83,8 @@ def add_style(
             print("stylehub: stopped; nothing was added.", file=sys.stderr)
             raise typer.Exit(130) from None
     picture = path.with_suffix(".jpg")
+    if output:  # beside it the painting itself may lie under this name
+        picture = free_name(picture)
     write_whole(picture, encode_image(preview[0], "jpeg"))
     use = f"hub.load({model!r}, styles=[{str(path)!r}])" if output else f"stylehub stylize {model} PHOTO --style {name}"
     print(f"{path}\n{picture} shows it; use it with: {use}")
@@ -111,7 +113,7 @@ def vector(
     from hub.files import example_photo
     from hub.images import read_image
     from hub.parameters import field_specs, value_of
-    from hub.publishing.collection import sign_vector
+    from hub.publishing.collection import sign_vector, style_of_vector
     from hub.styles import PREVIEW
 
     style = next((f for f in field_specs(method.Parameters) if f.role == "style" and f.kind == "pictures"), None)
@@ -126,12 +128,13 @@ def vector(
         raise ParameterError(f"A style vector must be a .safetensors file; use {target.with_suffix('.safetensors')}.")
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
+    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
+    signed = style_of_vector(target, about)
     method.save_vector(chosen, target)
     example = read_image(example_photo()).rgb
     example.thumbnail(PREVIEW)
-    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
     painted: dict[str, Any] = {style.name: target}
-    sign_vector(method, target, about, method(example, **painted))
+    sign_vector(method, target, signed, method(example, **painted))
     print(f"{target}; use it with: stylehub stylize {method.entry.name} PHOTO --style {target}")
 
 

@@ -29,14 +29,14 @@ def train(
 ) -> None:
     """Train a method: stylehub train cin --content shards/ --styles paintings/ --vgg vgg16.safetensors --out runs/cin."""
     from hub.cli.flags import parse, rows
-    from hub.entries import folder_entries, is_path
+    from hub.entries import folder_entry, is_path
     from hub.folders import require_consent
     from hub.names import resolve
     from hub.parameters import validate
     from hub.plugins import named_class, plugin_class
     from hub.registry import list_models, parts
 
-    folder = ""
+    target = ""  # where `stylehub bundle` puts the weights of a method of others
     shared = {name: part.training for name, part in parts().items() if part.training}
     known = {e.method_id: e for e in list_models()}
     trainable = sorted({name for name, e in known.items() if e.method.training} | {*shared})
@@ -49,16 +49,16 @@ def train(
         recipe_class = named_class(shared[method])
     else:
         if is_path(method):
-            entry = folder_entries(method)[0]
+            entry = folder_entry(method)
         else:
             entry = known.get(method) or known[resolve(method, trainable, "method to train")]
         if entry.method.training is None:
             raise ParameterError(f"{method} cannot be trained; choose one of {', '.join(trainable)}.")
         if entry.external:
-            require_consent(Path(method).expanduser(), trust)
-            folder = method
+            require_consent(Path(entry.source), trust)
         else:
             method = entry.method_id
+        target = method if entry.external else entry.name if entry.source != "stylehub" else ""
         recipe_class = plugin_class(entry, entry.method.training)
     if help_:
         from rich.table import Table
@@ -106,8 +106,8 @@ def train(
             raise typer.Exit(130) from None
     shown = weights if weights.is_absolute() else f"./{weights}"
     trial = f"; try it with `stylehub stylize {shown} PHOTO ...`"
-    if folder:
-        trial = f"; put it into the folder with `stylehub bundle {weights} {folder}`"
+    if target:
+        trial = f"; put it beside the method with `stylehub bundle {weights} {target}`"
     elif method in shared:
         trial = ""
     print(f"trained: {weights}{trial}; losses: `tensorboard --logdir {out}`")

@@ -1,13 +1,14 @@
 """Put freshly trained weights beside their method, and write their size and sha256 into its ``registry.yaml``."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hub.entries import folder_entries
+from hub.entries import Entry, folder_entry
 from hub.errors import RegistryError, WeightsError
-from hub.publishing.entry_text import set_fields
+from hub.files import write_whole
+from hub.names import resolve
+from hub.publishing.entry_text import set_fields, with_fields
 from hub.registry import PACKAGE_ROOT, built_in, info, parts
 from hub.weights import WeightsSpec, read_config, sha256_of
 
@@ -19,52 +20,74 @@ class Place(NamedTuple):
     keys: Sequence[str]
     root: Path
     spec: WeightsSpec
-    methods: tuple[str, ...] = ()  # whose weights it accepts; none: any, of a part
+    entry: Entry | None  # None: of a part
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self.root / str(self.spec.folder)
+
+
+def entry_of(name: str) -> Entry:
+    """The entry of a model, or of ``./folder``; a slash alone makes no path here, see ``place_of``."""
+    return folder_entry(name) if _is_folder(name) else info(name)
 
 
 def place_of(name: str) -> Place:
     """The place of ``name``: a model, ``model/style`` of a model with a file for each style, a part, or ``./folder``.
 
-    Raises ``RegistryError`` for one without weights.
+    Of a model with a file for each style, without the style, where the entry tells of their repository. Raises
+    ``RegistryError`` for one without weights, ``UnknownName``.
     """
-    keys: tuple[str, ...]
     if name in parts():
-        spec, keys, registry, root = parts()[name].weights, ("parts", name, "weights"), built_in(), PACKAGE_ROOT
-        methods: tuple[str, ...] = ()
+        spec, entry, registry, root = parts()[name].weights, None, built_in(), PACKAGE_ROOT
+        keys: tuple[str, ...] = ("parts", name, "weights")
     else:
-        in_folder = name.startswith((".", "~", "/"))
-        model, _, style = (name, "", "") if in_folder else name.partition("/")
-        entry = folder_entries(model)[0] if in_folder else info(model)
-        root, methods = entry.root or PACKAGE_ROOT, entry.method_ids
+        model, _, style = (name, "", "") if _is_folder(name) else name.partition("/")
+        entry = entry_of(model)
+        root = entry.root or PACKAGE_ROOT
         registry = built_in() if entry.source == "stylehub" else root / "registry.yaml"
-        keys = ("methods", entry.method_id, "models", entry.name)
+        variants = entry.model.variants
         if style:
-            spec, keys = entry.model.file(style), (*keys, "variants", style)
-        else:
-            spec, keys = entry.model.weights, (*keys, "weights")
+            style = resolve(style, variants, f"style with a file of its own in {model}")
+        spec = entry.model.file(style) if style else next(iter(entry.model.files), None)
+        keys = ("variants", style) if style else ("repository",) if variants else ("weights",)
+        keys = ("methods", entry.method_id, "models", entry.name, *keys)
     if spec is None or spec.folder is None:
         raise RegistryError(f"{name} has no `weights:` with a `folder:` in {registry}; add them first.")
-    return Place(registry, keys, root, spec, methods)
+    return Place(registry, keys, root, spec, entry)
 
 
 def bundle(source: Path, name: str) -> Path:
-    """Copy ``source/{model.safetensors, config.json}`` to where the entry of ``name`` says, and return that file.
+    """Put ``source/{model.safetensors, config.json}`` where the entry of ``name`` says, and return the file of weights.
 
     Of a model with a file for each style the configuration lies in the file's metadata alone. Raises ``RegistryError``,
-    and ``WeightsError`` for weights of another method.
+    and ``WeightsError`` for weights of another method, or files that cannot be read or written.
     """
     place = place_of(name)
-    weights = source / "model.safetensors"
+    if place.keys[-1] == "repository":
+        raise RegistryError(f"{name} has a file for each style; say which, such as {name}/{place.spec.filename[:-12]}.")
+    weights, target = source / "model.safetensors", place.folder / place.spec.filename
     made = read_config(weights).get("method")
-    if place.methods and made not in place.methods:
-        wanted = " or ".join(place.methods)
+    if place.entry and made not in place.entry.method_ids:
+        wanted = " or ".join(place.entry.method_ids)
         raise WeightsError(
             f"{weights} holds weights of {made}, not of {wanted}; choose the folder of another training."
         )
-    target = place.root / str(place.spec.folder) / place.spec.filename
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(weights, target)
-    if place.keys[-1] == "weights":
-        shutil.copyfile(source / "config.json", target.with_name("config.json"))
-    set_fields(place.registry, place.keys, {"sha256": sha256_of(target), "bytes": target.stat().st_size})
+    fields: dict[str, str | int] = {"sha256": sha256_of(weights), "bytes": weights.stat().st_size}
+    with_fields(place.registry, place.keys, fields)  # before anything is written
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copies = {target: weights.read_bytes()}
+        if place.keys[-1] == "weights":
+            copies[target.with_name("config.json")] = (source / "config.json").read_bytes()
+        for path, data in copies.items():
+            write_whole(path, data)
+        set_fields(place.registry, place.keys, fields)
+    except OSError as error:
+        raise WeightsError(f"{weights} cannot be put to {target} ({error}); mend that, and bundle again.") from error
     return target
+
+
+def _is_folder(name: str) -> bool:
+    return name.startswith((".", "~", "/"))

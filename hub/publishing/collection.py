@@ -6,14 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from PIL import Image
 
+from hub.checking.description import LICENSE
 from hub.entries import NAME
 from hub.errors import ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import already_exists, user_data, write_whole
+from hub.images import encode_image
 from hub.loading import load
 from hub.method import Method
 from hub.names import resolve
+from hub.parameters import validate
 from hub.publishing.push import Push, PushError
 from hub.registry import info
 from hub.styles import FILE_NAME, AddedStyle, adopt_file, encode_preview, fetch_style, home, preview_of, read_style
@@ -71,8 +75,11 @@ def add(source: str | Path, model: str | Method | None = None, *, overwrite: boo
     if target.exists() and not overwrite:
         raise ParameterError(already_exists(target))
     adopt_file(method, path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, path.read_bytes())
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, path.read_bytes())
+    except OSError as error:
+        raise StylehubError(f"{target} cannot be written ({error.strerror}); XDG_DATA_HOME moves your folder.") from None
     return Kept(target, method.entry.name, style)
 
 
@@ -84,12 +91,21 @@ def info_by_name(model: str) -> str:
 
 
 def remove(kept: Kept) -> None:
-    """Delete the file, and its picture beside it."""
-    for path in (kept.path, kept.path.with_suffix(".jpg")):
-        path.unlink(missing_ok=True)
+    """Delete the file, and its picture beside it. Raises ``StylehubError``."""
+    try:
+        for path in (kept.path, kept.path.with_suffix(".jpg")):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StylehubError(f"{kept.path} cannot be deleted ({error.strerror}); delete it yourself.") from None
 
 
-def sign_vector(method: Method, path: Path, about: Mapping[str, str], preview: Image.Image) -> None:
+def style_of_vector(path: Path, about: Mapping[str, str]) -> AddedStyle:
+    """The style that the vector at ``path`` becomes, named after the file. Raises ``ParameterError``."""
+    name = re.sub("[^a-z0-9]+", "-", path.stem.lower())[:64].strip("-") or "painting"
+    return validate(AddedStyle, {"name": name, **about})
+
+
+def sign_vector(method: Method, path: Path, style: AddedStyle, preview: Image.Image) -> None:
     """Write into the style vector at ``path`` what others must know of it, so that it can be kept as a style.
 
     A file that is something else, such as a network that was written for a painting, stays as it is.
@@ -98,8 +114,6 @@ def sign_vector(method: Method, path: Path, about: Mapping[str, str], preview: I
     config = json.loads(metadata["config"])
     if "vector_of" not in config:
         return
-    name = re.sub("[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "painting"
-    style = AddedStyle(name=name[:64], **about)
     config |= {"model": method.entry.name, "adds_to": method.weights_sha256, "style": style.model_dump()}
     write_safetensors(path, read_safetensors(path), {"config": json.dumps(config), "preview": encode_preview(preview)})
 
@@ -109,33 +123,36 @@ def of_style(path: Path, to: str | None) -> Push:
     style, model, _ = read_style(path)
     if to is None:
         raise PushError(f"{path} names no repository; give one with --to owner/name.")
-    if not style.license:
-        raise PushError(f"{path} has no licence; make it again with --license, such as --license CC-BY-4.0.")
-    title = style.title or style.name
-    painting = ", ".join(part for part in (style.artist, title, style.year) if part)
-    lines = [
-        *("---", f"license: {style.license.lower()}", "library_name: stylehub", "pipeline_tag: image-to-image"),
-        *(
-            f"tags: [style-transfer, {model}]",
-            "---",
-            "",
-            f"# {title}",
-            "",
-            f"A style for `{model}` of stylehub: {painting}.",
-        ),
-        *([f"By {style.author}."] if style.author else []),
-        *([f"The painting: {style.source}."] if style.source else []),
-        *(
-            "",
-            "```sh",
-            f"stylehub styles add hf://{to}@COMMIT",
-            f"stylehub stylize {model} photo.jpg --style {style.name}",
-        ),
-        "```",
-    ]
-    files: dict[str, Path | bytes] = {FILE_NAME: path, "README.md": ("\n".join(lines) + "\n").encode()}
+    if not LICENSE.fullmatch(style.license):
+        what = f"the licence {style.license!r}, which is none that SPDX knows" if style.license else "no licence"
+        raise PushError(f"{path} has {what}; make it again with --license, such as --license CC-BY-4.0.")
+    files: dict[str, Path | bytes] = {FILE_NAME: path, "README.md": _card(style, model, to).encode()}
     if (picture := preview_of(path)) is not None:
-        from hub.images import encode_image
-
         files["preview.jpg"] = encode_image(picture, "jpeg")
     return Push(to, files, f"style {style.name} for {model}")
+
+
+def _card(style: AddedStyle, model: str, to: str) -> str:
+    front = {
+        "license": style.license.lower(),
+        "library_name": "stylehub",
+        "pipeline_tag": "image-to-image",
+        "tags": ["style-transfer", model],
+    }
+    title = style.title or style.name
+    painting = ", ".join(part for part in (style.artist, title, style.year) if part)
+    by = [f"By {style.author}."] if style.author else []
+    source = [f"The painting: {style.source}."] if style.source else []
+    return "\n".join(
+        [
+            f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n",
+            f"# {title}\n",
+            f"A style for `{model}` of stylehub: {painting}.",
+            *by,
+            *source,
+            "\n```sh",
+            f"stylehub styles add hf://{to}@COMMIT",
+            f"stylehub stylize {model} photo.jpg --style {style.name}",
+            "```\n",
+        ]
+    )

@@ -13,9 +13,15 @@ from hub.files import write_whole
 def set_fields(path: Path, keys: Sequence[str], fields: Mapping[str, str | int]) -> None:
     """Write ``fields`` into the mapping at ``keys`` of the file at ``path``; a field that is missing is added.
 
-    Raises ``RegistryError`` where the mapping is not written as one line for each field.
+    Raises ``RegistryError`` where the mapping is not written as one line for each field, and ``OSError``.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    write_whole(path, with_fields(path, keys, fields).encode())
+
+
+def with_fields(path: Path, keys: Sequence[str], fields: Mapping[str, str | int]) -> str:
+    """The text that ``set_fields`` writes. Raises ``RegistryError``."""
+    text = path.read_bytes().decode()
+    lines, ending = text.splitlines(), "\r\n" if "\r\n" in text else "\n"
     start, end, indent = 0, len(lines), -1
     for key in keys:
         inside = [
@@ -26,21 +32,29 @@ def set_fields(path: Path, keys: Sequence[str], fields: Mapping[str, str | int])
         start, indent = inside[0] + 1, _indent(lines[inside[0]])
         end = next((i for i in range(start, end) if lines[i].strip() and _indent(lines[i]) <= indent), end)
     inner = next((_indent(line) for line in lines[start:end] if line.strip()), indent + 2)
+    added = []
     for name, value in fields.items():
         written = f'{" " * inner}{name}: "{value}"' if isinstance(value, str) else f"{' ' * inner}{name}: {value}"
         there = [i for i in range(start, end) if re.match(rf" {{{inner}}}{re.escape(name)}:", lines[i])]
         if there:
             lines[there[0]] = written
         else:
-            lines.insert(start, written)
-            end += 1
-    text = "\n".join(lines) + "\n"
-    found = yaml.safe_load(text)
-    for key in keys:
-        found = found[key]
-    if any(found.get(name) != value for name, value in fields.items()):
+            added.append(written)
+    lines[start:start] = added
+    text = ending.join([*lines, ""])
+    if not _holds(text, keys, fields):
         raise RegistryError(f"{path} cannot be changed at {' '.join(keys)}; write every field on a line of its own.")
-    write_whole(path, text.encode())
+    return text
+
+
+def _holds(text: str, keys: Sequence[str], fields: Mapping[str, str | int]) -> bool:
+    try:
+        found = yaml.safe_load(text)
+        for key in keys:
+            found = found[key]
+    except (yaml.YAMLError, KeyError, TypeError):
+        return False
+    return isinstance(found, dict) and all(found.get(name) == value for name, value in fields.items())
 
 
 def _indent(line: str) -> int:

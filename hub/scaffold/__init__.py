@@ -1,11 +1,13 @@
 """``stylehub new``: a method that works at once. The templates are real code and real cards, under the name my-method."""
 
+import ast
 import keyword
+import os
 import re
+import secrets
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Literal
 
 from hub.entries import NAME
@@ -36,22 +38,23 @@ def new(folder: Path, *, task: Task = "single", weights: bool = False, package: 
     name = check_name(folder.name, package)
     if weights and task != "single":
         raise ParameterError(f"With weights it is a method for the task single, not {task}; leave out one of the two.")
-    if folder.exists():
+    if os.path.lexists(folder):
         raise ParameterError(f"{folder} exists; choose another name.")
     module = name.replace("-", "_")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(mkdtemp(prefix=".stylehub-", dir=folder.parent))
+    template = TEMPLATES / ("trained" if weights else "plain" if task == "single" else "pictures")
+    if _class_name(name) in _names(template) - {"MyMethod"}:
+        raise ParameterError(f"{name!r} would name a class {_class_name(name)!r}, which the code has; choose another name.")
+    draft = folder.parent / f".stylehub-{secrets.token_hex(8)}"
     try:
         code = draft / module if package else draft
-        code.mkdir(exist_ok=True)
-        _write(TEMPLATES / ("trained" if weights else "plain" if task == "single" else "pictures"), code, name, task)
+        code.mkdir(parents=True)
+        _write(template, code, name, task)
         if package:
             (code / f"test_{module}.py").unlink()
             _write(TEMPLATES / "package", draft, name, task)
             _make_package(draft, code, weights)
         if weights:
             _untrained(code, name)
-        draft.chmod(0o755)  # mkdtemp's is for its owner alone
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -66,9 +69,9 @@ def check_name(name: str, package: bool) -> str:
         raise ParameterError(
             f"{name!r} cannot be the name of a method; use lower-case letters, digits and hyphens, a letter first."
         )
-    if keyword.iskeyword(module) or keyword.iskeyword(module.title().replace("_", "")):
+    if keyword.iskeyword(module) or keyword.iskeyword(_class_name(name)):
         raise ParameterError(f"{name!r} is a word of Python; choose another name.")
-    taken = {entry.name for entry in list_models()} | {entry.method_id for entry in list_models()} | {*parts()}
+    taken = {*parts()}.union(*({entry.name, entry.method_id} for entry in list_models()))
     if name in taken:
         raise ParameterError(f"There is a method or model {name!r} already; choose another name.")
     if package and find_spec(module) is not None:
@@ -76,12 +79,22 @@ def check_name(name: str, package: bool) -> str:
     return name
 
 
+def _class_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _names(template: Path) -> set[str]:
+    """The names that the code of a template uses, which the new class would hide."""
+    nodes = [node for path in template.glob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    return {str(getattr(node, "id", getattr(node, "name", ""))) for node in nodes}
+
+
 def _write(template: Path, target: Path, name: str, task: Task) -> None:
     module = name.replace("-", "_")
     words = {
         "my-method": name,
         "my_method": module,
-        "MyMethod": "".join(word.capitalize() for word in name.split("-")),
+        "MyMethod": _class_name(name),
         "My method": name.replace("-", " ").capitalize(),
     }
     for source in sorted(path for path in template.rglob("*") if path.is_file() and "__pycache__" not in path.parts):

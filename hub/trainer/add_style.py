@@ -14,7 +14,7 @@ from hub.parameters import validate
 from hub.plugins import plugin_class
 from hub.progress import Progress, ProgressCallback
 from hub.registry import NAME
-from hub.styles import AddedStyle, encode_preview, home
+from hub.styles import AddedStyle, encode_preview, home, known_as
 from hub.trainer.loop import Trainer
 from hub.training.settings import facts
 from hub.weights import write_safetensors
@@ -63,11 +63,11 @@ def add_style(
     method = load(model, device=device, dtype="float32", styles=[]) if isinstance(model, str | Path) else model
     place = method.device
     recipe_class = training_of(method)
-    if name in method.styles:
-        raise ParameterError(f"{method.entry.name} already has a style {name!r}; choose another name.")
-    for known in method.styles:
-        if known.endswith(f"-{name}"):
-            raise ParameterError(f"{name!r} already means {known!r} of {method.entry.name}; choose another name.")
+    if taken := known_as(method, name):
+        what = f"already has a style {taken!r}, so {name!r} is taken"
+        raise ParameterError(f"{method.entry.name} {what}; choose another name.")
+    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
+    style = validate(AddedStyle, {"name": name, **about})
     path = Path(out) if out else home(method) / f"{name}.safetensors"
     if path.suffix != ".safetensors":
         raise ParameterError(f"A style must be a .safetensors file, not {path.name}; choose another name.")
@@ -89,8 +89,6 @@ def add_style(
         preview = recipe.sheet(run.average.module) if due else None
         if progress:
             progress(Progress(done, checked.steps, numbers, preview))
-    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
-    style = AddedStyle(name=name, **about)
     config = {
         "method": method.entry.method_id,
         "model": method.entry.name,

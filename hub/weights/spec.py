@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from hub.names import one_line
 
 COMMIT = re.compile("[0-9a-f]{40}")
 REPOSITORY = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
 # Letters, digits, '_', '-' and inner dots: no '..', leading '/', backslash or drive.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PATH = f"{_PART}(/{_PART})*"
+Line = Annotated[str, AfterValidator(one_line)]  # a text to show
 
 
 class FileHash(BaseModel):
@@ -34,7 +37,7 @@ class Repository(BaseModel):
 
     repo_id: Annotated[str, Field(pattern=f"^{_PART}/{_PART}$")] | None = None
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
-    license: str = Field(min_length=1)
+    license: Line = Field(min_length=1)
     folder: Annotated[str, Field(pattern=f"^{_PATH}$")] | None = None
 
     @model_validator(mode="after")

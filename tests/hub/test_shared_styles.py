@@ -114,7 +114,7 @@ def test_pushed_and_taken(dots: Path, tiny_model: Path, photo: Image.Image, tmp_
         words = ["--token", server.token, "--endpoint", server.url]
         result = call("push", dots, "--to", "someone/dots", *words)
         assert result.exit_code == 0, result.sentence
-        ((commit, files),) = server.files["someone/dots"].items()
+        commit, files = server.newest("someone/dots")
         assert set(files) == {"style.safetensors", "README.md", "preview.jpg"}
         assert yaml.safe_load(files["README.md"].decode().split("---")[1])["license"] == "cc-by-4.0"
         address = f"hf://someone/dots@{commit}"
