@@ -98,7 +98,7 @@ def figures(entry: Entry) -> None:
         raise Broken(f"{measured} is not what `stylehub eval` writes; write it by {again}") from None
     require(sha256 == entry.model.sha256, f"{measured} is of other weights; write it again by {again}")
     for name, number in numbers.items():
-        told = any(f"{number:.{digits}f}" in text for digits in (2, 3))
+        told = any(re.search(rf"(?<![\d.]){number:.{digits}f}(?!\d)", text) for digits in (2, 3))
         require(told, f"{path} does not tell what {measured} measured: {name} {number:.3f}")
 
 

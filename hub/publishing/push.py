@@ -192,4 +192,7 @@ def _advice(error: BaseException, push: Push, hub: str) -> str:
             return f"{hub} answered with status {status} ({first_line}); try again later."
         case OSError() if error.strerror:
             return f"{error.strerror}; check the files."
-    return f"{hub} cannot be reached ({first_line}); check the network, or give another --endpoint."
+    return (
+        f"{hub} cannot be reached ({first_line}); check the network, or give another --endpoint. To one without Xet storage "
+        "HF_HUB_DISABLE_XET=1 uploads large files."
+    )

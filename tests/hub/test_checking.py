@@ -1,6 +1,9 @@
 """`stylehub check`: what keeps the contract passes, and each rule finds the method that breaks it."""
 
 import json
+import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +15,12 @@ import pytest
 from PIL import Image
 
 import hub
-from hub.checking import CALLS, DESCRIPTION, DEVICES, Broken, Case, check, rules
+from hub.checking import CALLS, DESCRIPTION, DEVICES, Broken, Case, LeftOut, check, models_of, rules
 from hub.checking.case import make_photo, needed
+from hub.checking.description import figures
 from hub.checking.importing import _import, imports
 from hub.errors import StylehubError
-from hub.registry import info
+from hub.registry import PACKAGE_ROOT, info
 from tests.support.command import call
 
 ENTRY = """
@@ -137,7 +141,7 @@ def test_what_keeps_every_rule(write: Callable[..., Path], tmp_path: Path) -> No
     for rule in CALLS:
         rule(whole)
     for of_entry in DESCRIPTION:
-        if of_entry.__name__ != "weights":
+        if of_entry.__name__ not in ("weights", "figures"):
             of_entry(info(folder))
 
 
@@ -201,6 +205,91 @@ def named(name: str) -> Callable[[Any], None]:
     return rule
 
 
+def test_figures_are_those_of_the_weights_and_in_the_card(tmp_path: Path) -> None:
+    entry = info("cin-25styles")
+    place = tmp_path / str(entry.model.files[0].folder)
+    shutil.copytree(PACKAGE_ROOT / str(entry.model.files[0].folder), place, ignore=shutil.ignore_patterns("*.safetensors"))
+    entry, card, measured = entry.model_copy(update={"root": tmp_path}), place / "README.md", place / "eval.json"
+    figures(entry)
+    whole, text = json.loads(measured.read_text()), card.read_text()
+    card.write_text(text.replace("0.172", "0.100"))
+    with pytest.raises(Broken, match=r"does not tell what .*eval\.json measured: style 0\.172"):
+        figures(entry)
+    card.write_text(text)
+    for wrong, why in (
+        (json.dumps(whole | {"weights": "0" * 64}), "is of other weights"),
+        (json.dumps(whole | {"average": {}}), "is not what `stylehub eval` writes"),
+        ("[", "is not readable JSON"),
+    ):
+        measured.write_text(wrong)
+        with pytest.raises(Broken, match=why):
+            figures(entry)
+    measured.unlink()
+    with pytest.raises(Broken, match=r"there is no .*eval\.json; write it by `stylehub eval cin-25styles --photos"):
+        figures(entry)
+    with pytest.raises(LeftOut, match="no weights of its own"):
+        figures(info("gatys"))
+
+
+@pytest.mark.parametrize("text", ["---\n: [\n---\n", "---\nlicense: [a]\n---\n", b"\xff"])
+def test_a_card_that_cannot_be_read(text: str | bytes, write: Callable[..., Path]) -> None:
+    folder = write()
+    (folder / "README.md").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(Broken, match="README"):
+        RULES["card"](info(folder))
+
+
+def test_every_model_of_a_folder_is_checked(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write()
+    entry = folder / "registry.yaml"
+    second = "      other: {title: Other, summary: Has no full stop}\n"
+    entry.write_text(entry.read_text() + second)
+    assert models_of(folder) == [f"{folder}/mine", f"{folder}/other"]
+    found = {str(rule): rule for rule in rules(folder, trust=True)}
+    found["mine: entry"]()
+    with pytest.raises(Broken, match="no sentence"):
+        found["other: entry"]()
+    monkeypatch.setattr("hub.checking.DEVICES", ())
+    monkeypatch.setattr("hub.checking.CALLS", ())
+    monkeypatch.setattr(sys.modules["hub.checking"], "imports", named("imports"))
+    result = call("check", folder, "--trust", "--json")
+    broken = {
+        name: [finding["rule"] for finding in findings if finding["result"] == "broken"]
+        for name, findings in json.loads(result.stdout).items()
+    }
+    assert broken == {f"{folder}/mine": [], f"{folder}/other": ["entry"]}
+
+
+def test_what_cannot_be_checked(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that cannot be read is one broken rule; a wrong name or flag is no rule's fault."""
+    monkeypatch.setattr(sys.modules["hub.checking"], "imports", named("imports"))
+    folder = write()
+    assert "There is no option 'shde'" in call("check", folder, "--trust", "--shde", "1").sentence
+    assert "'photo.jpg' is no flag" in call("check", folder, "--trust", "photo.jpg").sentence
+    assert "did you mean gatys" in call("check", "gatis").sentence
+    assert "does not exist" in call("check", "./nowhere").sentence
+    (folder / "registry.yaml").write_text("methods: [")
+    ((_, findings),) = json.loads(call("check", folder, "--json").stdout).items()
+    assert [(finding["rule"], finding["result"]) for finding in findings] == [("entry", "broken")]
+
+
+def test_what_an_import_leaves_running_does_not_keep_the_check(write: Callable[..., Path], tmp_path: Path) -> None:
+    """A thread and a process of its own; both would outlive the test."""
+    pid = tmp_path / "pid"
+    lines = [
+        "import pathlib, subprocess, sys, threading, time",
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])",
+        f"pathlib.Path({str(pid)!r}).write_text(str(child.pid))",
+        "threading.Thread(target=time.sleep, args=(1000,)).start()",
+        "import os; os.write(1, b'hello')",
+    ]
+    try:
+        with pytest.raises(Broken, match="it prints 'hello'"):
+            imports(info(write("import torch\n", "\n".join(["import torch", *lines, ""]))))
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
 def test_nothing_more_is_tried_of_what_does_not_load(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +306,7 @@ def test_a_plugin_that_does_not_load_is_told(install: Callable[..., Path]) -> No
 
 def test_weights_are_checked_as_they_load(tiny_model: Path) -> None:
     found = {str(rule): rule for rule in rules(tiny_model)}
-    for name in ("entry", "weights", "card", "imports"):
+    for name in ("entry", "weights", "card", "figures", "imports"):
         with pytest.raises(SkipTest, match="weights of an installed method"):
             found[name]()
     found["inputs"]()

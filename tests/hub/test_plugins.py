@@ -11,6 +11,7 @@ from PIL import Image
 
 import hub
 from hub import entries, registry
+from hub.cli.plugins import _fault
 from hub.errors import StylehubError, UnknownName
 from tests.support.command import call
 from tests.support.plugins import MIRROR, MIRROR_ENTRY, write_mirror
@@ -182,6 +183,89 @@ def test_show_imports_no_method(
     call("stylize", "./mirror", photo_file.name, "--trust", "-o", "a.png")
     monkeypatch.setattr("hub.provenance.plugin_class", lambda entry: sys.exit("the class was imported"))
     assert "./mirror" in call("show", "a.png").stdout
+
+
+def test_an_old_picture_runs_no_code_of_a_folder(
+    folder: Path, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its metadata may come from anywhere, and name any folder."""
+    monkeypatch.chdir(tmp_path)
+    marker = tmp_path / "ran"
+    (folder / "method.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    photo.info["stylehub"] = {"model": "./mirror", "parameters": {}, "photo": "photo.png"}
+    try:
+        hub.save(photo, "old.png")
+    finally:
+        del photo.info["stylehub"]
+    assert "stylehub stylize ./mirror photo.png" in call("show", "old.png").stdout
+    assert not marker.exists()
+
+
+def test_code_that_changed_after_it_was_loaded_does_not_run(folder: Path, photo: Image.Image) -> None:
+    """A module that is imported late must be what the user has trusted."""
+    (folder / "method.py").write_text(
+        MIRROR.replace("from .parts import turn", "").replace("return turn", "from .parts import turn; return turn")
+    )
+    call("trust", folder)
+    method = hub.load(folder, device="cpu")
+    (folder / "parts.py").write_text("raise SystemExit('this code ran')\n")
+    with pytest.raises(ImportError, match="has changed since the folder was loaded; load it again"):
+        method(photo)
+
+
+def test_code_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("hub.folders.hashlib.file_digest", denied)
+    assert "cannot be read (Permission denied); check its permissions" in call("trust", folder).sentence
+
+
+def test_a_folder_with_several_models(
+    folder: Path, photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one is that of the folder's name; the address of another is a path below it."""
+    monkeypatch.chdir(tmp_path)
+    entry = folder / "registry.yaml"
+    entry.write_text(entry.read_text() + "      second: {title: Second, summary: Turns too.}\n")
+    assert hub.info("./mirror").name == "mirror"
+    assert hub.info("mirror/second").model.title == "Second"
+    with pytest.raises(StylehubError, match="holds code that would run here"):
+        hub.load("./mirror/second")
+    assert call("stylize", "./mirror/second", photo_file.name, "--trust", "-o", "a.png").exit_code == 0
+    assert "stylehub stylize ./mirror/second photo.png --trust" in call("show", "a.png").stdout
+    call("trust", folder)
+    assert hub.load("./mirror/second", device="cpu").entry.name == "second"
+    with pytest.raises(UnknownName, match="did you mean second"):
+        hub.info("./mirror/secnd")
+
+
+def test_info_of_a_folder_needs_no_consent(folder: Path) -> None:
+    (folder / "method.py").write_text("raise SystemExit('this code ran')\n")
+    told = call("info", folder)
+    assert told.exit_code == 0
+    assert "paper     Nobody 2020: Mirrors" in told.stdout
+    assert "Its styles and flags are not shown: " in told.stdout
+    assert json.loads(call("info", folder, "--json").stdout)["untold"]
+    write_mirror(folder.with_name("good"))
+    assert "--strength" in call("info", folder.with_name("good"), "--trust").stdout
+
+
+def test_plugins_tells_of_an_import_that_does_not_end(install: Install) -> None:
+    """And of one that ends the program."""
+    install("slow", packaged("slow"), "import time; time.sleep(3)")
+    install("rude", packaged("rude"), "raise KeyboardInterrupt")
+    rude, slow = (plugin.entries[0] for plugin in registry.plugins())
+    assert _fault(slow, limit=0.1) == "The import of slow.method:Mirror does not end within 0.1 s."
+    assert _fault(rude) == "KeyboardInterrupt()"
+
+
+@pytest.mark.parametrize("text", [r"\e]0;owned\a", r"\x9b2J", r"\0"])
+def test_an_entry_does_not_control_the_terminal(folder: Path, text: str) -> None:
+    entry = folder / "registry.yaml"
+    entry.write_text(entry.read_text().replace("title: Mirror,", f'title: "{text}",'))
+    with pytest.raises(StylehubError, match=r"title is wrong: should be text without control characters"):
+        hub.info(folder)
 
 
 def test_a_folder_can_be_added_to_the_catalogue(folder: Path, tmp_path: Path) -> None:
