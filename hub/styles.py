@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hub.method import Method
 
 PREVIEW = (144, 144)  # pixels at most
+LARGEST = 50_000_000  # bytes of a style file
 LONGEST = 500  # characters of a text in a style file that are shown
 FILE_NAME = "style.safetensors"  # of a style in a repository
 
@@ -112,11 +113,11 @@ def known_as(method: "Method", name: str) -> str | None:
 
 
 def fetch_style(address: str, **fetching: Any) -> Path:
-    """The style file of the repository ``hf://owner/repo@<40 hex>``. Raises ``UnknownName`` or ``DownloadError``."""
+    """The style file of the repository ``hf://owner/repo@<40 hex>``. Raises ``UnknownName`` or ``WeightsError``."""
     match = REPOSITORY.fullmatch(address)
     if match is None:
         raise UnknownName(f"{address!r} has no full commit; write hf://owner/repo@ and its 40 hexadecimal digits.")
-    return fetch_repository(match["repo"], match["revision"], [FILE_NAME], **fetching) / FILE_NAME
+    return fetch_repository(match["repo"], match["revision"], [FILE_NAME], largest=LARGEST, **fetching) / FILE_NAME
 
 
 def encode_preview(picture: "Image.Image") -> str:

@@ -22,7 +22,7 @@ from hub.checking.description import DESCRIPTION
 from hub.checking.devices import DEVICES
 from hub.checking.importing import imports
 from hub.cli.flags import parse
-from hub.entries import Entry, folder_entries, is_path
+from hub.entries import Entry, folder_entries
 from hub.errors import ParameterError, RegistryError, StylehubError
 from hub.folders import require_consent
 from hub.loading import FILE_NAME, load

@@ -85,7 +85,9 @@ def figures(entry: Entry) -> None:
         raise LeftOut("it takes no style, whose distance could be measured")
     path, text = card_text(entry)
     measured = path.with_name("eval.json")
-    how = "--photo " if entry.tasks == ("photo",) and "style-images" in entry.method.inputs else "--paintings PAINTINGS "
+    how = (
+        "--photo " if entry.tasks == ("photo",) and "style-images" in entry.method.inputs else "--paintings PAINTINGS "
+    )
     again = f"`stylehub eval {entry.address} --photos PHOTOS {how}--vgg VGG -o {measured} --overwrite`"
     require(measured.is_file(), f"there is no {measured}; write it by {again}")
     result = read_json(measured)

@@ -34,7 +34,8 @@ def imports(entry: Entry, limit: int = LIMIT) -> None:
         with told.open("w") as out, errors.open("w") as err:
             status = subprocess.run(
                 [sys.executable, "-m", "hub.checking.importing", given, result, str(limit)],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"},
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

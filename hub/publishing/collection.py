@@ -20,10 +20,18 @@ from hub.names import resolve
 from hub.parameters import validate
 from hub.publishing.push import Push, PushError
 from hub.registry import info
-from hub.styles import FILE_NAME, AddedStyle, adopt_file, encode_preview, fetch_style, home, preview_of, read_style
+from hub.styles import (
+    FILE_NAME,
+    LARGEST,
+    AddedStyle,
+    adopt_file,
+    encode_preview,
+    fetch_style,
+    home,
+    preview_of,
+    read_style,
+)
 from hub.weights import read_metadata, read_safetensors, write_safetensors
-
-LARGEST = 50_000_000  # bytes of a style file
 
 
 class Kept(NamedTuple):
@@ -79,7 +87,9 @@ def add(source: str | Path, model: str | Method | None = None, *, overwrite: boo
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, path.read_bytes())
     except OSError as error:
-        raise StylehubError(f"{target} cannot be written ({error.strerror}); XDG_DATA_HOME moves your folder.") from None
+        raise StylehubError(
+            f"{target} cannot be written ({error.strerror}); XDG_DATA_HOME moves your folder."
+        ) from None
     return Kept(target, method.entry.name, style)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,18 +10,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hub import __version__
-from hub.checking.case import LeftOut
 from hub.checking import description
+from hub.checking.case import LeftOut
 from hub.entries import Entry
 from hub.errors import RegistryError, StylehubError
 from hub.publishing.bundle import Place, entry_of, place_of
 from hub.publishing.entry_text import set_fields, with_fields
 from hub.registry import parts
 from hub.weights import WeightsSpec, sha256_of
+from hub.weights.spec import REPO_ID
 
 # What a repository of weights holds: no code, and nothing that runs as it is read.
 SHARED = {".safetensors", ".json", ".md", ".txt", ".jpg", ".jpeg", ".png", ".webp", ".cube"}
 LICENSES = {"LICENSE", "NOTICE"}
+NAMES = "write owner/name with letters, digits, '-', '_' and '.'."
 
 
 class PushError(StylehubError):
@@ -40,18 +43,9 @@ class Push:
     left_out: tuple[str, ...] = ()  # what lies beside the files and stays here
 
     def __post_init__(self) -> None:
-        """Refuse what names no repository, or one without its owner."""
-        from huggingface_hub.errors import HFValidationError
-        from huggingface_hub.utils import validate_repo_id
-
-        try:
-            validate_repo_id(self.repo_id)
-            whole = "/" in self.repo_id
-        except HFValidationError:
-            whole = False
-        if not whole:
-            what = f"{self.repo_id!r} is no repository"
-            raise PushError(f"{what}; write owner/name with letters, digits, '-', '_' and '.'.")
+        """Refuse a name that no entry may have."""
+        if not re.fullmatch(REPO_ID, self.repo_id):
+            raise PushError(f"{self.repo_id!r} is no repository; {NAMES}")
 
 
 def of_model(name: str, to: str | None = None) -> Push:
@@ -129,9 +123,11 @@ def send(push: Push, *, token: str | None = None, endpoint: str | None = None, o
     with _hub_errors(push, endpoint or "the model hub"):
         options: dict[str, Any] = {"space_sdk": "gradio"} if push.kind == "space" else {}
         api.create_repo(push.repo_id, repo_type=push.kind, exist_ok=True, **options)
-        before = api.repo_info(push.repo_id, repo_type=push.kind)
+        before: Any = api.repo_info(push.repo_id, repo_type=push.kind)
         if {file.rfilename for file in before.siblings or ()} - {".gitattributes"} and not (push.exists or overwrite):
-            raise PushError(f"{push.repo_id} exists already; add to it with --overwrite, or choose another name with --to.")
+            raise PushError(
+                f"{push.repo_id} exists already; add to it with --overwrite, or choose another name with --to."
+            )
         operations = [CommitOperationAdd(name, path) for name, path in push.files.items()]
         commit = api.create_commit(
             push.repo_id, operations, commit_message=push.message, repo_type=push.kind, parent_commit=before.sha
@@ -149,7 +145,9 @@ def _note(push: Push, commit: str, *, write: bool = True) -> None:
         if write:
             set_fields(registry, keys, fields)
         elif with_fields(registry, keys, fields) and not os.access(registry.parent, os.W_OK):
-            raise PushError(f"{registry} could not take the commit, since its folder cannot be written; nothing was pushed.")
+            raise PushError(
+                f"{registry} could not take the commit, since its folder cannot be written; nothing was pushed."
+            )
     except (OSError, RegistryError) as error:
         if not write:
             raise PushError(f"{error} Nothing was pushed.") from None
@@ -182,6 +180,8 @@ def _advice(error: BaseException, push: Push, hub: str) -> str:
             return "there is no token; run `hf auth login`, or give --token."
         case errors.OfflineModeIsEnabled():
             return "offline mode is on; unset HF_HUB_OFFLINE."
+        case errors.HFValidationError():
+            return NAMES
         case _ if status == 401:
             return "the token is missing or not valid; run `hf auth login`, or give --token."
         case _ if status == 403:

@@ -43,7 +43,9 @@ def new(folder: Path, *, task: Task = "single", weights: bool = False, package: 
     module = name.replace("-", "_")
     template = TEMPLATES / ("trained" if weights else "plain" if task == "single" else "pictures")
     if _class_name(name) in _names(template) - {"MyMethod"}:
-        raise ParameterError(f"{name!r} would name a class {_class_name(name)!r}, which the code has; choose another name.")
+        raise ParameterError(
+            f"{name!r} would name a class {_class_name(name)!r}, which the code has; choose another name."
+        )
     draft = folder.parent / f".stylehub-{secrets.token_hex(8)}"
     try:
         code = draft / module if package else draft

@@ -98,17 +98,25 @@ def fetch_repository(
     token: str | bool | None = None,
     offline: bool | None = None,
     endpoint: str | None = None,
+    largest: int | None = None,
 ) -> Path:
     """Download the named files of a repository at a full commit and return their folder.
 
     Their hashes are not known: read them with ``read_safetensors``. Raises ``DownloadError`` if the download fails and
-    ``WeightsError`` if ``revision`` is not a full commit.
+    ``WeightsError`` if ``revision`` is not a full commit, or if a file has more than ``largest`` bytes.
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     _require_commit(revision)
     for filename in filenames:
         with _hub_errors(repo_id, revision, filename, endpoint):
+            known = try_to_load_from_cache(repo_id, filename, cache_dir=cache_dir, revision=revision)
+            if largest and not offline and not isinstance(known, str):
+                address = hf_hub_url(repo_id, filename, revision=revision, endpoint=endpoint)
+                if (size := get_hf_file_metadata(address, token=token).size or 0) > largest:
+                    raise WeightsError(
+                        f"{filename} of {repo_id} has {size:,} bytes, more than {largest:,}; it is refused."
+                    )
             path = hf_hub_download(
                 repo_id,
                 filename,
@@ -182,6 +190,8 @@ def _hub_errors(repo_id: str, revision: str, filename: str, endpoint: str | None
     """
     try:
         yield
+    except WeightsError:
+        raise
     except Exception as error:
         advice = _advice(error, repo_id, revision, endpoint or "the model hub")
         raise DownloadError(f"{filename} of {repo_id} could not be downloaded: {advice}") from error

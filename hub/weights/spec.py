@@ -14,6 +14,7 @@ REPOSITORY = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{4
 # Letters, digits, '_', '-' and inner dots: no '..', leading '/', backslash or drive.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PATH = f"{_PART}(/{_PART})*"
+REPO_ID = f"^{_PART}/{_PART}$"
 Line = Annotated[str, AfterValidator(one_line)]  # a text to show
 
 
@@ -35,7 +36,7 @@ class Repository(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    repo_id: Annotated[str, Field(pattern=f"^{_PART}/{_PART}$")] | None = None
+    repo_id: Annotated[str, Field(pattern=REPO_ID)] | None = None
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None = None
     license: Line = Field(min_length=1)
     folder: Annotated[str, Field(pattern=f"^{_PATH}$")] | None = None

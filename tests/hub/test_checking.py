@@ -208,7 +208,9 @@ def named(name: str) -> Callable[[Any], None]:
 def test_figures_are_those_of_the_weights_and_in_the_card(tmp_path: Path) -> None:
     entry = info("cin-25styles")
     place = tmp_path / str(entry.model.files[0].folder)
-    shutil.copytree(PACKAGE_ROOT / str(entry.model.files[0].folder), place, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(
+        PACKAGE_ROOT / str(entry.model.files[0].folder), place, ignore=shutil.ignore_patterns("*.safetensors")
+    )
     entry, card, measured = entry.model_copy(update={"root": tmp_path}), place / "README.md", place / "eval.json"
     figures(entry)
     whole, text = json.loads(measured.read_text()), card.read_text()

@@ -197,7 +197,12 @@ def test_a_package_with_weights_is_pushed_and_loads_by_its_address(
 
 @pytest.mark.parametrize("part", [None, 5000], ids=["at once", "in parts"])
 def test_a_large_file_goes_by_lfs_and_paints_the_same(
-    server: lh.LoopbackHub, ink: Path, photo: Image.Image, tmp_path: Path, part: int | None, monkeypatch: pytest.MonkeyPatch
+    server: lh.LoopbackHub,
+    ink: Path,
+    photo: Image.Image,
+    tmp_path: Path,
+    part: int | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Files above the threshold of the hub are uploaded before the commit, which holds only their hash."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)  # a service that the hub here has not
@@ -213,9 +218,7 @@ def test_a_large_file_goes_by_lfs_and_paints_the_same(
     assert again(photo).tobytes() == here.tobytes()
 
 
-def test_an_upload_that_is_refused(
-    server: lh.LoopbackHub, ink: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upload_that_is_refused(server: lh.LoopbackHub, ink: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written into the entry; the next push goes on in the repository that is empty."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
     before, server.large, server.full = (ink / "registry.yaml").read_text(), 2000, True

@@ -1,6 +1,8 @@
 """`stylehub new`: every kind of method that it begins keeps the contract, is trained, and is installed."""
 
+import os
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from hub import registry
 from hub.checking import CALLS, DESCRIPTION, Case, LeftOut
 from hub.checking.case import make_photo, needed
 from hub.checking.devices import half_precision
-from hub.errors import ParameterError, RegistryError, WeightsError
+from hub.errors import ParameterError, RegistryError, UnknownName, WeightsError
 from hub.publishing import bundle
 from hub.publishing.entry_text import set_fields
 from hub.registry import info
@@ -122,14 +124,46 @@ def test_a_package_is_built_with_its_entry_and_its_weights(tmp_path: Path) -> No
         (["mine", "--task", "phot"], "There is no task 'phot'; did you mean photo"),
         (["mine", "--task", "photo", "--weights"], "leave out one of the two"),
         (["file/mine"], "cannot be written"),
+        (["größe"], "cannot be the name of a method"),
+        (["../"], "cannot be the name of a method"),
+        (["link"], "link exists; choose another name"),
+        (["network", "--weights"], "'network' would name a class 'Network', which the code has"),
+        (["method"], "'method' would name a class 'Method', which the code has"),
     ],
 )
 def test_what_cannot_be_new(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").mkdir()
     (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
     assert message in call("new", *words).sentence
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "taken"]
+
+
+def test_a_new_method_has_the_rights_that_its_user_gives(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        folder = new(tmp_path / "mine")
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("hub.scaffold.write_model", full)
+        assert "cannot be written (No space left on device)" in call("new", "ink", "--weights").sentence
+    assert list(tmp_path.iterdir()) == []
+    ink = new(tmp_path / "ink", weights=True)
+    before = {path: path.read_bytes() for path in ink.rglob("*") if path.is_file()}
+    shutil.copytree(ink / "weights", tmp_path / "trained")
+    monkeypatch.setattr(sys.modules["hub.publishing.bundle"], "write_whole", full)
+    assert "No space left on device" in call("bundle", "trained", "./ink").sentence
+    assert {path: path.read_bytes() for path in ink.rglob("*") if path.is_file()} == before
 
 
 def test_weights_are_bundled_where_they_belong(tmp_path: Path, tiny_model: Path) -> None:
@@ -138,6 +172,16 @@ def test_weights_are_bundled_where_they_belong(tmp_path: Path, tiny_model: Path)
         bundle(tiny_model, str(ink))
     with pytest.raises(RegistryError, match="has no `weights:` with a `folder:`"):
         bundle(ink / "weights", str(new(tmp_path / "plain")))
+    with pytest.raises(UnknownName, match="style with a file of its own in fast-art 'nobody'"):
+        bundle(ink / "weights", "fast-art/nobody")
+    with pytest.raises(RegistryError, match="fast-art has a file for each style; say which, such as fast-art/van-gogh"):
+        bundle(ink / "weights", "fast-art")
+    shutil.copytree(ink / "weights", tmp_path / "trained")
+    (tmp_path / "trained" / "config.json").unlink()
+    before = (ink / "registry.yaml").read_text()
+    with pytest.raises(WeightsError, match=r"cannot be put to .*config\.json"):
+        bundle(tmp_path / "trained", str(ink))
+    assert (ink / "registry.yaml").read_text() == before
 
 
 def test_fields_are_changed_and_nothing_else(tmp_path: Path) -> None:
@@ -153,3 +197,11 @@ def test_fields_are_changed_and_nothing_else(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(RegistryError, match="write every field on a line of its own"):
         set_fields(path, ("methods", "cin", "paper", "title"), {"x": 1})
+    path.write_bytes(b"a:\r\n  b:\r\n    c: 1  # first\r\n")
+    set_fields(path, ("a", "b"), {"repo_id": "x/y", "bytes": 2})
+    assert path.read_bytes() == b'a:\r\n  b:\r\n    repo_id: "x/y"\r\n    bytes: 2\r\n    c: 1  # first\r\n'
+    for text in ("a:\n  b:\n    c: >-\n      1\n    d: 1\n", "a: {b: {c: 1}}\n"):
+        path.write_text(text)
+        with pytest.raises(RegistryError, match="write every field on a line of its own"):
+            set_fields(path, ("a", "b"), {"c": 2})
+        assert path.read_text() == text

@@ -11,8 +11,8 @@ from PIL import Image
 import hub
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
-from hub.publishing.collection import add, collection, find
-from hub.styles import AddedStyle, preview_of, read_style
+from hub.publishing.collection import add, collection, find, of_style
+from hub.styles import AddedStyle, home, preview_of, read_style
 from hub.trainer.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from tests.support.command import call
@@ -100,6 +100,90 @@ def test_what_a_file_may_not_say(dots: Path, tmp_path: Path, changes: dict[str, 
     assert not user_styles("x").parent.exists() or not list(user_styles("x").parent.rglob("*.safetensors"))
 
 
+def with_style(dots: Path, target: Path, **texts: str) -> Path:
+    """``dots`` with other texts."""
+    config = json.loads(read_metadata(dots)["config"])
+    config["style"] |= texts
+    write_safetensors(target, read_safetensors(dots), {"config": json.dumps(config)})
+    return target
+
+
+def test_texts_of_a_file_are_shown_as_they_are(dots: Path, tiny_model: Path, tmp_path: Path) -> None:
+    """It may come from anywhere: no markup, nothing that controls the terminal, no book."""
+    loud = with_style(dots, tmp_path / "loud.safetensors", title="[/red] [bold]\n*x* " + "y" * 900)
+    assert call("styles", "add", loud, "--model", tiny_model).exit_code == 0
+    assert "[/red] [bold] *x*" in call("styles").stdout
+    assert len(find("dots").style.title) == 500
+    with pytest.raises(WeightsError, match="holds no style"):
+        add(with_style(dots, tmp_path / "x.safetensors", title="\x1b]0;owned\x07"), str(tiny_model))
+
+
+def test_no_style_takes_the_place_of_another(dots: Path, tiny_model: Path, tmp_path: Path) -> None:
+    """The end of a name is enough to choose one of ours, so nobody else's may have that name."""
+    taken = with_style(dots, tmp_path / "x.safetensors", name="starry-night")
+    with pytest.raises(WeightsError, match="already has a style 'van-gogh-starry-night', so 'starry-night' is taken"):
+        add(taken, str(tiny_model))
+
+
+def test_only_a_whole_name_removes_a_style(dots: Path, tiny_model: Path, tmp_path: Path) -> None:
+    add(with_style(dots, tmp_path / "x.safetensors", name="blue-dots"), str(tiny_model))
+    assert find("dots").style.name == "blue-dots"
+    assert "did you mean blue-dots" in call("styles", "remove", "dots").sentence
+    assert [one.style.name for one in collection()] == ["blue-dots"]
+
+
+def test_a_folder_of_styles_that_cannot_be_written(
+    dots: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hub.publishing.collection.write_whole", full)
+        refused = call("styles", "add", dots, "--model", tiny_model).sentence
+    assert "cannot be written (No space left on device); XDG_DATA_HOME moves your folder" in refused
+    add(dots, str(tiny_model))
+    monkeypatch.setattr(Path, "unlink", full)
+    assert "cannot be deleted (No space left on device)" in call("styles", "remove", "dots").sentence
+
+
+def test_the_painting_is_not_overwritten_by_the_picture_of_its_style(
+    tiny_model: Path, material: Path, tmp_path: Path
+) -> None:
+    painting = tmp_path / "mine.jpg"
+    Image.open(material / "paintings" / "red-stripes.png").save(painting)
+    before = painting.read_bytes()
+    words: list[object] = ["--steps", 1, "--vgg", material / "vgg.safetensors", "--content", material / "photos.tar"]
+    words += ["--workers", 0, "--crops", 32, "--crop-starts", 0, "--style-size", 64, "--batch", 1, "--no-bf16"]
+    result = call(
+        *("add-style", painting, "--name", "mine", "--model", tiny_model, "--device", "cpu"),
+        *("-o", tmp_path / "mine.safetensors", *words),
+    )
+    assert result.exit_code == 0, result.output
+    assert painting.read_bytes() == before
+    assert Image.open(tmp_path / "mine2.jpg").width > 16
+    assert "title" in call("add-style", painting, "--name", "x", "--model", tiny_model, "--title", "\x1b").sentence
+
+
+def test_the_folder_of_a_model_is_one_below_that_of_all_styles(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_model)
+    for name in (".", "./"):
+        assert home(hub.load(name, device="cpu", styles=[])).parent == user_styles("x").parent
+
+
+def test_the_card_of_a_style_is_yaml_whatever_its_texts_are(dots: Path, tmp_path: Path) -> None:
+    files = of_style(with_style(dots, tmp_path / "x.safetensors", title="a: [b"), "a/b").files
+    card = files["README.md"]
+    assert isinstance(card, bytes)
+    _, front, text = card.decode().split("---\n")
+    assert yaml.safe_load(front)["license"] == "cc-by-4.0"
+    assert "\n# a: [b\n" in text
+    with pytest.raises(StylehubError, match="has the licence 'mine: all', which is none that SPDX knows"):
+        of_style(with_style(dots, tmp_path / "x.safetensors", license="mine: all"), "a/b")
+
+
 def test_a_preview_that_is_none(dots: Path, tmp_path: Path) -> None:
     metadata = read_metadata(dots)
     for preview in ("", "no base64!", "aGVsbG8="):
@@ -131,6 +215,18 @@ def test_pushed_and_taken(dots: Path, tiny_model: Path, photo: Image.Image, tmp_
     config["style"]["license"] = ""
     write_safetensors(tmp_path / "free.safetensors", read_safetensors(dots), {"config": json.dumps(config)})
     assert "has no licence" in call("push", tmp_path / "free.safetensors", "--to", "a/b").sentence
+
+
+@pytest.mark.usefixtures("quick_client")
+def test_a_huge_file_is_refused_before_it_is_fetched(
+    dots: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.styles.LARGEST", 100)
+    with LoopbackHub() as server:
+        server.add("someone/dots", "0" * 40, {"style.safetensors": dots.read_bytes()})
+        with pytest.raises(WeightsError, match=r"has [\d,]+ bytes, more than 100; it is refused"):
+            add(f"hf://someone/dots@{'0' * 40}", str(tiny_model), endpoint=server.url, cache_dir=tmp_path)
+        assert server.count("GET") == 0
 
 
 def test_a_vector_is_shared_alike(material: Path, photo_file: Path, tmp_path: Path) -> None:
