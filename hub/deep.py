@@ -1,28 +1,26 @@
-"""Read, stylise and write pictures of 16 bits per channel without rounding to 8 bits.
-
-Pillow keeps only 8 bits of a colour. Here it reads the header only, so that limits and errors are the same as in
-``hub.images``; imagecodecs (the extra ``deep``) handles pixels and colour profiles.
-"""
+"""Read, stylise and write pictures of 16 bits per channel without rounding to 8 bits (the extra ``deep``)."""
 
 import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import Image
 from torch import Tensor
 
 from hub.calling import record
 from hub.errors import ImageError
 from hub.images.metadata import result_exif
+from hub.images.opening import MAX_PIXELS, opened
 from hub.images.profiles import source_profile
-from hub.images.reading import MAX_PIXELS, decoded, opened, upright, whole_file
+from hub.images.reading import decoded, upright
+from hub.images.sixteen import as_srgb, decode_deep, is_deep
 from hub.images.tensors import filled, to_levels, to_tensor
-from hub.images.tiff import WHITE, Levels, check_kind, codecs_for, decode_tiff, is_deep
+from hub.images.tiff import WHITE, Levels, check_kind, codecs_for
 from hub.images.writing import write_encoded
 from hub.progress import ProgressCallback
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 RECORD = {"bits": 16}  # added to the provenance metadata of a 16-bit picture
 
-_PNG_SAMPLES = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's raw modes
 _TURNS: dict[Image.Transpose, Callable[["Levels"], "Levels"]] = {
     Image.Transpose.FLIP_LEFT_RIGHT: lambda rows: rows[:, ::-1],
     Image.Transpose.FLIP_TOP_BOTTOM: lambda rows: rows[::-1],
@@ -70,21 +67,16 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
     ``ImageError`` as ``hub.images.read_image`` does, also for a 16-bit file above 1 GiB, and ``StylehubError`` if
     imagecodecs is missing.
     """
-    codecs = codecs_for("16 bits per channel")
+    codecs_for("16 bits per channel")
     with opened(source, max_pixels=max_pixels) as (image, name):
-        if not _is_deep(image):
+        if not is_deep(image):
             photo = decoded(image, name)
             alpha = None if photo.alpha is None else to_tensor(photo.alpha.convert("RGB"))[:, :1]
             return DeepPhoto(to_tensor(photo.rgb), alpha)
         check_kind(image, name)
         profile = source_profile(image)
-        data = whole_file(image, name)
-        if is_deep(image):
-            colour, opacity = decode_tiff(image, data, name)
-        else:
-            colour, opacity = _from_png(cast(ImageFile.ImageFile, image), data, codecs)
-        del data
-        colour = _srgb(colour, profile, codecs)
+        colour, opacity = decode_deep(image, name)
+        colour = as_srgb(colour, profile)
         if opacity is not None and opacity.min() == WHITE:
             opacity = None
         if (orientation := upright(image)) is not None:
@@ -168,45 +160,6 @@ def stylize_deep(
     if alpha is not None and alpha.shape[2:] != pixels.shape[2:]:
         alpha = method.prepare(alpha.expand(-1, 3, -1, -1), values)[:, :1]
     return DeepPhoto(pixels, alpha, record(method, values, source, strength_map) | RECORD)
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Whether the header announces grey or RGB with more than 8 bits per channel."""
-    return is_deep(image) or (
-        isinstance(image, PngImagePlugin.PngImageFile) and bool(image.tile) and image.tile[0].args in _PNG_SAMPLES
-    )
-
-
-def _from_png(image: ImageFile.ImageFile, data: memoryview, codecs: Any) -> "tuple[Levels, Levels | None]":
-    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)`` as stored."""
-    # The decoder reads the shape from the file again. It refuses to fill an array of another shape.
-    samples = _PNG_SAMPLES[str(image.tile[0].args)] + ("transparency" in image.info)  # a colour key becomes an alpha
-    shape = (image.height, image.width, samples)
-    stored = codecs.png_decode(data, out=np.empty(shape if samples > 1 else shape[:2], np.uint16)).reshape(shape)
-    return (stored[..., :-1], stored[..., -1]) if samples in (2, 4) else (stored, None)
-
-
-def _srgb(colour: "Levels", icc: bytes | None, codecs: Any) -> "Levels":
-    """``colour`` ``(H, W, 1 or 3)`` as sRGB ``(H, W, 3)``. A broken or unsuitable profile is ignored."""
-    plain = colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
-    if not icc:
-        return plain
-    by_grey = colour.shape[2] == 1 and icc[16:20] == b"GRAY"  # grey pictures often have an RGB profile instead
-    flags = codecs.CMS.FLAGS
-    try:
-        srgb: Levels = codecs.cms_transform(
-            colour[..., 0] if by_grey else plain,
-            icc,
-            codecs.cms_profile("srgb"),
-            colorspace="gray" if by_grey else "rgb",
-            outcolorspace="rgb",
-            intent=codecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
-            # Optimisation would use a coarse table, with errors of thousands of the 65536 levels.
-            flags=flags.BLACKPOINTCOMPENSATION | flags.NOOPTIMIZE,
-        )
-    except (codecs.CmsError, ValueError):
-        return plain
-    return srgb
 
 
 def _tensor(levels: "Levels") -> Tensor:

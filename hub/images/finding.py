@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hub.errors import ImageError
-from hub.images.reading import is_address, not_a_file, reason
+from hub.images.opening import is_address, not_a_file, reason
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 READ_EXTENSIONS = {

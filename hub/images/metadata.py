@@ -11,7 +11,7 @@ from typing import Any, Literal
 from PIL import ExifTags, Image
 
 from hub.errors import ImageError
-from hub.images.reading import opened
+from hub.images.opening import opened
 
 MAX_RECIPE = 1 << 20  # bytes of JSON in a recipe at most
 Keep = Literal["all", "safe", "none"]

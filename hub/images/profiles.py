@@ -1,7 +1,8 @@
 """The colour space of a picture: by its ICC profile, or by what a file without one says about its colours.
 
 A PNG says it by its chunks cICP, iCCP, sRGB, gAMA and cHRM, in this order; an AVIF or HEIC by its ICC profile or else by its nclx
-box, which holds the same numbers of ITU-T H.273 as cICP. Cameras say Adobe RGB in the EXIF. Everything else is sRGB.
+box, which holds the same numbers of ITU-T H.273 as cICP. Cameras say Adobe RGB in the EXIF; EXIF and TIFF can hold primaries
+and curves. Everything else is sRGB.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from PIL import ExifTags, Image
 
 Array = NDArray[np.float64]
 
-_D65 = (0.3127, 0.3290)
+_D50 = np.array([0.9642, 1.0, 0.8249])  # X, Y, Z
+_D65 = (0.3127, 0.3290)  # x and y
 _SRGB = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # x and y of white, red, green and blue
 _ADOBE_RGB = (*_D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 _PRIMARIES = {  # by their numbers in H.273
@@ -34,6 +36,10 @@ _WHITE = 203  # cd/m² of white in HDR pictures (ITU-R BT.2408); what is brighte
 
 def _power(gamma: float) -> Callable[[Array], Array]:
     return lambda x: x**gamma
+
+
+def _curve(light: Array) -> Callable[[Array], Array]:
+    return lambda x: np.interp(x, np.linspace(0, 1, len(light)), light)
 
 
 def _srgb(x: Array) -> Array:
@@ -82,12 +88,29 @@ def source_profile(image: Image.Image) -> bytes | None:
                 return None
             return _profile(points or _SRGB, _power(1 / gamma) if gamma else _srgb)
         if image.info.get("exif") or image.format == "TIFF":
-            exif = image.getexif()
-            space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace, 0xFFFF)
-            index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
-            if space == 2 or (space == 0xFFFF and str(index).startswith("R03")):  # R03: DCF 2.0, 2 is older than it
-                return _profile(_ADOBE_RGB, _power(563 / 256))
+            return _by_exif(image.getexif())
     return None
+
+
+def _by_exif(exif: Image.Exif) -> bytes | None:
+    """The profile that the EXIF or the tags of a TIFF describe."""
+    inner = exif.get_ifd(ExifTags.IFD.Exif)
+    space = inner.get(ExifTags.Base.ColorSpace, 0xFFFF)
+    dcf = exif.get_ifd(ExifTags.IFD.Interop) if ExifTags.IFD.Interop in inner else {}
+    adobe = str(dcf.get(ExifTags.Interop.InteropIndex)).startswith("R03")
+    if space == 2 or (space == 0xFFFF and adobe):  # R03: DCF 2.0, 2 is older than it
+        return _profile(_ADOBE_RGB, _power(563 / 256))
+    table, gamma = exif.get(ExifTags.Base.TransferFunction), float(inner.get(ExifTags.Base.Gamma, 2.2))
+    points = [
+        float(x) for tag in (ExifTags.Base.WhitePoint, ExifTags.Base.PrimaryChromaticities) for x in exif.get(tag, ())
+    ]
+    plain = len(points) != 8 or np.abs(np.subtract(points, _SRGB)).max() < 0.005
+    if space == 1 or (plain and not table and abs(gamma / 2.2 - 1) < 0.05):
+        return None
+    if not table:
+        return _profile(_SRGB if plain else points, _power(gamma))  # 2.2: as TIFF 6.0 says
+    channels = np.reshape(table, (3 if len(table) % 3 == 0 else 1, -1))
+    return _profile(_SRGB if plain else points, *map(_curve, channels / 65535))
 
 
 def _h273(image: Image.Image) -> tuple[int, int, int] | None:
@@ -121,33 +144,54 @@ def _cicp(stream: Any) -> tuple[int, int, int] | None:
     return None
 
 
-def _profile(primaries: Sequence[float], to_light: Callable[[Array], Array], *, full: bool = True) -> bytes:
-    """An ICC profile, version 2: x and y of white, red, green and blue, and one curve for all channels."""
-    x, y = np.reshape(primaries, (4, 2)).T
+def from_lab(lab: NDArray[Any], white: Sequence[float] | None = None) -> NDArray[np.uint16]:
+    """L*a*b* ``(H, W, 3)``, L to 100, as sRGB levels of 16 bits; ``white``: its x and y, by default of D50."""
+    full = _D50 if white is None else _as_xyz(white)[0]
+    middle = (lab[..., :1] + np.float32(16)) / 116
+    f = np.concatenate([middle + lab[..., 1:2] / np.float32(500), middle, middle - lab[..., 2:] / np.float32(200)], 2)
+    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * (108 / 841)) * full
+    light = (xyz @ np.linalg.inv(_to_xyz(_SRGB, full)).T).clip(0, 1)
+    levels = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    deep: NDArray[np.uint16] = np.rint(levels * 65535).astype(np.uint16)
+    return deep
+
+
+def _as_xyz(places: Sequence[float]) -> Array:
+    """Rows of X, Y = 1, Z from ``places``: x and y, one after the other."""
+    x, y = np.reshape(np.asarray(places, np.float64), (-1, 2)).T
     if not y.all():
         raise ValueError("a primary without light")
-    white, *colors = np.stack([x / y, np.ones(4), (1 - x - y) / y], 1)
+    return np.stack([x / y, np.ones(len(x)), (1 - x - y) / y], 1)
+
+
+def _to_xyz(primaries: Sequence[float], target: Array = _D50) -> Array:
+    """The matrix from light of ``primaries`` to X, Y, Z, with their white adapted to ``target``."""
+    white, *colors = _as_xyz(primaries)
     matrix = np.transpose(colors)
     matrix = matrix * np.linalg.solve(matrix, white)
     bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-    d50 = np.array([0.9642, 1.0, 0.8249])
-    adapted = np.linalg.solve(bradford, np.diag(bradford @ d50 / (bradford @ white)) @ bradford @ matrix)
+    adapted: Array = np.linalg.solve(bradford, np.diag(bradford @ target / (bradford @ white)) @ bradford @ matrix)
+    return adapted
+
+
+def _profile(primaries: Sequence[float], *to_light: Callable[[Array], Array], full: bool = True) -> bytes:
+    """An ICC profile, version 2: x and y of white, red, green and blue, and one curve for all channels or for each."""
     levels = np.linspace(0, 1, 4096)
-    light = to_light(levels if full else ((levels * 255 - 16) / 219).clip(0, 1)).clip(0, 1)
-    curve = b"curv" + struct.pack(">4xI", len(light)) + np.rint(light * 65535).astype(">u2").tobytes()
-    tags = {
-        b"wtpt": _xyz(d50),
-        **{name + b"XYZ": _xyz(column) for name, column in zip((b"r", b"g", b"b"), adapted.T, strict=True)},
-    }
-    end = 128 + 4 + 12 * (len(tags) + 3)
-    places = [(name, end + 20 * number, 20) for number, name in enumerate(tags)]
-    places += [(name, end + 20 * len(tags), len(curve)) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    levels = levels if full else ((levels * 255 - 16) / 219).clip(0, 1)
+    tags = {b"wtpt": _xyz(_D50)}
+    tags |= {name + b"XYZ": _xyz(column) for name, column in zip((b"r", b"g", b"b"), _to_xyz(primaries).T, strict=True)}
+    for number, name in enumerate((b"rTRC", b"gTRC", b"bTRC")):
+        light = to_light[number % len(to_light)](levels).clip(0, 1)
+        tags[name] = b"curv" + struct.pack(">4xI", len(light)) + np.rint(light * 65535).astype(">u2").tobytes()
+    end = 128 + 4 + 12 * len(tags)
+    sizes = [len(tag) for tag in tags.values()]
+    places = [(name, end + sum(sizes[:number]), sizes[number]) for number, name in enumerate(tags)]
     table = struct.pack(">I", len(places)) + b"".join(struct.pack(">4sII", *place) for place in places)
-    body: bytes = table + b"".join(tags.values()) + curve
+    body: bytes = table + b"".join(tags.values())
     head: bytes = (
         struct.pack(">I4xI4s4s4s", 128 + len(body), 0x02400000, b"mntr", b"RGB ", b"XYZ ").ljust(36, b"\0") + b"acsp"
     )
-    return head.ljust(68, b"\0") + _xyz(d50)[8:].ljust(60, b"\0") + body
+    return head.ljust(68, b"\0") + _xyz(_D50)[8:].ljust(60, b"\0") + body
 
 
 def _xyz(color: Array) -> bytes:

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import logging
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms
 
-from hub.errors import ImageError
-from hub.images.profiles import source_profile
+from hub.images.opening import MAX_PIXELS, Source, opened
+from hub.images.profiles import from_lab, source_profile
+from hub.images.sixteen import as_srgb, decode_deep, is_deep
 from hub.images.tensors import filled, to_image, to_tensor
-from hub.images.tiff import Levels, TiffFile, check_kind, decode_tiff, is_raw, misread, raw_file, to_levels
-
-Source = Path | str | bytes | BinaryIO | Image.Image
-
+from hub.images.tiff import Levels, TiffFile, bits_of, check_kind, misread, to_levels, white_point
 
 logger = logging.getLogger(__name__)
 
-MAX_PIXELS = 256_000_000  # larger pictures are refused before decoding
-MAX_BYTES = 1 << 30  # limit for a pipe or another file object
-_DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
 _GREY_MODES = {"1", "L", "LA", "La", "F"}  # and every mode that starts with I
-_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_SPREAD = {"L;2": 85, "L;4": 17}  # from levels of 2 and 4 bits to 8, by Pillow's raw modes
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -89,120 +82,6 @@ def read_size(source: Source) -> tuple[int, int]:
         return image.size
 
 
-@contextlib.contextmanager
-def opened(source: Source, *, max_pixels: int | None = None) -> Iterator[tuple[Image.Image, str]]:
-    """Yield the image, not yet decoded, and its name for messages; any failure in the block becomes an ImageError.
-
-    Raises ImageError also if the header announces more than `max_pixels` pixels.
-    """
-    name = str(source) if isinstance(source, str | Path) else "The picture"
-    try:
-        with contextlib.ExitStack() as stack:
-            if isinstance(source, Image.Image):
-                if 0 in source.size:
-                    raise ImageError(f"{name} is empty, {source.width} x {source.height}; pass one with pixels.")
-                _check_size(source, name, max_pixels)
-                yield source, name
-                return
-            stream: BinaryIO
-            if isinstance(source, bytes):
-                stream = io.BytesIO(source)
-            elif isinstance(source, str | Path):
-                stream = stack.enter_context(Path(source).open("rb"))
-                if not stream.seekable():  # a named pipe, or the shell's <(...)
-                    stream = buffered(stream, name)
-            elif hasattr(source, "read"):
-                stream = buffered(source, name)
-            else:
-                raise ImageError(
-                    f"A {type(source).__name__} is not a picture; give a path, bytes, an open file or a PIL image "
-                    "(for an array: Image.fromarray)."
-                )
-            image = _identified(stream, name)
-            _check_size(image, name, max_pixels)
-            yield image, name
-    except ImageError:
-        raise
-    except FileNotFoundError as error:
-        if is_address(name):
-            raise not_a_file(name) from error
-        raise ImageError(f"{name} does not exist; check the path.") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{name} is a folder; name a picture in it.") from error
-    except PermissionError as error:
-        raise ImageError(f"{name} cannot be read; check its permissions.") from error
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise ImageError(f"{name} is too large to decode here; make it smaller first.") from error
-    except Exception as error:  # decoders raise nearly anything: SyntaxError, struct.error, KeyError, zlib.error ...
-        if isinstance(error, OSError) and error.errno is not None:
-            raise ImageError(f"{name} cannot be read ({reason(error)}); check the path.") from error
-        raise ImageError(f"{name} is damaged or cut off; fetch it again or export it anew.") from error
-
-
-def _check_size(image: Image.Image, name: str, max_pixels: int | None) -> None:
-    width, height = image.size
-    if max_pixels is not None and width * height > max_pixels:
-        raise ImageError(
-            f"{name} is {width} x {height} = {width * height:,} pixels, more than the limit of {max_pixels:,}; "
-            "make it smaller first."
-        )
-
-
-def buffered(stream: BinaryIO, name: str) -> io.BytesIO:
-    """Read a stream in small steps, since read(MAX_BYTES) may allocate that much memory at once.
-
-    Raises ImageError, with `name` for the picture, if the stream is longer than MAX_BYTES or holds text.
-    """
-    buffer = io.BytesIO()
-    while chunk := stream.read(1 << 20):
-        if not isinstance(chunk, bytes):
-            raise ImageError(f"{name} comes from a text stream; open it in binary mode.")
-        if buffer.write(chunk) and buffer.tell() > MAX_BYTES:
-            raise ImageError(f"{name} is longer than {MAX_BYTES:,} bytes; pass a smaller file.")
-    buffer.seek(0)
-    return buffer
-
-
-def _identified(stream: BinaryIO, name: str) -> Image.Image:
-    """Image.open(stream, formats=...) for our formats, without Pillow's own pixel limit.
-
-    That limit is lower than ours and can be switched off only for the whole process. So this function calls the
-    registered decoders as Image.open does.
-    """
-    prefix = stream.read(16)
-    if not prefix:
-        raise ImageError(f"{name} is empty; download it again or choose another picture.")
-    if is_raw(name, prefix):
-        raise raw_file(name)
-    if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC:
-        return _heic(stream, name)
-    recognised = False
-    for decoder in _DECODERS:
-        with contextlib.suppress(ImportError):  # Pillow before 11.3 has no AVIF
-            importlib.import_module(f"PIL.{decoder}ImagePlugin")
-        with contextlib.suppress(SyntaxError, IndexError, TypeError, KeyError):  # another format, or not built in
-            factory, accept = Image.OPEN[decoder.upper()]
-            if accept is None or accept(prefix) is True:  # a string if Pillow was built without the format
-                recognised = True
-                stream.seek(0)
-                return TiffFile(stream, "") if decoder == "Tiff" else factory(stream, "")
-    if recognised:
-        raise ImageError(f"{name} is damaged or cut off; download or export it again.")
-    raise ImageError(f"{name} has an unknown format; convert it to PNG, JPEG, WebP, TIFF, GIF or AVIF.")
-
-
-def _heic(stream: BinaryIO, name: str) -> Image.Image:
-    try:
-        from pillow_heif.as_plugin import HeifImageFile
-    except ImportError:
-        raise ImageError(
-            f"{name} is a HEIC picture, and these need another package: pip install 'stylehub[heic]'."
-        ) from None
-    stream.seek(0)
-    image: Image.Image = HeifImageFile(stream, "")  # type: ignore[no-untyped-call]
-    return image
-
-
 def _warn_of_gain_map(image: Image.Image, name: str) -> None:
     """Phones store a second picture that makes the first one brighter on HDR screens."""
     if b"hdrgm" in (image.info.get("xmp") or b"") or any("gainmap" in kind for kind in image.info.get("aux", ())):
@@ -218,20 +97,29 @@ def decoded(image: Image.Image, name: str = "The picture") -> Photo:
     _warn_of_gain_map(image, name)
     profile = source_profile(image)
     colour, alpha = image, None
-    if misread(image):
-        levels, opacity = decode_tiff(image, whole_file(image, name), name)
+    # Pillow would round before a wide profile is converted, which dark colours show.
+    if misread(image) or (profile and is_deep(image) and find_spec("imagecodecs")):
+        levels, opacity = decode_deep(image, name)
+        grey, levels, profile = levels.shape[2] == 1, as_srgb(levels, profile), None
         colour, alpha = _eight_bit(levels), None if opacity is None else _eight_bit(opacity)
-        grey = colour.mode == "L"
     else:
+        stored = image.tile[0].args if image.format == "PNG" and image.tile else None  # type: ignore[attr-defined]
         image.load()
         grey = image.mode in _GREY_MODES or image.mode.startswith("I")
-    if colour is image and grey and image.mode[0] in "FI":
-        bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0] if isinstance(image, TiffFile) else 16
-        white = (1 << bits) - 1 if image.mode.startswith("I;") else 65535 if image.format == "PPM" else None
-        colour = _eight_bit(to_levels(np.asarray(image), name, white))
-    elif colour is image and image.has_transparency_data:
-        merged = image.convert("LA" if grey else "RGBA")
-        colour, alpha = merged.convert("L" if grey else "RGB"), merged.getchannel("A")
+        key = image.info.get("transparency")
+        if stored and grey and isinstance(key, int):
+            # Pillow compares the key, a level of 2 to 16 bits, with levels of 8 bits.
+            colour = image if image.mode != "1" else image.convert("L")
+            alpha = Image.fromarray(np.where(np.asarray(colour) == key * _SPREAD.get(stored, 1), 0, 255).astype("u1"))
+        elif image.has_transparency_data:
+            merged = image.convert("LA" if grey else "RGBA")
+            colour, alpha = merged.convert("L" if grey else "RGB"), merged.getchannel("A")
+        if colour.mode[0] in "FI":
+            colour = _eight_bit(to_levels(np.asarray(colour), name, _white(image)))
+        elif colour.mode == "LAB":
+            lightness, *others = (np.asarray(plane) for plane in colour.split())
+            lab = np.stack([lightness / np.float32(2.55), *(plane - np.float32(128) for plane in others)], 2)
+            colour, profile = _eight_bit(from_lab(lab, white_point(image))), None
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
     rgb = _srgb(colour, profile)
@@ -243,9 +131,16 @@ def decoded(image: Image.Image, name: str = "The picture") -> Photo:
     return Photo(rgb, alpha, grey, metadata_of(image))
 
 
+def _white(image: Image.Image) -> int | None:
+    """The level of white in a grey picture of more than 8 bits; None where the numbers decide."""
+    if image.mode.startswith("I;"):
+        return (1 << (bits_of(image)[0] if isinstance(image, TiffFile) else 16)) - 1
+    return 65535 if image.format == "PPM" and image.mode == "I" else None
+
+
 def metadata_of(image: Image.Image) -> dict[str, Any]:
     """The EXIF and the resolution of a file whose pixels have been read."""
-    found = {name: image.info[name] for name in ("exif", "dpi") if image.info.get(name)}
+    found = {name: image.info[name] for name in ("exif", "dpi") if image.info.get(name) not in (None, b"", (1, 1))}
     with contextlib.suppress(Exception):
         return {"exif": image.getexif().tobytes()} | found if isinstance(image, TiffFile) else found
     return {}
@@ -258,13 +153,6 @@ def upright(image: Image.Image) -> Image.Transpose | None:
     return None
 
 
-def whole_file(image: Image.Image, name: str) -> memoryview:
-    """The bytes of the file of ``image``, whose pixels Pillow does not decode."""
-    stream = cast(BinaryIO, cast(ImageFile.ImageFile, image).fp)
-    stream.seek(0)
-    return buffered(stream, name).getbuffer()
-
-
 def _eight_bit(levels: Levels) -> Image.Image:
     """Levels of 16 bits, ``(H, W)`` or ``(H, W, 1 or 3)``, as a picture in mode L or RGB."""
     grey = levels.ndim == 2 or levels.shape[2] == 1
@@ -275,32 +163,20 @@ def _eight_bit(levels: Levels) -> Image.Image:
 
 def _srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
     """Return a new RGB image in sRGB. A broken or unsuitable profile is ignored."""
-    if icc or colour.mode == "LAB":
-        with contextlib.suppress(Exception):
-            lab = ImageCms.createProfile("LAB") if colour.mode == "LAB" else io.BytesIO(icc or b"")
-            profile = ImageCms.ImageCmsProfile(lab)
-            if profile.profile.xcolor_space.strip() == "RGB" and colour.mode != "CMYK":
-                colour = colour.convert("RGB")  # grey, palette and YCbCr pictures often have an RGB profile
-            converted = ImageCms.profileToProfile(
-                colour,
-                profile,
-                ImageCms.createProfile("sRGB"),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            if converted is not None:
-                return converted
+    with contextlib.suppress(Exception):
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
+        if profile.profile.xcolor_space.strip() == "RGB" and colour.mode != "CMYK":
+            colour = colour.convert("RGB")  # grey, palette and YCbCr pictures often have an RGB profile
+        # Without a simple matrix, optimisation would use a coarse table, with errors of tens of levels.
+        exact = 0 if profile.profile.is_matrix_shaper else ImageCms.Flags.NOOPTIMIZE
+        converted = ImageCms.profileToProfile(
+            colour,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | exact,
+        )
+        if converted is not None:
+            return converted
     return colour.convert("RGB")
-
-
-def is_address(name: str) -> bool:
-    return re.match(r"(?i)(https?|ftp|s3|gs|data):", name) is not None
-
-
-def not_a_file(name: str) -> ImageError:
-    return ImageError(f"{name[:60]} is an address, and stylehub fetches no pictures; download it and give the file.")
-
-
-def reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

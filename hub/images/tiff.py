@@ -1,4 +1,4 @@
-"""TIFFs that Pillow does not read, or reads wrongly: floats, 32 bits, grey with alpha, separate planes, 0 as white.
+"""TIFFs that Pillow does not read, or reads wrongly: floats, 32 bits, grey with alpha, separate planes, 0 as white ...
 
 Pillow reads the header only, so that limits and errors are those of every picture; imagecodecs (the extra ``deep``)
 reads the pixels.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from hub.errors import ImageError
+from hub.images.profiles import from_lab
 
 Levels = NDArray[np.uint16]
 WHITE = 65535
-_WHITE_IS_ZERO, _RGB = 0, 2  # photometric interpretations; 1 is grey with 0 as black
+_WHITE_IS_ZERO, _RGB, _PALETTE, _LAB = 0, 2, 3, 8  # photometric interpretations; 1 is grey with 0 as black
+_COLORS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _LAB: 3}  # samples of a colour
 _RAW = (32803, 34892)  # photometric interpretations of what a camera's sensor saw
-_DNG_VERSION = 50706
+_SUBFILE, _WHITE_POINT, _DNG_VERSION = 254, 318, 50706  # tags
+_THUMBNAIL, _MASK = 1, 4  # bits of the kind of a page
+_COMPRESSIONS = {*range(1, 9), 32773, 32946, 34925, 50000}  # that every Pillow decodes
 _RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
     ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
@@ -34,14 +40,29 @@ logging.getLogger("imagecodecs").addHandler(logging.NullHandler())  # keeps its 
 
 
 class TiffFile(TiffImagePlugin.TiffImageFile):
-    """A TIFF whose header is read even if Pillow cannot decode its pixels; it then has no ``tile``."""
+    """A TIFF at its first page that is neither a thumbnail nor a mask.
+
+    Its header is read even if Pillow cannot decode its pixels; it then has no ``tile``.
+    """
+
+    def _open(self) -> None:
+        super()._open()
+        self.is_raw = bool(self.tag_v2.get(_DNG_VERSION)) or any(kind in _RAW for kind in _photometrics(self))
+        self.whole: list[int] = []  # pages that are pictures, the first two at most
+        with suppress(Exception):  # there is no such page, or it is broken
+            for page in count():
+                self.seek(page)
+                if not self.tag_v2.get(_SUBFILE, 0) & (_THUMBNAIL | _MASK):
+                    self.whole.append(page)
+                if len(self.whole) == 2:
+                    break
+        self.seek([*self.whole, 0][0])
 
     def _setup(self) -> None:
         try:
             super()._setup()
-        except SyntaxError:
-            if min(self.size) < 1:  # not even a size was found
-                raise
+        except (SyntaxError, KeyError):
+            self._size = self.tag_v2[TiffImagePlugin.IMAGEWIDTH], self.tag_v2[TiffImagePlugin.IMAGELENGTH]
             self._mode, self.tile = "RGB", []
             self.info["icc_profile"] = self.tag_v2.get(TiffImagePlugin.ICCPROFILE)
 
@@ -55,24 +76,22 @@ def codecs_for(what: str) -> Any:
     return imagecodecs
 
 
-def is_deep(image: Image.Image) -> bool:
-    """Whether this is a grey or RGB TIFF with more than 8 bits a channel."""
-    return isinstance(image, TiffFile) and max(_bits(image)) in (16, 32, 64) and _photometric(image) <= _RGB
+def is_deep_tiff(image: Image.Image) -> bool:
+    """Whether this is a TIFF of grey, RGB, a palette or L*a*b* with more than 8 bits a channel."""
+    return isinstance(image, TiffFile) and max(bits_of(image)) > 8 and _photometric(image) in _COLORS
 
 
 def misread(image: Image.Image) -> bool:
     """Whether this is a TIFF whose pixels Pillow would not decode as they are meant."""
     if not isinstance(image, TiffFile):
         return False
-    if not image.tile:
+    bits, kinds, extra = set(bits_of(image)), _formats(image), image.tag_v2.get(TiffImagePlugin.EXTRASAMPLES, ())
+    if not image.tile or _compression(image) not in _COMPRESSIONS or len(extra) > 1:
         return True
-    planar = image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2 and len(_bits(image)) > 1
-    whole = image.mode.startswith("I") and (set(_bits(image)), _formats(image)) not in (
-        ({16}, {1}),
-        ({12}, {1}),
-        ({32}, {2}),
-    )
-    return max(_bits(image)) > 8 and (planar or whole or _photometric(image) == _WHITE_IS_ZERO)
+    if max(bits) <= 8:
+        return kinds == {2} or (_planar(image) and _photometric(image) < _RGB)  # kind 2: with signs
+    whole = image.mode.startswith("I") and (bits, kinds) not in (({16}, {1}), ({12}, {1}), ({32}, {2}))
+    return _planar(image) or whole or _PREMULTIPLIED in extra or _photometric(image) == _WHITE_IS_ZERO
 
 
 def decode_tiff(image: Image.Image, data: memoryview, name: str) -> tuple[Levels, Levels | None]:
@@ -81,31 +100,49 @@ def decode_tiff(image: Image.Image, data: memoryview, name: str) -> tuple[Levels
     Raises ``ImageError`` for a kind of TIFF that nothing here reads, and without imagecodecs.
     """
     assert isinstance(image, TiffFile)
-    tags, bits = image.tag_v2, _bits(image)
+    tags, bits, photometric = image.tag_v2, bits_of(image), _photometric(image)
     samples = tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)
-    colors = 3 if _photometric(image) == _RGB else 1
-    if _photometric(image) > _RGB or len({*bits}) != 1 or len(_formats(image)) != 1 or not colors <= samples <= 16:
+    colors = _COLORS.get(photometric, 99)
+    kinds = {_KINDS.get(kind, "") for kind in _formats(image)}
+    if len({*bits}) != 1 or len(kinds) != 1 or not colors <= samples <= 16:
         raise _unsupported(image, name)
-    try:
-        dtype = np.dtype(f"{_KINDS[_formats(image).pop()]}{bits[0] // 8}") if bits[0] % 8 == 0 else None
-    except (KeyError, TypeError):
-        dtype = None
-    if dtype is None:
+    size = next((size for size in (8, 16, 32, 64) if size >= bits[0]), 0)
+    (kind,) = kinds
+    if not kind or not size or (size != bits[0] and (kind != "u" or size > 16)) or (kind, size) == ("f", 8):
         raise _unsupported(image, name)
+    codecs = codecs_for("Some kinds of TIFF")
     height, width = tags[TiffImagePlugin.IMAGELENGTH], tags[TiffImagePlugin.IMAGEWIDTH]  # `image.size` is upright
-    planar = samples > 1 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2
-    shape = (samples, height, width) if planar else (height, width, samples)
+    planes = _planar(image)
+    shape = (samples, height, width) if planes else (height, width, samples)
     # The decoder reads the shape from the file again. It refuses to fill an array of another shape.
-    out = np.empty(shape if samples > 1 else shape[:2], dtype)
-    stored = codecs_for("Some kinds of TIFF").tiff_decode(data, out=out).reshape(shape)
-    stored = np.moveaxis(stored, 0, -1) if planar else stored
-    color = to_levels(stored[..., :colors], name)
-    color = WHITE - color if _photometric(image) == _WHITE_IS_ZERO else color
-    extra = (*tags.get(TiffImagePlugin.EXTRASAMPLES, ()), _UNSPECIFIED)[0]
-    if samples == colors or extra == _UNSPECIFIED:
+    out = np.empty(shape if samples > 1 else shape[:2], bool if bits[0] == 1 else f"{kind}{size // 8}")
+    try:
+        stored = codecs.tiff_decode(data, index=image.tell(), out=out).reshape(shape)
+    except codecs.TiffError:
+        if _compression(image) in _COMPRESSIONS:
+            raise
+        raise _unsupported(image, name) from None
+    stored = np.moveaxis(stored, 0, -1) if planes else stored
+    white = None if size == bits[0] else (1 << bits[0]) - 1
+    if photometric == _PALETTE:
+        palette = np.array(tags[TiffImagePlugin.COLORMAP], np.uint16).reshape(3, -1).T
+        color = palette[stored[..., 0]]
+    elif photometric == _LAB and stored.dtype == np.uint16:
+        lab = np.concatenate(
+            [stored[..., :1] / np.float32(655.35), stored[..., 1:3].astype(np.int16) / np.float32(256)], 2
+        )
+        color = from_lab(lab, white_point(image))
+    elif photometric == _LAB:
+        raise _unsupported(image, name)
+    else:
+        color = to_levels(stored[..., :colors], name, white)
+    color = WHITE - color if photometric == _WHITE_IS_ZERO else color
+    extra = tags.get(TiffImagePlugin.EXTRASAMPLES, ())[: samples - colors]
+    place = next((place for place, kind in enumerate(extra) if kind != _UNSPECIFIED), None)
+    if place is None:
         return color, None
-    alpha = to_levels(stored[..., colors], name)
-    if extra == _PREMULTIPLIED:
+    alpha = to_levels(stored[..., colors + place], name, white)
+    if extra[place] == _PREMULTIPLIED:
         share = np.maximum(alpha, 1)[..., None]
         color = np.minimum((color.astype(np.uint32) * WHITE + share // 2) // share, WHITE).astype(np.uint16)
     return color, alpha
@@ -138,10 +175,17 @@ def check_kind(image: Image.Image, name: str) -> None:
     """Raises ``ImageError`` for a camera's raw file; warns if a TIFF has more pages than the one that is read."""
     if not isinstance(image, TiffFile):
         return
-    if image.tag_v2.get(_DNG_VERSION) or any(photometric in _RAW for photometric in _photometrics(image)):
+    if image.is_raw:
         raise raw_file(name)
-    if image.is_animated:
+    if not image.whole and TiffImagePlugin.SUBIFD in image.tag_v2:
+        raise ImageError(f"{name} shows a thumbnail first and hides its picture; export it as a plain TIFF or JPEG.")
+    if len(image.whole) > 1:
         logger.warning("%s has several pages; the first one is read.", name)
+
+
+def white_point(image: Image.Image) -> tuple[float, ...] | None:
+    """X and y of the white of a TIFF in L*a*b*; None if it does not say."""
+    return image.tag_v2.get(_WHITE_POINT) if isinstance(image, TiffFile) else None
 
 
 def is_raw(name: str, prefix: bytes) -> bool:
@@ -169,7 +213,7 @@ def _photometrics(image: TiffFile) -> Iterator[int]:
         stream.seek(place)
 
 
-def _bits(image: TiffFile) -> tuple[int, ...]:
+def bits_of(image: TiffFile) -> tuple[int, ...]:
     return tuple(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
 
 
@@ -181,8 +225,17 @@ def _photometric(image: TiffFile) -> int:
     return int(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, _WHITE_IS_ZERO))
 
 
+def _planar(image: TiffFile) -> bool:
+    return len(bits_of(image)) > 1 and image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2
+
+
+def _compression(image: TiffFile) -> int:
+    return int(image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1))
+
+
 def _unsupported(image: TiffFile, name: str) -> ImageError:
-    bits = ", ".join(map(str, _bits(image)))
+    bits = ", ".join(map(str, bits_of(image)))
     return ImageError(
-        f"{name} is a TIFF of a rare kind ({bits} bits a channel); export it with 8 or 16 bits of RGB or grey."
+        f"{name} is a TIFF of a rare kind ({bits} bits a channel, compression {_compression(image)}); export it with 8 or "
+        "16 bits of RGB or grey, without compression or with LZW."
     )

@@ -15,7 +15,8 @@ from hub.errors import ImageError
 from hub.files import already_exists, write_whole
 from hub.images.finding import FORMATS
 from hub.images.metadata import PHOTO, Keep, result_exif
-from hub.images.reading import decoded, opened, reason
+from hub.images.opening import opened, reason
+from hub.images.reading import decoded
 from hub.images.tensors import to_image
 
 # libjpeg allows 65500, a little less than the file format's 65535.

@@ -35,14 +35,16 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: t
 def tiff(
     samples: np.ndarray[Any, Any],
     photometric: int,
-    *extra: tuple[int, int],
+    *extra: tuple[int, int | list[int] | list[float] | bytes],
     planar: bool = False,
     bits: int = 0,
     data: bytes = b"",
+    base: int = 0,
 ) -> bytes:
-    """An uncompressed TIFF ``(H, W, C)`` by hand, for what Pillow does not write; ``extra`` are more tags of 16 bits.
+    """An uncompressed TIFF ``(H, W, C)`` by hand, for what Pillow does not write; ``extra`` are more tags.
 
-    ``bits`` and ``data``: those of samples that are packed.
+    ``base``: where it begins in a file of several. ``bits`` and ``data``: those of samples that are packed or compressed. Whole numbers become tags of 16 bits, others
+    fractions, bytes stay.
     """
     height, width, count = samples.shape
     bits = bits or samples.itemsize * 8
@@ -51,16 +53,24 @@ def tiff(
     entries: dict[int, tuple[int, list[int]]] = {
         256: (4, [width]), 257: (4, [height]), 258: (3, [bits] * count), 259: (3, [1]), 262: (3, [photometric]),
         273: (4, [0] * len(planes)), 277: (3, [count]), 278: (4, [height]), 279: (4, [len(plane) for plane in planes]),
-        284: (3, [2 if planar else 1]), 339: (3, [kind] * count), **{tag: (3, [value]) for tag, value in extra},
+        284: (3, [2 if planar else 1]), 339: (3, [kind] * count),
     }  # fmt: skip
+    for tag, value in extra:
+        if isinstance(value, bytes):
+            entries[tag] = 7, [*value]
+        elif isinstance(value, list) and isinstance(value[0], float):
+            entries[tag] = 5, [part for number in value for part in (round(number * 10**6), 10**6)]
+        else:
+            entries[tag] = 3, [*map(int, value)] if isinstance(value, list) else [value]
     end = 8 + 2 + 12 * len(entries) + 4
     for _ in range(2):  # the second time with the places of the planes
         table, body = b"", b""
         for tag, (size, values) in sorted(entries.items()):
-            packed = struct.pack(f"<{len(values)}{'H' if size == 3 else 'I'}", *values)
-            place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", end + len(body))
+            packed = struct.pack(f"<{len(values)}{ {3: 'H', 4: 'I', 5: 'I', 7: 'B'}[size] }", *values)
+            number = len(values) // 2 if size == 5 else len(values)
+            place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", base + end + len(body))
             body += packed if len(packed) > 4 else b""
-            table += struct.pack("<HHI", tag, size, len(values)) + place
+            table += struct.pack("<HHI", tag, size, number) + place
         start = end + len(body)
-        entries[273] = (4, [start + sum(map(len, planes[:number])) for number in range(len(planes))])
+        entries[273] = (4, [base + start + sum(map(len, planes[:number])) for number in range(len(planes))])
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4) + body + b"".join(planes)

@@ -15,7 +15,7 @@ SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01
 GAMMA = 563 / 256
 
 
-def icc_profile(space: bytes, tags: dict[str, bytes]) -> bytes:
+def icc_profile(space: bytes, tags: dict[str, bytes], connection: bytes = b"XYZ ") -> bytes:
     """A minimal ICC version 2 display profile."""
     tags = {"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"wide\0" + bytes(78), **tags}
     tags["cprt"] = b"text" + bytes(4) + b"none\0"
@@ -26,7 +26,7 @@ def icc_profile(space: bytes, tags: dict[str, bytes]) -> bytes:
         table += name.encode() + struct.pack(">II", offset + len(body), len(data))
         body += data
     size = offset + len(body)
-    header = struct.pack(">I4sI4s4s4s", size, b"none", 0x02400000, b"mntr", space, b"XYZ ")
+    header = struct.pack(">I4sI4s4s4s", size, b"none", 0x02400000, b"mntr", space, connection)
     header += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
     header += xyz(0.9642, 1.0, 0.8249)[8:]
     return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
@@ -43,6 +43,15 @@ def curve(gamma: float) -> bytes:
 def rgb_profile(colorants: Array) -> bytes:
     tags = {f"{c}XYZ": xyz(*colorants[:, i]) for i, c in enumerate("rgb")}
     return icc_profile(b"RGB ", {**tags, **{f"{c}TRC": curve(GAMMA) for c in "rgb"}})
+
+
+def table_profile(corners: Array) -> bytes:
+    """A CMYK profile that holds a table of two points an axis: ``corners`` ``(2, 2, 2, 2, 3)`` in L*a*b*."""
+    levels = np.rint(np.add(corners, (0, 128, 128)) * (652.8, 256, 256)).astype(">u2")
+    identity = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
+    straight = struct.pack(">2H", 0, 65535)
+    table = b"mft2" + bytes(4) + bytes((4, 3, 2, 0)) + identity + struct.pack(">HH", 2, 2)
+    return icc_profile(b"CMYK", {"A2B0": table + straight * 4 + levels.tobytes() + straight * 3}, b"Lab ")
 
 
 def as_srgb(colour: Sequence[int], colorants: Array) -> Array:

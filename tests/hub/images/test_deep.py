@@ -351,7 +351,7 @@ def test_damaged_files(valid: bytes, data: st.DataObject) -> None:
 
 def test_a_file_that_is_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(imagecodecs.tiff_encode(noise(20, 30, 3)))
-    monkeypatch.setattr("hub.images.reading.MAX_BYTES", 100)
+    monkeypatch.setattr("hub.images.opening.MAX_BYTES", 100)
     assert "longer than 100 bytes" in fails(tmp_path / "a.tif")
 
 

@@ -1,6 +1,7 @@
 """Colour profiles: every picture is sRGB once it is read, and a profile that is none changes nothing."""
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -8,8 +9,18 @@ from PIL import ExifTags, Image, features
 
 from hub.deep import read_deep
 from hub.images import read_image
-from tests.support.pictures import encoded, png
-from tests.support.profiles import ADOBE_RGB, DISPLAY_P3, as_srgb, curve, icc_profile, rgb_profile
+from tests.support.pictures import encoded, png, tiff
+from tests.support.profiles import (
+    ADOBE_RGB,
+    DISPLAY_P3,
+    SRGB,
+    as_srgb,
+    curve,
+    icc_profile,
+    rgb_profile,
+    table_profile,
+    xyz,
+)
 
 
 @pytest.mark.parametrize("colorants", [ADOBE_RGB, DISPLAY_P3], ids=["adobe", "p3"])
@@ -142,3 +153,82 @@ def test_colours_that_an_avif_describes_without_a_profile():
     linear = data[:place] + struct.pack(">HH", 1, 8) + data[place + 4 :]
     assert abs(read_image(data).rgb.getpixel((8, 8))[1] - 128) <= 1
     assert abs(read_image(linear).rgb.getpixel((8, 8))[1] - 188) <= 1
+
+
+NTSC, LINEAR = [0.310, 0.316, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08], [257 * level for level in range(256)]
+CURVES = [[round(65535 * (level / 255) ** gamma) for level in range(256)] for gamma in (1.0, 1.8, 2.2)]
+# Tags of a TIFF (318 and 319: white and primaries, 301: curves), and what colour-science 0.4.7 makes of COLOURS.
+TAGS = {
+    "primaries of Display P3": (
+        [(318, [*D65]), (319, [*P3])],
+        ((0.0, 204.9, 0.0), (0.5, 12.4, 24.8), (252.3, 240.0, 196.6)),
+    ),
+    "NTSC": ([(318, NTSC[:2]), (319, NTSC[2:])], ((0.0, 197.5, 36.5), (0.0, 13.3, 24.6), (255.0, 237.7, 197.8))),
+    "a linear curve": ([(301, LINEAR)], LIGHT),
+    "a curve for each channel": (
+        [(301, [level for levels in CURVES for level in levels])],
+        ((110.3, 210.2, 57.4), (55.8, 25.9, 23.8), (252.8, 243.1, 201.3)),
+    ),
+    "sRGB": ([(318, [*WITH_SRGB[:2]]), (319, [*WITH_SRGB[2:]])], COLOURS),
+    "primaries without a white": ([(319, [*P3])], COLOURS),
+    "no light": ([(318, [0.0, 0.0]), (319, [*P3])], COLOURS),
+}
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize("kind", TAGS)
+def test_colours_that_a_tiff_describes_without_a_profile(kind, deep):
+    tags, wanted = TAGS[kind]
+    pixels = np.array([COLOURS], np.uint16 if deep else np.uint8)
+    file = tiff(pixels * (257 if deep else 1), 2, *tags)
+    found = read_deep(file).pixels[0, :, 0].T.numpy() * 255 if deep else np.asarray(read_image(file).rgb, float)[0]
+    assert np.abs(found - wanted).max() <= (0.3 if deep else 1)
+
+
+def test_exif_can_hold_primaries_and_a_gamma_too():
+    described = Image.Exif()
+    described.update({318: D65, 319: P3})
+    described.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.Gamma] = 1.8
+    image = Image.new("RGB", (16, 16), COLOURS[0])
+    assert (
+        np.abs(np.subtract(read_image(encoded(image, "PNG", exif=described)).rgb.getpixel((8, 8)), (0, 214, 48))).max()
+        <= 1
+    )
+    described.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ColorSpace] = 1
+    assert read_image(encoded(image, "PNG", exif=described)).rgb.getpixel((8, 8)) == COLOURS[0]
+
+
+def encoded_light(light: np.ndarray) -> np.ndarray:
+    """Linear sRGB as levels from 0 to 255."""
+    light = light.clip(0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_a_profile_is_converted_before_rounding_to_8_bits(format):
+    """Of light at 16 bits, 8 would leave three levels for what is dark."""
+    pytest.importorskip("imagecodecs")
+    tags = {f"{name}XYZ": xyz(*SRGB[:, place]) for place, name in enumerate("rgb")}
+    linear = icc_profile(b"RGB ", tags | {f"{name}TRC": curve(1.0) for name in "rgb"})
+    dark = np.arange(3 * 64).reshape(1, 64, 3).astype(np.uint16) * 4
+    if format == "TIFF":
+        file = tiff(dark, 2, (34675, linear))
+    else:
+        file = png(64, 1, 16, 2, b"\0" + dark.astype(">u2").tobytes(), (b"iCCP", b"linear\0\0" + zlib.compress(linear)))
+    assert np.abs(np.asarray(read_image(file).rgb) - encoded_light(dark / 65535)).max() <= 0.6
+
+
+def test_a_profile_with_a_table_is_converted_exactly():
+    """Little CMS would replace the table by a coarser one, which is wrong where colours are clipped."""
+    cyan, magenta, yellow, black = np.mgrid[0:2, 0:2, 0:2, 0:2]
+    lightness = (1 - 0.4 * cyan) * (1 - 0.5 * magenta) * (1 - 0.1 * yellow) * (1 - black)
+    corners = np.stack([100 * lightness, -120 * cyan + 70 * magenta, -60 * cyan + 90 * yellow], 4)
+    ramp = np.zeros((1, 256, 4), np.uint8)
+    ramp[..., 0] = np.arange(256)
+    share = np.arange(256)[:, None] / 255
+    middle = (100 - 40 * share + 16) / 116
+    f = np.concatenate([middle - share * 120 / 500, middle, middle + share * 60 / 200], 1)
+    light = np.where(f > 6 / 29, f**3, (f - 4 / 29) * 108 / 841) * (0.9642, 1.0, 0.8249) @ np.linalg.inv(SRGB).T
+    image = Image.frombytes("CMYK", (256, 1), ramp.tobytes())
+    found = read_image(encoded(image, "TIFF", icc_profile=table_profile(corners))).rgb
+    assert np.abs(np.asarray(found)[0] - encoded_light(light)).max() <= 1

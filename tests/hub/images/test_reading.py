@@ -72,6 +72,8 @@ def test_sixteen_bit_png_and_pgm():
     ramp = np.array([[0, 257, 25700, 65535]], dtype=np.uint16)
     png = encoded(Image.fromarray(ramp), "PNG")
     assert np.asarray(read_image(png).rgb)[0, :, 1].tolist() == [0, 1, 100, 255]
+    floats = b"Pf 3 1 -1.0\n" + struct.pack("<3f", 0, 0.5, 1)
+    assert np.asarray(read_image(floats).rgb)[0, :, 0].tolist() == [0, 128, 255]
     dark = b"P5 4 1 65535\n" + struct.pack(">4H", 0, 100, 200, 250)  # still 16 bits, though nothing exceeds 255
     assert np.asarray(read_image(dark).rgb).max() == 1
 
@@ -108,6 +110,17 @@ def test_colour_key_transparency():
     assert photo.alpha is not None and np.asarray(photo.alpha)[0].tolist() == [255, 0]
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_grey_that_means_transparent(bits):
+    """Its level counts in the bits of the file."""
+    white = (1 << bits) - 1
+    row = struct.pack(">2H", white, white // 3) if bits == 16 else bytes((white, white // 3)) if bits == 8 else b""
+    row = row or bytes([white << 8 - bits | white // 3 << 8 - 2 * bits])
+    photo = read_image(png(2, 1, bits, 0, b"\0" + row, (b"tRNS", struct.pack(">H", white))))
+    assert photo.alpha is not None and np.asarray(photo.alpha)[0].tolist() == [0, 255]
+    assert np.asarray(photo.rgb)[0, :, 0].tolist() == [255, 255 * (white // 3) // white] and photo.grey
+
+
 def test_alpha_kept_and_opaque_dropped():
     image = noise("RGBA", (5, 4))
     photo = read_image(encoded(image, "PNG"))
@@ -131,6 +144,14 @@ def test_other_formats(format):
         pytest.skip("this Pillow has no AVIF")
     photo = read_image(encoded(Image.new("RGB", (16, 9), "red"), format))
     assert photo.rgb.size == (16, 9) and np.abs(np.array(photo.rgb.getpixel((3, 3))) - (255, 0, 0)).max() <= 3
+
+
+@pytest.mark.skipif("AVIF" not in Image.SAVE, reason="this Pillow has no AVIF")
+def test_an_avif_that_calls_itself_a_heif_first():
+    data = encoded(Image.new("RGB", (16, 9), "red"), "AVIF")
+    assert data[8:12] == b"avif" and b"avif" in data[16:32]
+    photo = read_image(data[:8] + b"mif1" + data[12:])
+    assert np.abs(np.array(photo.rgb.getpixel((3, 3))) - (255, 0, 0)).max() <= 3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5000), (5000, 3)])

@@ -20,6 +20,13 @@ FLOATS = {"half": np.float16, "float": np.float32, "double": np.float64}
 STRAIGHT, PREMULTIPLIED = (338, 2), (338, 1)
 
 
+def packed(samples: np.ndarray, bits: int) -> bytes:
+    """8-bit ``samples`` at ``bits`` without gaps, each row from a whole byte on."""
+    levels = np.rint(samples.astype(float) * ((1 << bits) - 1) / 255).astype(np.uint16)
+    planes = levels.reshape(len(levels), -1, 1) >> np.arange(bits - 1, -1, -1) & 1
+    return np.packbits(planes.reshape(len(levels), -1), axis=1).tobytes()
+
+
 def kinds() -> dict[str, tuple[bytes, np.ndarray]]:
     """A name, a file, and the levels that are meant, from 0 to 255."""
     found = {}
@@ -57,9 +64,25 @@ def kinds() -> dict[str, tuple[bytes, np.ndarray]]:
     found["grey 32 with levels of 16 bits"] = tiff(GREY.astype(np.uint32) * 257, 1), GREY
     found["grey of 16 bits with sign"] = tiff(np.rint(GREY * (32767 / 255)).astype(np.int16), 1), GREY
     found["grey of 32 bits with sign"] = tiff(GREY.astype(np.int32) * 8421504, 1), GREY
-    pairs = (GREY.astype(np.uint32) * 4095 // 255).reshape(-1, 2)
-    packed = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], 1)
-    found["grey 12"] = tiff(GREY, 1, bits=12, data=packed.astype(np.uint8).tobytes()), GREY
+    found["RGBA premultiplied 16"] = (
+        tiff(np.dstack([half, ALPHA]).astype(np.uint16) * 257, 2, PREMULTIPLIED),
+        np.dstack([COLOR, ALPHA]),
+    )
+    for bits in (2, 4, 6, 10, 12, 14):
+        found[f"grey {bits}"] = tiff(GREY, 1, bits=bits, data=packed(GREY, bits)), GREY
+    for bits in (10, 12, 14):
+        found[f"RGB {bits}"] = tiff(COLOR, 2, bits=bits, data=packed(COLOR, bits)), COLOR
+    found["grey of 8 bits with sign"] = tiff((GREY // 2).astype(np.int8), 1), GREY
+    found["grey with alpha, in planes"] = (
+        tiff(np.dstack([GREY, ALPHA]), 1, STRAIGHT, planar=True),
+        np.dstack([GREY, ALPHA]),
+    )
+    ramp = np.arange(65536)
+    palette = (320, np.stack([ramp, 65535 - ramp, ramp]).ravel().tolist())
+    found["palette 16"] = tiff(GREY.astype(np.uint16) * 257, 3, palette), np.dstack([GREY, 255 - GREY, GREY])
+    for name, factor in (("8", np.uint8(1)), ("16", np.uint16(257))):
+        samples = np.dstack([COLOR, ALPHA // 2, ALPHA]) * factor
+        found[f"RGB with another channel and alpha {name}"] = tiff(samples, 2, (338, [0, 2])), np.dstack([COLOR, ALPHA])
     found["RGB with another channel"] = tiff(np.dstack([COLOR, ALPHA]).astype(np.uint16) * 257, 2, (338, 0)), COLOR
     return found
 
@@ -72,7 +95,8 @@ def test_every_kind_is_read_as_it_is_meant(kind: str) -> None:
     file, wanted = KINDS[kind]
     photo, deep = read_image(file), read_deep(file)
     color = np.broadcast_to(wanted[..., :1] if wanted.shape[2] < 3 else wanted[..., :3], COLOR.shape).astype(float)
-    rounding = {"RGBA premultiplied": 2, "grey 12": 1}.get(kind, 0)
+    coarse = {"grey 2": 43, "grey 4": 9, "grey 6": 3, "grey of 8 bits with sign": 2}  # half a step of so few levels
+    rounding = coarse.get(kind, 2 if "premultiplied" in kind else 0.4 if kind[-2:] in ("10", "12", "14") else 0)
     assert np.abs(np.asarray(photo.rgb) - color).max() <= rounding
     assert np.abs(deep.pixels[0].permute(1, 2, 0).numpy() * 255 - color).max() <= rounding + 0.1
     assert photo.grey == (wanted.shape[2] < 3)
@@ -96,9 +120,33 @@ def test_what_was_guessed_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Pa
 
 
 def test_a_rare_kind_is_not_called_damaged() -> None:
-    for rare in (tiff(COLOR.astype(np.uint16), 5), tiff(COLOR.astype(np.float32), 8)):
-        with pytest.raises(ImageError, match="rare kind"):
+    for rare in (
+        tiff(COLOR.astype(np.uint16), 5),
+        tiff(COLOR.astype(np.float32), 8),
+        tiff(COLOR, 2, (259, 34712), data=b"\xff\x4f\xff\x51" + bytes(60)),
+        tiff(COLOR, 2, bits=24, data=bytes(24 * 32 * 9)),
+    ):
+        with pytest.raises(ImageError, match=r"rare kind \(.* bits a channel, compression \d+\)"):
             read_image(rare)
+
+
+def test_a_compression_that_pillow_may_lack() -> None:
+    codecs = pytest.importorskip("imagecodecs")
+    webp = codecs.webp_encode(COLOR, lossless=True)
+    assert np.array_equal(read_image(tiff(COLOR, 2, (259, 50001), data=webp)).rgb, COLOR)
+
+
+def test_the_first_page_that_is_no_thumbnail_is_read(caplog: pytest.LogCaptureFixture) -> None:
+    small, whole = tiff(COLOR[:4, :4].copy(), 2, (254, 1)), tiff(COLOR, 2)
+    place = len(small) + len(small) % 2
+    link = small.index(bytes(4), 10 + 12 * small[8])  # after the directory: the place of the next one
+    both = small[:link] + (place + 8).to_bytes(4, "little") + small[link + 4 :].ljust(place - link - 4, b"\0")
+    moved = tiff(COLOR, 2, base=place)
+    assert np.array_equal(read_image(both + moved).rgb, COLOR)
+    assert np.array_equal(read_image(whole).rgb, COLOR)
+    assert not caplog.messages
+    with pytest.raises(ImageError, match="shows a thumbnail first"):
+        read_image(raw(((254, 1),), sub=2))
 
 
 def test_without_imagecodecs_the_sentence_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,9 +156,15 @@ def test_without_imagecodecs_the_sentence_says_what_is_missing(monkeypatch: pyte
     assert np.array_equal(read_image(KINDS["grey float"][0]).rgb, np.repeat(GREY, 3, 2))
 
 
-def test_lab_becomes_srgb() -> None:
-    lab = tiff(np.full((4, 4, 3), (128, 20, 236), np.uint8), 8)
-    assert np.abs(np.subtract(read_image(lab).rgb.getpixel((1, 1)), (140, 108, 154))).max() <= 1  # colour-science 0.4.7
+@pytest.mark.parametrize(
+    ("white", "wanted"), [((), (140.8, 107.9, 154.0)), (((318, [0.3127, 0.329]),), (137.4, 108.9, 153.6))]
+)
+def test_lab_becomes_srgb(white: tuple[tuple[int, list[float]]], wanted: tuple[float, ...]) -> None:
+    """Of L 50.2, a 20 and b -20, with the white D50 or D65, colour-science 0.4.7 makes ``wanted``."""
+    lab = np.full((4, 4, 3), (128, 20, 236), np.uint8)
+    deep = np.full((4, 4, 3), (128 * 257, 20 * 256, 236 * 256), np.uint16)
+    for file in (tiff(lab, 8, *white), tiff(deep, 8, *white)):
+        assert np.abs(np.subtract(read_image(file).rgb.getpixel((1, 1)), wanted)).max() <= 1
 
 
 def raw(tags: tuple[tuple[int, int], ...] = (), sub: int | None = None) -> bytes:

@@ -109,6 +109,11 @@ def test_dangerous_decoders_are_never_reached(monkeypatch):
         assert "known format" in fails(encoded(Image.new("RGB", (16, 16)), format))
 
 
+@pytest.mark.parametrize("start", [b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"])
+def test_jpeg_xl_is_named(start):
+    assert "JPEG XL picture, which stylehub does not read; convert it to PNG" in fails(start + bytes(100))
+
+
 @pytest.mark.filterwarnings("ignore")
 @QUICK
 @given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"GIF89a", b"BM", b"P6"]), st.binary())
@@ -156,7 +161,7 @@ def with_image_error_only(data):
 
 
 def test_stream_length_limit(monkeypatch):
-    monkeypatch.setattr(images.reading, "MAX_BYTES", 100)
+    monkeypatch.setattr(images.opening, "MAX_BYTES", 100)
     assert "longer than 100 bytes" in fails(io.BytesIO(bytes(101)))
 
 

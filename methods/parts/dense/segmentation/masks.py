@@ -17,7 +17,8 @@ from torch import Tensor
 
 from hub.errors import ParameterError
 from hub.images import read_image, to_tensor
-from hub.images.reading import decoded, opened
+from hub.images.opening import opened
+from hub.images.reading import decoded
 from hub.spatial import Map
 from methods.parts.dense.guided import guided
 from methods.parts.dense.segmentation.groups import GROUPS
