@@ -1,6 +1,7 @@
 """What ``registry.yaml`` holds: its fields, and reading it into entries. Data only, read without importing torch."""
 
 import hashlib
+import re
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -167,6 +168,8 @@ def read_registry(path: Path, root: Path, source: str, external: bool = False) -
     data = read_sections(path)
     entry_of = partial(Entry, root=root, source=source, external=external, contract=data["contract"])
     for method_id, fields in data["methods"].items():
+        if not re.fullmatch(NAME, str(method_id)):
+            raise RegistryError(f"{path}: the name {str(method_id)[:80]!r} of a method is wrong: it {_SAID[NAME]}.")
         method = checked_fields(MethodEntry, fields, path, str(method_id))
         for name, model in method.models.items():
             if name in entries:
@@ -184,7 +187,7 @@ def read_sections(path: Path) -> dict[str, Any]:
             raise RegistryError(f"{path} is larger than {LARGEST:,} bytes; it holds entries only.")
         # The loader in C is many times faster, and as safe.
         data = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RegistryError(f"{path} does not exist; a method folder or package needs a registry.yaml.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise RegistryError(f"{path} is not readable YAML ({' '.join(str(error).split())}).") from None

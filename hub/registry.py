@@ -56,7 +56,8 @@ def info(name: str | Path) -> Entry:
     try:
         return entries[resolve(str(name), entries, "model")]
     except UnknownName as error:
-        raise (UnknownName(f"{error} To use the folder, write ./{name}.") if Path(name).is_dir() else error) from None
+        there = name and Path(name).is_dir()
+        raise (UnknownName(f"{error} To use the folder, write ./{name}.") if there else error) from None
 
 
 def method_entry(method_id: str) -> Entry:

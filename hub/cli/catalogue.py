@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.cli.console import print_json, whole_column, wide_console
-from hub.cli.options import Endpoint, Json, ModelName, Offline, Trust
+from hub.cli.options import Endpoint, Json, ModelName, Offline, Trust, load_quietly
 from hub.errors import ImageError
 
 if TYPE_CHECKING:
@@ -42,12 +42,11 @@ def info(
     """Show the styles, flags, paper and licences of a model."""
     from hub.cli.flags import rows
     from hub.errors import ConsentError
-    from hub.loading import load
     from hub.registry import info
 
     untold = ""
     try:
-        method = load(model, device="cpu", offline=offline or None, endpoint=endpoint, trust=trust)
+        method = load_quietly(model, device="cpu", offline=offline or None, endpoint=endpoint, trust=trust)
         entry, styles = method.entry, list(method.styles.values())
         flags = [
             dict(zip(("flag", "range", "default", "description"), row, strict=True)) for row in rows(method.Parameters)

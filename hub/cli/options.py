@@ -1,6 +1,8 @@
 """Options that several commands share, and loading a model by name."""
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -50,6 +52,14 @@ def kept(keep: str) -> "Keep":
     return cast("Keep", resolve(keep, ("all", "safe", "none"), "--keep-metadata"))
 
 
+def load_quietly(name: str, **how: Any) -> "Method":
+    """``hub.load``; what the code of others prints meanwhile goes to standard error, not among the results."""
+    from hub.loading import load
+
+    with redirect_stdout(sys.stderr):
+        return load(name, **how)
+
+
 def loads_model(command: Callable[..., None]) -> Callable[..., None]:
     """``command(method, ...)`` with a model name instead of a method, and with the options for loading it."""
 
@@ -62,9 +72,7 @@ def loads_model(command: Callable[..., None]) -> Callable[..., None]:
         trust: Trust = False,
         compile: Compile = False,
     ) -> "Method":
-        from hub.loading import load
-
-        return load(
+        return load_quietly(
             model,
             device=device,
             dtype=dtype,

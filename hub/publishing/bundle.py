@@ -85,7 +85,8 @@ def bundle(source: Path, name: str) -> Path:
             write_whole(path, data)
         set_fields(place.registry, place.keys, fields)
     except OSError as error:
-        raise WeightsError(f"{weights} cannot be put to {target} ({error}); mend that, and bundle again.") from error
+        what = f"{weights} cannot be put to {target} ({error.strerror}: {error.filename})"
+        raise WeightsError(f"{what}; mend that, and bundle again.") from error
     return target
 
 

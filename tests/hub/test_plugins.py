@@ -260,6 +260,14 @@ def test_plugins_tells_of_an_import_that_does_not_end(install: Install) -> None:
     assert _fault(rude) == "KeyboardInterrupt()"
 
 
+def test_what_a_plugin_prints_is_not_among_the_results(install: Install) -> None:
+    package = install("mirror", IN_PACKAGE, "print('noise')\n" + MIRROR)
+    (package / "parts.py").write_text("def turn(x):\n    return x\n")
+    result = call("info", "mirror", "--json")
+    assert json.loads(result.stdout)["name"] == "mirror"
+    assert "noise" in result.stderr
+
+
 @pytest.mark.parametrize("text", [r"\e]0;owned\a", r"\x9b2J", r"\0"])
 def test_an_entry_does_not_control_the_terminal(folder: Path, text: str) -> None:
     entry = folder / "registry.yaml"

@@ -76,6 +76,7 @@ def test_methods_never_import_gradio() -> None:
         ("methods:", "contract: 99\nmethods:", "written for version 99 of the contract.* install a newer stylehub"),
         ("methods:", "contract: one\nmethods:", "contract is wrong"),
         ("      mirror: {", "      Mirror!: {", "mirror.models"),
+        ("  mirror:\n", "  größe:\n", "name 'größe' of a method is wrong: it should be lower-case letters"),
         ("methods:", "things:", "a mapping 'methods'"),
         ("methods:", "methods: [", "not readable YAML"),
         ("tiling: none", "tiling: !!python/object/apply:os.system ['true']", "not readable YAML"),
