@@ -25,6 +25,7 @@ from hub import registry, runtime
 from hub.files import user_cache
 from hub.weights import write_safetensors
 from methods.parts import style_vectors
+from methods.parts.dense import hourglass
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
 from tests.support.models import STYLES, random_network
 from tests.support.pictures import make_photo
@@ -126,6 +127,12 @@ def random_vgg(path: Path, architecture: str) -> Path:
 def small_paintings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paintings are encoded at a sixteenth of the pixels."""
     monkeypatch.setattr(style_vectors, "SIDE", 128)
+
+
+@pytest.fixture
+def small_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Depth and groups of things are found at a sixteenth of the pixels."""
+    monkeypatch.setattr(hourglass, "SIDE", 64)
 
 
 @pytest.fixture

@@ -33,8 +33,14 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def model(loaded: Case, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """What it computes once, such as vectors of paintings, is kept for all rules."""
+def model(
+    loaded: Case, material: Path, small_maps: None, small_paintings: None, monkeypatch: pytest.MonkeyPatch
+) -> Case:
+    """What it computes once, such as vectors of paintings, is kept for all rules.
+
+    What judges and what finds places is small, since the rules are about the calls.
+    """
+    monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(loaded.folder))
     return loaded
 

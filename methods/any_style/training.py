@@ -17,6 +17,7 @@ from hub.errors import TrainingError
 from hub.weights import load_strict, read_config, read_safetensors
 from methods.any_style.network import AnyStyleNetwork
 from methods.parts.style_code.training import CodeSettings, CodeTraining
+from methods.parts.style_vectors import SCALES, short_side
 from methods.parts.transformation.network import ImageTransformationNetwork
 
 
@@ -74,8 +75,8 @@ class AnyStyleTraining(CodeTraining):
         """Train the prediction network on the codes of the base's paintings, at several sizes of each."""
         descriptions, wanted = [], []
         for name, code in zip(styles, codes, strict=True):
-            for size in (256, 362, 512):
-                descriptions.append(self.description(self.presets[name], size))
+            for scale in SCALES[:3]:
+                descriptions.append(self.description(self.presets[name], short_side(scale)))
                 wanted.append(code)
         x, y = torch.cat(descriptions), torch.stack(wanted)
         optimizer = torch.optim.Adam(self.network.predictor.parameters(), lr=1e-3)

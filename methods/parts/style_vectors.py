@@ -75,6 +75,11 @@ def read_vector(path: Path, encoder: str, shape: tuple[int, int], scales: Sequen
     return StyleVector(numbers.float(), encoder)
 
 
+def short_side(stroke_size: float = 1.0) -> int:
+    """The short side in pixels at which a painting is encoded for ``stroke_size``."""
+    return round(SIDE * stroke_size)
+
+
 @torch.inference_mode()
 def vector_of(
     painting: Image.Image,
@@ -99,7 +104,7 @@ def vector_of(
     if path.is_file():
         with suppress(WeightsError):
             return read_vector(path, encoder, shape, scales)
-    rows = [describe(pad_to_multiple(to_tensor(at_short_side(painting, round(SIDE * s))), 8)) for s in scales]
+    rows = [describe(pad_to_multiple(to_tensor(at_short_side(painting, short_side(s))), 8)) for s in scales]
     vector = StyleVector(torch.stack(rows).float().cpu(), encoder)
     with suppress(WeightsError):  # if the cache cannot be written, the vector is computed again next time
         vector.save(path)

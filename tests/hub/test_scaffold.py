@@ -39,6 +39,7 @@ def keeps_the_contract(name: str | Path, folder: Path) -> None:
             continue
 
 
+@pytest.mark.usefixtures("small_maps")
 @pytest.mark.parametrize("task", ["single", "fusion", "depth", "photo"])
 def test_what_is_new_keeps_the_contract(task: Any, tmp_path: Path) -> None:
     keeps_the_contract(new(tmp_path / "first-try", task=task), tmp_path)

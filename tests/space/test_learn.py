@@ -85,7 +85,7 @@ def test_learning_is_offered_to_the_owner_alone(
 ) -> None:
     asked: list[bool] = []
 
-    def build(models: Any, *, learns: bool) -> Any:
+    def build(models: Any, *, learns: bool, **others: Any) -> Any:
         asked.append(learns)
         raise StylehubError("far enough")
 

@@ -40,7 +40,7 @@ from methods.parts.sheets import contact_sheet
 from methods.parts.style_code.network import LAYERS as DESCRIBED
 from methods.parts.style_code.network import PaintingNetwork, StylePredictor, describe
 from methods.parts.style_code.targets import MOMENTS, VIEWS, PaintingTargets
-from methods.parts.style_vectors import PRESET, SCALES, SIDE, vector_of, without_presets
+from methods.parts.style_vectors import PRESET, SCALES, short_side, vector_of, without_presets
 from methods.parts.transformation.training import ArbitrarySettings, PerceptualSettings, PhotoCrops
 
 CONTENT = ("relu2_2", "relu3_3")
@@ -164,7 +164,9 @@ class CodeTraining(TrainingTask):
         photos = torch.stack([self.crops.crop(index, 256) for index in range(3)]).to(self.device)
         shown: list[tuple[Image.Image, Tensor]] = []
         for style in [*self.presets.values()][1::9][:5]:  # far apart in the alphabet
-            shown.append((read_painting(cast(Path, self.settings.presets), style), self.description(style, SIDE)))
+            shown.append(
+                (read_painting(cast(Path, self.settings.presets), style), self.description(style, short_side()))
+            )
         for index in range(min(5 - len(shown), len(self.targets) // VIEWS)):
             shown.append(
                 (self.targets.view(VIEWS * index), self.targets[VIEWS * index]["description"][None].to(self.device))

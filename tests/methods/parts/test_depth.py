@@ -144,7 +144,8 @@ def test_without_transformers_there_are_two_ways_out(monkeypatch: pytest.MonkeyP
         estimate(torch.rand(1, 3, 64, 64), "depth-anything")
 
 
-def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
+def test_training_lowers_the_losses(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("methods.parts.dense.depth.training.SIZE", (64, 96))
     rng = np.random.default_rng(0)
     settings = DepthSettings.model_validate(
         {

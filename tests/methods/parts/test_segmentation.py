@@ -111,7 +111,8 @@ def test_rare_groups_are_shown_more_often(tmp_path: Path) -> None:
     assert one["photos"].shape[0] == 2
 
 
-def test_training_lowers_the_losses(tmp_path: Path) -> None:
+def test_training_lowers_the_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("methods.parts.dense.segmentation.training.SIZE", (64, 96))
     seen: list[Progress] = []
     recipe = SegmentationTraining(settings(tmp_path, steps=14, warmup=2, bf16=False), CPU)
     folder = train(recipe, tmp_path / "run", CPU, seen.append)
