@@ -20,6 +20,7 @@ from hub.plugins import plugin_class
 from space.site.settings import Settings
 from tests.support.command import call
 from tests.support.documents import blocks, code
+from tests.support.loopback_hub import LoopbackHub
 from tests.support.paths import ROOT
 from tools import card, documents
 from tools.drawn import MARK, fill
@@ -76,12 +77,20 @@ def quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.checking.DEVICES", ())
 
 
-@pytest.mark.usefixtures("quick_check")
-def test_the_steps_that_contributing_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image) -> None:
+@pytest.fixture
+def model_hub() -> Iterator[LoopbackHub]:
+    with LoopbackHub() as server:
+        yield server
+
+
+@pytest.mark.usefixtures("quick_check", "quick_client")
+def test_the_steps_that_contributing_shows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image, model_hub: LoopbackHub
+) -> None:
     """Literally: the commands, one after another, the files that they write, and the messages on the way."""
     monkeypatch.chdir(tmp_path)
     photo.save("photo.jpg")
-    _, begin, use, _, trained, *_ = (block.splitlines() for block in blocks("CONTRIBUTING.md", "sh"))
+    _, begin, use, push, trained, *_ = (block.splitlines() for block in blocks("CONTRIBUTING.md", "sh"))
     for line in begin:
         assert call(*shlex.split(line)[1:]).exit_code == 0
     folder = tmp_path / "my-method"
@@ -105,6 +114,9 @@ def test_the_steps_that_contributing_shows(monkeypatch: pytest.MonkeyPatch, tmp_
         else:
             result = call(*words[1:])
             assert result.exit_code == 0, result.stdout
+    for line in push:
+        assert call(*shlex.split(line)[1:], "--endpoint", model_hub.url).exit_code == 0
+    assert "model.safetensors" in model_hub.newest("owner/ink-lines")[1]
     registry = (folder / "registry.yaml").read_text()
     (folder / "registry.yaml").write_text(registry.replace("[single]", "[singel]"))
     with pytest.raises(RegistryError, match=r"my-method\.tasks\.0 is wrong: Input should be 'single'"):
@@ -113,6 +125,26 @@ def test_the_steps_that_contributing_shows(monkeypatch: pytest.MonkeyPatch, tmp_
     (folder / "method.py").unlink()
     with pytest.raises(RegistryError, match="points to method:MyMethod, which does not load"):
         hub.load(folder, trust=True)
+
+
+@pytest.mark.usefixtures("quick_client")
+def test_the_readme_shares_a_style(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photo: Image.Image, model_hub: LoopbackHub
+) -> None:
+    """Its commands, literally; learning takes one step in place of two hundred."""
+    monkeypatch.chdir(tmp_path)
+    photo.save("painting.jpg")
+    (share,) = (block for block in blocks("README.md", "sh") if "stylehub push" in block)
+    steps = [shlex.split(line, comments=True)[1:] for line in share.splitlines()]
+    quick = shlex.split(
+        "--steps 1 --workers 0 --batch 1 --crops 32 --crop-starts 0 --style-size 64 --device cpu --no-bf16"
+    )
+    more = {"add-style": quick, "push": ["--endpoint", model_hub.url]}
+    for words in steps:
+        result = call(*words, *more.get(words[0], []))
+        assert result.exit_code == 0, words
+    assert "preview.jpg" in model_hub.newest("owner/mine")[1]
+    assert "A. Person" in call("styles", "show", "mine").stdout
 
 
 def test_readme_python_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
