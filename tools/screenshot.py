@@ -26,6 +26,9 @@ def screenshot(out: Path) -> None:
         visible(page, ".wall button[data-name=hokusai-great-wave]").click()
         painted(page, example)
         page.wait_for_function("() => [...document.querySelectorAll('.wall img')].every(image => image.src)")
+        page.wait_for_function(
+            "() => ![...document.querySelectorAll('button')].some(b => b.offsetParent && b.innerText == 'Stop')"
+        )
         page.mouse.move(0, 0)
         page.evaluate("window.scrollTo(0, 0)")
         page.wait_for_timeout(500)
