@@ -80,8 +80,8 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
         if service is not None:
             from space.site.build import build_site
 
-            build_site(service, handlers, page, panels, {entry.name: entry for entry in offered()}, set(TASKS))
-        gr.Markdown(word("privacy"), elem_classes=["about"])
+            build_site(demo, service, handlers, page, panels, {entry.name: entry for entry in offered()}, set(TASKS))
+        gr.Markdown(word("privacy") if service is None else word("privacy site"), elem_classes=["about"])
         connect_page(page, handlers, {entry.name: entry for entry in offered()})
         first = next((panel for panel in panels if panel.style is not None), None)
         if first is not None and first.style is not None:

@@ -1,0 +1,87 @@
+"""The site in a real browser: a long job with a reload meanwhile, sharing, browsing, deleting, 400 pixels."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tools.browser import CHROMIUM, FLAGS, open_page, visible
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
+pytestmark = pytest.mark.slow
+
+from hub.files import example_photo
+from space.site.running import open_site
+from tests.support.site import settings
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from space.app import serve
+
+    with open_site(settings(tmp_path_factory.mktemp("site"), gallery=True, workers=1)) as service:
+        demo, address = serve(block=False, service=service)
+        yield address
+        demo.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def test_a_long_job(chromium: Any, address: str, tmp_path: Path) -> None:
+    pictures = Path(os.environ.get("STYLEHUB_SCREENSHOTS") or tmp_path)
+    pictures.mkdir(parents=True, exist_ok=True)
+    photo = tmp_path / "holiday.png"
+    Image.open(example_photo()).resize((120, 80)).save(photo)
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 1000}, color_scheme="light")
+    page.set_default_timeout(120_000)
+    painting = tmp_path / "painting.png"
+    Image.open(example_photo()).resize((90, 90)).rotate(90).save(painting)
+    page.locator("#photo input[type=file]").first.set_input_files(photo)
+    for choice in ("My own painting", "Best"):
+        page.get_by_label(choice, exact=True).check()
+    visible(page, ".task .photo").locator("input[type=file]").first.set_input_files(painting)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.photo img')].filter(i => i.offsetParent).length === 2"
+    )
+    visible(page, ".drawer .label-wrap").first.click()
+    visible(page, ".label-wrap:has-text('More')").first.click()
+    for label, value in (("Working size", "64"), ("Iterations", "600"), ("Patience", "0")):
+        page.get_by_label(label).locator("visible=true").first.fill(value)
+    page.get_by_text("As a long job").locator("visible=true").click()
+    page.get_by_role("button", name="Put it in the queue").locator("visible=true").click()
+    page.get_by_text("A link to this job").wait_for()
+    page.get_by_text("gatys: running").wait_for()
+    page.reload()
+    page.get_by_text("Your jobs").first.click()
+    page.get_by_text("holiday.png, gatys").first.wait_for()  # the browser knows whose it is
+    page.get_by_text("Step").first.wait_for()
+    page.screenshot(path=pictures / "site-job.png", full_page=True)
+    page.get_by_text("gatys: done").wait_for()
+    page.screenshot(path=pictures / "site-done.png", full_page=True)
+    page.get_by_role("button", name="Share it in the gallery").click()
+    page.get_by_text("It is in the gallery now").wait_for()
+    page.get_by_text("Gallery", exact=True).locator("visible=true").first.click()
+    thumbnail = page.locator(".shared .thumbnail-item, .shared button img").first
+    thumbnail.click()
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.wait_for_timeout(500)
+    page.screenshot(path=pictures / "site-400.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.get_by_role("button", name="Delete mine").click()
+    thumbnail.wait_for(state="detached")
+    assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
