@@ -240,6 +240,7 @@ def test_strokes(capsys: pytest.CaptureFixture[str], material: Path, tmp_path: P
 
 
 @needs_peer
+@pytest.mark.usefixtures("small_paintings")
 def test_arbitrary(capsys: pytest.CaptureFixture[str], material: Path, tmp_path: Path) -> None:
     words = ["--photos", material / "photos.tar", "--paintings", material / "paintings", "--size", 64, "--limit", 1]
     words += ["--vgg", material / "vgg.safetensors", "--unseen", material / "paintings", "--unseen-photos", 1]

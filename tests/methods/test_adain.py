@@ -261,6 +261,7 @@ def test_a_balanced_error_has_a_bound() -> None:
     assert torch.allclose(balanced_error(torch.zeros(2, 3), large), balanced_error(torch.zeros(2, 3), small))
 
 
+@pytest.mark.usefixtures("small_paintings")
 def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
     settings = AdaINSettings.model_validate(
         {

@@ -40,8 +40,8 @@ def uploaded(page: tuple[Any, str], photo_file: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def painting_at(material: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A painting, and a perceptual network of random weights for the methods that look at it."""
+def painting_at(material: Path, small_paintings: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A painting, and a perceptual network of random weights for the methods that look at it; all is small."""
     from gradio_client import handle_file
 
     monkeypatch.setenv("STYLEHUB_VGG", str(material / "vgg.safetensors"))
