@@ -17,7 +17,7 @@ import os, runpy, sys
 class Watch:
     def find_spec(self, name, path=None, target=None):
         if name == "torch":
-            print(os.environ.get("OMP_WAIT_POLICY"), flush=True)
+            print(os.environ.get("OMP_WAIT_POLICY"), file=sys.__stdout__, flush=True)
             os._exit(0)
 
 sys.meta_path.insert(0, Watch())
