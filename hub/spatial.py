@@ -1,5 +1,6 @@
 """The parameters for where a style applies: by depth, along a gradient or inside a mask; ``hub.placing`` computes them."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,13 +13,15 @@ from torch import Tensor
 
 from hub.errors import ImageError
 from hub.fields import with_role
-from hub.images import read_image, to_tensor
+from hub.images import read_plane
 
 if TYPE_CHECKING:
     from hub.images import Source
 
 GROUP = "Where"  # the heading of these controls in the app
 BY_DEPTH = ("far", "near", "layer")
+
+logger = logging.getLogger(__name__)
 
 
 class Map:
@@ -41,15 +44,18 @@ class Map:
         raise ValueError("should be a picture, or an array (H, W)")
 
     def read(self) -> Tensor:
-        """The map as float32 ``(1, 1, H, W)``: pictures and 8- and 16-bit arrays in [0, 1], other arrays unscaled.
+        """The map as float32 ``(1, 1, H, W)``: pictures and 8- and 16-bit arrays in [0, 1], others and floats unscaled.
 
-        What is transparent is black.
+        What is transparent is black. Of a mask that holds 0 and 1 only, as labels, 1 is white; this is said.
 
         Raises ``ImageError`` if it cannot be read, is not ``(H, W)``, or holds NaN or infinity.
         """
-        if not isinstance(self.source, Tensor | np.ndarray):
-            return to_tensor(read_image(self.source).on_black).mean(1, keepdim=True)
-        source = self.source.detach().cpu().numpy() if isinstance(self.source, Tensor) else self.source
+        source: Any = self.source
+        if isinstance(source, Tensor):
+            source = source.detach().cpu().numpy()
+        whole = not isinstance(source, np.ndarray) or source.dtype in (np.uint8, np.uint16)
+        if not isinstance(source, np.ndarray):
+            source = read_plane(source)
         if source.dtype.kind not in "biuf":
             raise ImageError(f"A map must hold real numbers; this one is of type {source.dtype}.")
         # Arrays of 8 and 16 bits are pictures: their largest value is white.
@@ -59,6 +65,9 @@ class Map:
             raise ImageError(f"A map must have shape (H, W); this one has {tuple(plane.shape)}.")
         if not plane.isfinite().all():
             raise ImageError("The map holds NaN or infinity; replace these values first.")
+        if whole and 0 < (high := plane.max()) < 1.01 / 255 and bool(((plane == 0) | (plane == high)).all()):
+            logger.warning("%s holds 0 and 1 only, so 1 counts as white.", self.name)
+            plane = plane / high
         return plane[None, None]
 
     def __eq__(self, other: object) -> bool:

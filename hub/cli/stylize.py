@@ -189,10 +189,10 @@ def _jobs(
 def _check_targets(jobs: "dict[Path | None, Path]", overwrite: bool, deep: bool) -> None:
     """Raise ``ImageError``, before any work, for a target that must not be written."""
     from hub.deep import check_png
+    from hub.images import format_of
 
     for photo, target in jobs.items():
-        if deep:
-            check_png(target)
+        (check_png if deep else format_of)(target)
         if len(os.fsencode(target.name)) > LONGEST_NAME:
             raise ImageError(f"The name {target.name[:40]}... is too long for a file; choose a shorter one with -o.")
         if target.exists() and not overwrite:

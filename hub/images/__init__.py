@@ -3,9 +3,9 @@
 from hub.images.finding import FORMATS, READ_EXTENSIONS, find_images, find_named, find_tree
 from hub.images.metadata import PHOTO, Keep, read_recipe
 from hub.images.opening import MAX_BYTES, MAX_PIXELS, Source
-from hub.images.reading import Photo, read_image, read_size
+from hub.images.reading import Photo, read_image, read_plane, read_size
 from hub.images.tensors import LUMA, at_short_side, is_flat, resized, size_at_short_side, to_image, to_levels, to_tensor
-from hub.images.writing import encode_image, save, write_encoded, write_image
+from hub.images.writing import encode_image, format_of, save, write_encoded, write_image
 
 __all__ = (
     "FORMATS",
@@ -22,8 +22,10 @@ __all__ = (
     "find_images",
     "find_named",
     "find_tree",
+    "format_of",
     "is_flat",
     "read_image",
+    "read_plane",
     "read_recipe",
     "read_size",
     "resized",

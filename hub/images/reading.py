@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from hub.images.opening import MAX_PIXELS, Source, opened
@@ -74,6 +75,22 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     with opened(source, max_pixels=max_pixels) as (image, name):
         return decoded(image, name)
+
+
+def read_plane(source: Source) -> NDArray[np.float32]:
+    """Read a grey picture with all its bits, ``(H, W)`` in [0, 1]; floats as stored. What is transparent is black.
+
+    Of a coloured one it is the mean of the channels. Raises ImageError as read_image does.
+    """
+    with opened(source, max_pixels=MAX_PIXELS) as (image, name):
+        if misread(image) or not (image.mode == "F" or image.mode.startswith("I;16")):
+            plane, white = np.asarray(decoded(image, name).on_black, np.float32).mean(2), 255
+        else:
+            image.load()
+            turn = upright(image)
+            plane, white = np.asarray(image if turn is None else image.transpose(turn), np.float32), _white(image) or 1
+        scaled: NDArray[np.float32] = plane / np.float32(white)
+        return scaled
 
 
 def read_size(source: Source) -> tuple[int, int]:

@@ -87,11 +87,16 @@ def write_image(
     Raises ImageError for an unknown extension, and as write_encoded does.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ImageError(f"{path} has an unknown extension; choose one of {', '.join(FORMATS)}.")
-    format = FORMATS[path.suffix.lower()]
+    format = format_of(path)
     options: dict[str, Any] = {"recipe": recipe, "quality": quality, "keep_metadata": keep_metadata}
     write_encoded(lambda: encode_image(image, format, **options), path, overwrite=overwrite)
+
+
+def format_of(path: Path) -> str:
+    """The format that the extension of ``path`` names. Raises ``ImageError`` for one that is not written."""
+    if path.suffix.lower() not in FORMATS:
+        raise ImageError(f"{path} has an unknown extension; choose one of {', '.join(FORMATS)}.")
+    return FORMATS[path.suffix.lower()]
 
 
 def write_encoded(encode: Callable[[], bytes], path: Path, *, overwrite: bool = False) -> None:

@@ -98,6 +98,30 @@ def test_depth_of_8_and_of_16_bits_is_the_same(content: Tensor, tmp_path: Path) 
     assert (eight - sixteen).abs().max() < 0.01
 
 
+def test_a_map_keeps_all_its_bits(tmp_path: Path) -> None:
+    depth = np.tile(np.linspace(0.4, 0.402, 64, dtype=np.float32), (48, 1))
+    Image.fromarray((depth * 65535).round().astype(np.uint16)).save(tmp_path / "16.png")
+    assert np.abs(Map(tmp_path / "16.png").read()[0, 0].numpy() - depth).max() < 1e-5
+    metres = depth * 100
+    Image.fromarray(metres).save(tmp_path / "float.tif")
+    assert np.array_equal(Map(tmp_path / "float.tif").read()[0, 0].numpy(), metres)
+
+
+@pytest.mark.parametrize("form", ["8 bits", "16 bits", "array"])
+def test_a_mask_of_0_and_1_is_black_and_white(form: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mask = np.zeros((40, 60), np.uint16 if form == "16 bits" else np.uint8)
+    mask[:, 30:] = 1
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    given = Map(mask if form == "array" else tmp_path / "mask.png").read()[0, 0]
+    assert np.array_equal(given.numpy(), mask)
+    assert "holds 0 and 1 only, so 1 counts as white" in caplog.text
+    assert Map(mask.astype(np.float32) / 255).read().max() < 0.01, "floats are what they say"
+    caplog.clear()
+    assert Map(np.full((4, 4), 128, np.uint8)).read().max() > 0.5
+    assert Map(np.zeros((4, 4), np.uint8)).read().max() == 0
+    assert not caplog.messages
+
+
 def test_maps_that_cannot_be(content: Tensor, ramp: Tensor, caplog: pytest.LogCaptureFixture) -> None:
     cases: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"where": "mask"}, ParameterError, "Give a mask"),

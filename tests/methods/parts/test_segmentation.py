@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from typer.testing import CliRunner
 
@@ -229,7 +230,38 @@ def test_soft_edges_are_no_labels() -> None:
     soft = Image.new("L", (120, 80))
     soft.paste(255, (0, 0, 60, 80))
     soft = soft.filter(ImageFilter.GaussianBlur(3))
-    assert ColorMask(soft).labels() is None
+    codes = ColorMask(soft).codes()
+    assert codes is not None
+    assert not ColorMask(soft).is_labels(codes)
+
+
+def stripes(*values: int) -> NDArray[np.uint16]:
+    return np.broadcast_to(np.repeat(np.array(values, np.uint16), 60 // len(values)), (40, 60)).copy()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "met"),
+    [
+        ((0, 1, 2), (1,), [False, True, False]),
+        ((1,), (0, 1, 2), [True]),
+        ((0, 20, 40), (0, 40), [True, False, True]),
+        ((0, 256, 300), (0, 300), [True, False, True]),
+        ((0, 255), (0, 300), [True, False]),
+        ((3, 300), (3, 7), [False, True]),  # 300 is named first
+    ],
+)
+def test_a_label_meets_only_itself(
+    ours: tuple[int, ...], theirs: tuple[int, ...], met: list[bool], tmp_path: Path
+) -> None:
+    pixels = torch.rand(1, 3, 40, 60)
+    for number, values in enumerate((ours, theirs)):
+        plane = stripes(*values)
+        Image.fromarray(plane if max(values) > 255 else plane.astype(np.uint8)).save(tmp_path / f"{number}.png")
+    pictures = [ColorMask(tmp_path / f"{number}.png") for number in (0, 1)]
+    arrays = [ColorMask(stripes(*values).astype(np.float32)) for values in (ours, theirs)]
+    for masks in (pictures, arrays):
+        if masks is arrays or ours != (0, 255):  # colours as far apart as these are no labels in a picture
+            assert [region.style is not None for region in regions(pixels, pixels, *masks)] == met
 
 
 def test_a_painted_scene_is_a_mask_that_says_the_same(valley: Image.Image) -> None:

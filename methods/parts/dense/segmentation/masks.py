@@ -27,7 +27,8 @@ from methods.parts.dense.segmentation.parse import Parser, parse
 SMALLEST = 0.01  # a region with a smaller share of its picture is left out
 RARE = 0.002  # a colour with a smaller share of a mask is an edge between two other colours
 _SIDES = ((0, 1), (2, 1), (1, 0), (1, 2))  # rows and columns of the neighbours, counted from the upper left
-LABELS = 32  # colours at most in a mask of labels
+LABELS = 32  # colours at most in a picture that is a mask of labels
+MOST = 256  # regions at most
 LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")  # formats that change colours
 ALIKE = 60  # largest distance, in levels, of two colours that may mean the same region
 
@@ -43,30 +44,43 @@ class ColorMask(Map):
         """``(H, W, 3)``. Raises ``ImageError``."""
         if isinstance(self.source, Tensor | np.ndarray):
             plane = self.read()[0, 0].numpy()
-            levels, index = np.unique(plane, return_inverse=True)
-            if len(levels) > 256:
+            if len(np.unique(plane)) > MOST:
                 raise ParameterError("A mask as an array holds the numbers of the regions, 256 at most; this has more.")
-            spread = np.linspace(0, 255, max(2, len(levels)), dtype=np.uint8)[index.reshape(plane.shape)]
-            return np.repeat(spread[..., None], 3, axis=2)
+            return _spread(plane)
         return np.asarray(read_image(self.source).on_black)
 
-    def labels(self) -> NDArray[np.int64] | None:
-        """A number per region, ``(H, W)``: 0xRRGGBB; None for a mask whose colours may vary within a region.
+    def codes(self) -> NDArray[np.int64] | None:
+        """A number per colour, ``(H, W)``: 0xRRGGBB, or what is stored if it exceeds 255; None if the colours are not exact.
 
-        An array of integers holds labels. In a picture, labels are guessed from few colours of which some are too close
-        to be told apart by colour, unless its format changes colours. Raises ``ImageError``.
+        Raises ``ImageError``.
         """
         if isinstance(self.source, Tensor | np.ndarray):
-            array = np.asarray(self.source.cpu() if isinstance(self.source, Tensor) else self.source)
-            whole = array.ndim == 2 and array.dtype.kind in "iu" and array.size > 0 and array.min() >= 0
-            return array.astype(np.int64) * 0x010101 if whole and array.max() <= 255 else None
-        with opened(self.source) as (image, name):
-            if image.format in LOSSY:
+            plane = np.asarray(self.source.cpu() if isinstance(self.source, Tensor) else self.source)
+            if plane.ndim != 2 or plane.size == 0 or plane.dtype.kind not in "iuf" or not np.isfinite(plane).all():
                 return None
-            plane = np.asarray(image if image.mode.startswith("I") else decoded(image, name).on_black, np.int64)
-        if plane.ndim == 2:
-            plane = np.repeat(plane[..., None] if plane.max() <= 255 else plane[..., None] // 257, 3, axis=2)
-        codes: NDArray[np.int64] = plane @ np.array([0x10000, 0x100, 1])
+            if (plane != np.floor(plane)).any():
+                return None
+        else:
+            with opened(self.source) as (image, name):
+                if image.format in LOSSY:
+                    return None
+                plane = np.asarray(image if image.mode.startswith("I") else decoded(image, name).on_black)
+        found: NDArray[np.int64] = plane.astype(np.int64)
+        if found.ndim == 3:
+            found = found @ np.array([0x10000, 0x100, 1])
+        elif found.min() < 0:
+            return None
+        else:
+            found = np.where(found < 256, found * 0x010101, found)
+        return found
+
+    def is_labels(self, codes: NDArray[np.int64]) -> bool:
+        """Whether each of ``codes`` is a region, however close the colours are.
+
+        In an array it always is. In a picture it is guessed from few colours of which some are too close to be told apart.
+        """
+        if isinstance(self.source, Tensor | np.ndarray):
+            return True
         # Levels of a soft edge have no pixels with neighbours of the same level on all sides.
         inner = codes[1:-1, 1:-1]
         solid = inner[
@@ -74,14 +88,14 @@ class ColorMask(Map):
         ]
         found, counts = np.unique(solid, return_counts=True)
         common = found[counts >= SMALLEST * codes.size]
-        if not 2 <= len(common) <= LABELS or np.isin(codes, common).mean() < 0.9:
-            return None
+        if not 2 <= len(common) <= LABELS or np.isin(codes, common).mean() < 0.9 or len(np.unique(codes)) > MOST:
+            return False
         known = np.stack([common >> 16, common >> 8 & 255, common & 255], 1)
         distances = np.linalg.norm(known[:, None] - known[None], axis=2) + 1e9 * np.eye(len(known))
-        if distances.min() > ALIKE / 2:
-            return None
+        if distances.min() > ALIKE:
+            return False
         logger.warning("%s has few colours, some of them close, so each one counts as a region of its own.", self.name)
-        return codes
+        return True
 
 
 @dataclass
@@ -167,10 +181,14 @@ def _by_color(
     photo: Tensor, style: Tensor, photo_mask: ColorMask, style_mask: ColorMask
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Match each colour of the photo's mask with the nearest of the style's mask; labels only with the same label."""
-    labels, others = photo_mask.labels(), style_mask.labels()
-    if labels is not None and others is not None:
-        return _by_label(photo, style, labels, others)
-    ours, theirs = _spread(photo_mask, labels), _spread(style_mask, others)
+    codes, others = photo_mask.codes(), style_mask.codes()
+    labels = codes is not None and photo_mask.is_labels(codes), others is not None and style_mask.is_labels(others)
+    if codes is not None and others is not None and any(labels):
+        subset = np.isin(codes, others).all() or np.isin(others, codes).all()
+        if all(labels) or subset:
+            return _by_label(photo, style, codes, others)
+    ours = _spread(codes) if codes is not None and labels[0] else photo_mask.colors()
+    theirs = _spread(others) if others is not None and labels[1] else style_mask.colors()
     own, other = _palette(ours), _palette(theirs)
     one = _soft(_nearest(ours, own), len(own), photo)
     two = _soft(_nearest(theirs, other), len(other), style)
@@ -188,7 +206,7 @@ def _by_label(
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Match each label of ``ours`` ``(H, W)`` with the same label of ``theirs``."""
     own, other = np.unique(ours), np.unique(theirs)
-    if max(len(own), len(other)) > 256:
+    if max(len(own), len(other)) > MOST:
         raise ParameterError("A mask holds the numbers of the regions, 256 at most; this one has more.")
     one = _soft(np.searchsorted(own, ours), len(own), photo)
     two = dict(zip(other.tolist(), _soft(np.searchsorted(other, theirs), len(other), style).unbind(1), strict=True))
@@ -196,9 +214,11 @@ def _by_label(
     return {f"#{code:06x}": (one[:, i : i + 1], two.get(code, missing)[:, None]) for i, code in enumerate(own.tolist())}
 
 
-def _spread(mask: ColorMask, labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
-    """The colours of ``mask`` ``(H, W, 3)``; its labels become greys from black to white."""
-    return mask.colors() if labels is None else ColorMask(labels).colors()
+def _spread(labels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Greys ``(H, W, 3)`` from black to white, one for each label."""
+    found, index = np.unique(labels, return_inverse=True)
+    greys = np.linspace(0, 255, max(2, len(found))).astype(np.uint8)[index.reshape(labels.shape)]
+    return np.repeat(greys[..., None], 3, axis=2)
 
 
 def _palette(mask: NDArray[np.uint8]) -> NDArray[np.int64]:
