@@ -58,17 +58,17 @@ class Map:
             source = read_plane(source)
         if source.dtype.kind not in "biuf":
             raise ImageError(f"A map must hold real numbers; this one is of type {source.dtype}.")
+        if source.ndim != 2 or 0 in source.shape:
+            raise ImageError(f"A map must have shape (H, W); this one has {source.shape}.")
         # Arrays of 8 and 16 bits are pictures: their largest value is white.
         white = np.iinfo(source.dtype).max if source.dtype in (np.uint8, np.uint16) else 1
-        plane = torch.from_numpy(source.astype(np.float32) / np.float32(white))
-        if plane.ndim != 2 or 0 in plane.shape:
-            raise ImageError(f"A map must have shape (H, W); this one has {tuple(plane.shape)}.")
-        if not plane.isfinite().all():
+        plane = source.astype(np.float32) / np.float32(white)
+        if not np.isfinite(plane).all():
             raise ImageError("The map holds NaN or infinity; replace these values first.")
-        if whole and 0 < (high := plane.max()) < 1.01 / 255 and bool(((plane == 0) | (plane == high)).all()):
+        if whole and 0 < (high := plane.max()) < 1.01 / 255 and np.isin(plane, (0, high)).all():
             logger.warning("%s holds 0 and 1 only, so 1 counts as white.", self.name)
             plane = plane / high
-        return plane[None, None]
+        return torch.from_numpy(plane)[None, None]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Map) and self.source is other.source
