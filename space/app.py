@@ -177,7 +177,10 @@ def serve(
     print(f"stylehub is at {address}  (Ctrl-C stops it)", flush=True)
     if block:
         Thread(target=prepare, args=[models], name="stylehub-prepare", daemon=True).start()
-        demo.block_thread()
+        try:
+            demo.block_thread()
+        finally:
+            demo.close(verbose=False)
     return demo, address
 
 

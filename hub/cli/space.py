@@ -1,7 +1,5 @@
 """`stylehub space`: the app."""
 
-import signal
-import sys
 from typing import Annotated
 
 import typer
@@ -33,8 +31,11 @@ def space(
         if error.name != "gradio":
             raise
         raise StylehubError("The app needs Gradio: pip install 'stylehub[space]'.") from None
+    from space.stopping import until_stopped
+
     if not settings.on:
-        serve(host, port, share=share, mcp=mcp)
+        with until_stopped():
+            serve(host, port, share=share, mcp=mcp)
         return
     try:
         from space.site.running import open_site
@@ -42,6 +43,5 @@ def space(
         if error.name != "filelock":
             raise
         raise StylehubError("A site needs more packages: pip install 'stylehub[site]'.") from None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the workers end too
-    with open_site(settings, folders) as service:
+    with until_stopped(), open_site(settings, folders) as service:
         serve(host, port, share=share, mcp=mcp, service=service)

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sys
 import threading
 from typing import Annotated
 
@@ -25,6 +24,7 @@ def worker(
     It takes the settings of the site, as flags or as variables; above all --data-dir.
     """
     from hub.cli.site import settings_and_folders
+    from space.stopping import end
 
     settings, _ = settings_and_folders(words or [], trust)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -38,9 +38,11 @@ def worker(
     if os.environ.get("STYLEHUB_WITH_PARENT"):
         threading.Thread(target=_end_with_parent, daemon=True).start()
     Worker(settings).serve()
+    end()
 
 
 def _end_with_parent() -> None:
     """Wait for the end of standard input, which the process that started this one holds open; then stop."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)

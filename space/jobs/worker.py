@@ -36,6 +36,7 @@ class Worker:
         self._load = load or _load
         self._loaded: OrderedDict[str, Method] = OrderedDict()
         self._consumer: Any = None
+        self._at_work = threading.Lock()
 
     def serve(self) -> None:
         """Work until told to stop. A job that runs then is put back, with its checkpoint."""
@@ -46,17 +47,20 @@ class Worker:
         log.info("a worker waits for jobs in %s", self.place.settings.folder)
         try:
             self._consumer.run()
+            with self._at_work:  # huey waits for its thread after SIGTERM, but not after SIGINT
+                pass
         finally:
             ended.set()
             keeping.join(10)
 
     def work(self) -> None:
         """Do the next job of those that wait, if any."""
-        for id in self.place.jobs.waiting():
-            with self.place.folders.locked(id) as ours:
-                if ours and self.place.jobs.start(id):
-                    self._run(id)
-                    return
+        with self._at_work:
+            for id in self.place.jobs.waiting():
+                with self.place.folders.locked(id) as ours:
+                    if ours and self.place.jobs.start(id):
+                        self._run(id)
+                        return
 
     def _run(self, id: str) -> None:
         jobs, folder = self.place.jobs, self.place.folders.path(id)

@@ -43,20 +43,6 @@ def test_a_killed_worker_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert read_image(service.result(id)).rgb.getpixel((0, 0)) == (0, 255, 255)
 
 
-def test_a_worker_that_is_stopped_gives_its_job_back(tmp_path: Path) -> None:
-    chosen = settings(tmp_path)
-    service = Service(Place(chosen))
-    id = service.submit(request(steps=100_000, pause=0.005), "token")
-    worker = started(chosen)
-    until(lambda: service.status(id).seen.step >= 3)
-    worker.terminate()
-    worker.join(30)
-    assert worker.exitcode == 0
-    assert service.status(id).job.state == "queued"
-    with service.place.database.reading() as db:
-        assert db.execute("select deaths from jobs").fetchone()[0] == 0
-
-
 def test_a_job_that_always_ends_its_worker_fails(tmp_path: Path) -> None:
     chosen = settings(tmp_path, tries=2)
     service = Service(Place(chosen))
