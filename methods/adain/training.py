@@ -8,6 +8,8 @@ Huang & Belongie 2017 (arXiv 1703.06868), equations 11 to 13. A perceptual netwo
 Additions to the paper: losses of Gram matrices and of colour moments; each error is divided by the energy of both
 sides, so that all paintings weigh the same (Cheng et al. 2021, arXiv 2104.10064); a start as an autoencoder; pairs of a
 picture with itself; mixtures of two paintings.
+
+With a teacher, a large AdaIN network, these losses compare the result with the teacher's picture of the same pair.
 """
 
 from pathlib import Path
@@ -21,12 +23,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from hub.errors import TrainingError
 from hub.images import to_image
 from hub.parameters import inherited
 from hub.training import TrainingTask
 from hub.training.data import Epochs, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.adain.network import LAYER, AdaINNetwork, adain
+from methods.adain.teacher import Teacher
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import open_backbone, read_slim
 from methods.parts.perceptual.losses import balanced_error, colour_moments, gram_matrix, total_variation
@@ -39,6 +43,7 @@ from methods.parts.transformation.training import ArbitrarySettings, PerceptualS
 CONTENT = "relu4_1"
 MOMENTS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 GRAMS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+IMITATED = ("relu1_2", "relu2_2", "relu3_3", "relu4_1")
 
 
 class AdaINSettings(ArbitrarySettings):
@@ -71,6 +76,16 @@ class AdaINSettings(ArbitrarySettings):
     content_weight: float = inherited(
         PerceptualSettings, "content_weight", 1.0, description="Weight of the balanced error at relu4_1 after AdaIN."
     )
+    teacher_encoder: Path | None = Field(
+        None, description="Encoder of a large AdaIN network to imitate: VGG-16 or VGG-19 as safetensors."
+    )
+    teacher_decoder: Path | None = Field(None, description="Decoder of the network to imitate.")
+    teacher_pictures: Path = Field(Path("runs/teacher"), description="Folder for the teacher's pictures.")
+    teacher_pairs: int = Field(3000, ge=1, description="Pairs of a photo and a painting that the teacher paints.")
+    imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
+    encoder_factor: float = Field(
+        0.0, ge=0, le=1, description="Factor on the encoder's learning rate, with a teacher; 0 keeps it frozen."
+    )
 
 
 class Pairs(Dataset[dict[str, Tensor]]):
@@ -86,9 +101,13 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return self.settings.steps
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        photos = self.photos[step]
-        count, side = len(photos), photos.shape[-1]
-        return {"photos": photos, "paintings": torch.stack([self.crop(step * count + i, side) for i in range(count)])}
+        s = self.settings
+        side = self.photos.side(step)
+        indices = [step * s.batch + slot for slot in range(s.batch)]
+        if s.teacher_encoder:
+            indices = [index % s.teacher_pairs for index in indices]
+        photos = torch.stack([self.photos.crop(index, side) for index in indices])
+        return {"photos": photos, "paintings": torch.stack([self.crop(index, side) for index in indices])}
 
     def crop(self, index: int, side: int) -> Tensor:
         rng = np.random.default_rng([self.settings.seed, 2, index])
@@ -124,6 +143,14 @@ class AdaINTraining(TrainingTask):
         if settings.initial:
             load_strict(self.network, without_presets(read_safetensors(settings.initial)), settings.initial)
         self.network.encoder.frozen()
+        self.teacher = None
+        if settings.teacher_encoder:
+            if not settings.teacher_decoder:
+                raise TrainingError("A teacher has an encoder and a decoder; give --teacher-decoder as well.")
+            self.teacher = Teacher(
+                settings.teacher_encoder, settings.teacher_decoder, settings.teacher_pictures, device
+            )
+            self.network.encoder.requires_grad_(settings.encoder_factor > 0)
         self.network = self.network.to(device).to(memory_format=torch.channels_last)
         self.pairs = Pairs(settings)
 
@@ -135,11 +162,17 @@ class AdaINTraining(TrainingTask):
         return [
             {"params": [p for name, p in named if name.endswith("weight")], "muon": True},
             {"params": [p for name, p in named if name.endswith("bias")]},
+            {
+                "params": [p for p in self.network.encoder.parameters() if p.requires_grad],
+                "factor": self.settings.encoder_factor,
+            },
         ]
 
     def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         s = self.settings
         photos, paintings = (batch[k].contiguous(memory_format=torch.channels_last) for k in ("photos", "paintings"))
+        if self.teacher:
+            return self.imitation(photos, paintings, self.teacher(photos, paintings))
         warm = step < s.reconstruction * s.steps
         with torch.no_grad():
             content, style = self.network.encode(photos), self.network.encode(paintings)
@@ -181,6 +214,26 @@ class AdaINTraining(TrainingTask):
             parts |= {"content": content_error.mean(), "moments": moment_error.mean(), "grams": gram_error.mean()}
             parts["colours"] = colour_error.mean()
         return {"loss": loss.mean(), **parts}
+
+    def imitation(self, photos: Tensor, paintings: Tensor, shown: Tensor) -> dict[str, Tensor]:
+        """The difference to the teacher's pictures ``shown``: of pixels, of features and of their Gram matrices."""
+        s = self.settings
+        content, style = self.network.encode(photos), self.network.encode(paintings)
+        result = self.network.decode(adain(content, statistics(content), statistics(style))).float()
+        with torch.no_grad():
+            wanted = self.vgg(shown, IMITATED)
+        features = self.vgg(result, IMITATED)
+        parts = {
+            "imitation": (result - shown).abs().mean(),
+            "content": torch.stack([balanced_error(features[k], wanted[k]).mean() for k in IMITATED]).mean(),
+            "grams": torch.stack(
+                [balanced_error(gram_matrix(features[k]), gram_matrix(wanted[k])).mean() for k in IMITATED]
+            ).mean(),
+            "identity": (self.network.decode(content[:1]).float() - photos[:1]).abs().mean(),
+        }
+        weights = (s.imitation_weight, s.content_weight, s.style_weight, s.identity_weight / s.batch)
+        loss = torch.stack([w * part for w, part in zip(weights, parts.values(), strict=True)]).sum()
+        return {"loss": loss, **parts}
 
     @torch.no_grad()
     def sheet(self, network: AdaINNetwork) -> Image.Image:

@@ -69,8 +69,12 @@ class PhotoCrops(Dataset[Tensor]):
 
     def __getitem__(self, step: int) -> Tensor:
         s = self.settings
-        side = [crop for crop, begin in zip(s.crops, s.crop_starts, strict=True) if step >= begin * s.steps][-1]
-        return torch.stack([self.crop(step * s.batch + slot, side) for slot in range(s.batch)])
+        return torch.stack([self.crop(step * s.batch + slot, self.side(step)) for slot in range(s.batch)])
+
+    def side(self, step: int) -> int:
+        """The side of the crops of ``step``."""
+        s = self.settings
+        return [crop for crop, begin in zip(s.crops, s.crop_starts, strict=True) if step >= begin * s.steps][-1]
 
     def crop(self, index: int, side: int) -> Tensor:
         """One crop. An empty one is drawn again: instance normalisation would amplify its rounding errors."""
