@@ -36,7 +36,7 @@ class Teacher:
 
     def __call__(self, photos: Tensor, paintings: Tensor) -> Tensor:
         """The pictures ``(N, 3, H, W)`` of ``photos`` in the styles of ``paintings``, both ``(N, 3, H, W)`` in [0, 1]."""
-        pairs = zip(photos.split(1), paintings.split(1), strict=True)
+        pairs = zip(torch.split(photos, 1), torch.split(paintings, 1), strict=True)
         return torch.cat([self.picture(photo, painting) for photo, painting in pairs])
 
     @torch.no_grad()

@@ -146,7 +146,7 @@ class AdaINTraining(TrainingTask):
         self.teacher = None
         if settings.teacher_encoder:
             if not settings.teacher_decoder:
-                raise TrainingError("A teacher has an encoder and a decoder; give --teacher-decoder as well.")
+                raise TrainingError("The teacher has an encoder and a decoder; give --teacher-decoder too.")
             self.teacher = Teacher(
                 settings.teacher_encoder, settings.teacher_decoder, settings.teacher_pictures, device
             )

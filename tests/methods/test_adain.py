@@ -12,18 +12,19 @@ from typer.testing import CliRunner
 
 import hub
 from hub.cli import app
-from hub.errors import ImageError, ParameterError, StylehubError, UnknownName, WeightsError
+from hub.errors import ImageError, ParameterError, StylehubError, TrainingError, UnknownName, WeightsError
 from hub.files import user_cache
 from hub.method import Method
 from hub.progress import Progress
 from hub.trainer import train
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from methods.adain.method import AdaIN
-from methods.adain.network import AdaINNetwork, adain
+from methods.adain.network import LAYER, AdaINNetwork, adain
+from methods.adain.teacher import Teacher
 from methods.adain.training import AdaINSettings, AdaINTraining
 from methods.parts.perceptual.losses import balanced_error
 from methods.parts.perceptual.statistics import Statistics, statistics
-from methods.parts.perceptual.vgg import Blocks
+from methods.parts.perceptual.vgg import Blocks, read_vgg
 from methods.parts.style_vectors import SCALES, StyleVector, blend
 from tests.contract import check_contract
 
@@ -261,9 +262,9 @@ def test_a_balanced_error_has_a_bound() -> None:
     assert torch.allclose(balanced_error(torch.zeros(2, 3), large), balanced_error(torch.zeros(2, 3), small))
 
 
-@pytest.mark.usefixtures("small_paintings")
-def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
-    settings = AdaINSettings.model_validate(
+def settings_of(material: Path, **others: Any) -> AdaINSettings:
+    """Settings of a training of seconds."""
+    return AdaINSettings.model_validate(
         {
             "content": [material / "photos.tar"],
             "paintings": [material / "paintings"],
@@ -273,12 +274,16 @@ def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
             "batch": 2,
             "steps": 24,
             "warmup": 2,
-            "reconstruction": 0.25,
             "workers": 0,
             "bf16": False,
-            "presets": material / "paintings",
         }
+        | others
     )
+
+
+@pytest.mark.usefixtures("small_paintings")
+def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
+    settings = settings_of(material, reconstruction=0.25, presets=material / "paintings")
     seen: list[Progress] = []
     recipe = AdaINTraining(settings, CPU)
     encoder = {name: tensor.clone() for name, tensor in recipe.network.encoder.state_dict().items()}
@@ -295,6 +300,65 @@ def test_training_lowers_the_losses(material: Path, tmp_path: Path) -> None:
     by_name, by_file = (method(photo, style=s) for s in ("red-stripes", material / "paintings" / "red-stripes.png"))
     assert (by_name - by_file).abs().max() < 0.01
     assert method(Image.new("RGB", (40, 30), "teal"), style=material / "paintings" / "red-stripes.png").size == (40, 30)
+
+
+@pytest.fixture
+def teacher(material: Path, tmp_path: Path) -> dict[str, Any]:
+    """The settings for a teacher: the VGG of the tests with a random decoder that paints in grey and colour."""
+    torch.manual_seed(1)
+    network = AdaINNetwork(read_vgg(material / "vgg.safetensors", LAYER).blocks)
+    torch.nn.init.normal_(network.decoder.layers[-1].weight, std=0.5)
+    decoder = tmp_path / "decoder.safetensors"
+    write_safetensors(decoder, network.decoder.state_dict(), {})
+    return {
+        "teacher_encoder": material / "vgg.safetensors",
+        "teacher_decoder": decoder,
+        "teacher_pictures": tmp_path / "pictures",
+        "teacher_pairs": 2,
+    }
+
+
+def test_imitation_lowers_the_difference_to_the_teacher(
+    material: Path, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    task = AdaINTraining(settings_of(material, steps=10, **teacher), CPU)
+    seen: list[Progress] = []
+    train(task, tmp_path / "run", CPU, seen.append)
+    values = [p.losses["imitation"] for p in seen]
+    assert np.mean(values[-2:]) < 0.8 * np.mean(values[:2])
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 2, "each pair is painted once"
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5])
+def test_the_encoder_learns_from_a_teacher_if_it_may(material: Path, teacher: dict[str, Any], factor: float) -> None:
+    task = AdaINTraining(settings_of(material, encoder_factor=factor, **teacher), CPU)
+    task.losses(task.batches()[0], 0)["loss"].backward()
+    assert all((p.grad is not None) == (factor > 0) for p in task.network.encoder.parameters())
+    groups = [g["factor"] for g in task.parameter_groups() if g["params"] and "factor" in g]
+    assert groups == ([factor] if factor else [])
+
+
+def test_kept_pictures_are_the_teachers_own(material: Path, tmp_path: Path, teacher: dict[str, Any]) -> None:
+    photos, paintings = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    files = teacher["teacher_encoder"], teacher["teacher_decoder"]
+    painted = Teacher(*files, tmp_path / "pictures", CPU)(photos, paintings)
+    assert not torch.equal(*painted)
+    again = Teacher(*files, tmp_path / "pictures", CPU)
+    again.network.decoder = torch.nn.Identity()  # it would fail if it painted
+    assert torch.equal(again(photos, paintings), painted)
+    damaged = next((tmp_path / "pictures").glob("*.png"))
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    assert torch.equal(Teacher(*files, tmp_path / "pictures", CPU)(photos, paintings), painted)
+    (tmp_path / "a file").touch()
+    with pytest.raises(TrainingError, match="pictures cannot be kept"):
+        Teacher(*files, tmp_path / "a file" / "pictures", CPU)(photos, paintings)
+
+
+def test_a_teacher_without_its_decoder(material: Path, teacher: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError, match="--teacher-decoder"):
+        AdaINTraining(settings_of(material, **(teacher | {"teacher_decoder": None})), CPU)
+    with pytest.raises(WeightsError, match="does not fit Decoder"):
+        AdaINTraining(settings_of(material, **(teacher | {"teacher_decoder": material / "vgg.safetensors"})), CPU)
 
 
 def test_statistics_are_a_tuple_of_float32() -> None:
