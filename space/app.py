@@ -20,13 +20,18 @@ if not __package__:  # a Space runs this as a file; the repository is one folder
 from space import zero_gpu  # isort: skip  # before anything that imports torch
 import gradio as gr
 from gradio.events import api
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
+from hub import __version__
 from hub.errors import StylehubError
 from hub.registry import Entry
 from space import previews
 from space.any import build_any
 from space.depth import build_depth
 from space.errors import one_sentence
+from space.events import adopt
 from space.fusion import build_fusion
 from space.handlers import Handlers
 from space.learn import LOCAL
@@ -133,6 +138,8 @@ def serve(
     mcp: bool = False,
     block: bool = True,
     service: Any = None,
+    root_path: str | None = None,
+    auth: list[tuple[str, str]] | None = None,
 ) -> tuple[gr.Blocks, str]:
     """Build the page and serve it; returns the page and its address. Raises ``StylehubError``.
 
@@ -143,6 +150,8 @@ def serve(
         mcp: offer the endpoints to agents too; needs the extra ``stylehub[mcp]``.
         block: run until interrupted.
         service: a ``space.jobs.service.Service``, for long jobs and the gallery.
+        root_path: where a reverse proxy shows the app, if not at its top.
+        auth: names and passwords of who may use it. None: everybody.
     """
     models = Models()
     if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later
@@ -152,7 +161,16 @@ def serve(
                     models.get(entry.name)
     host = host or os.environ.get("GRADIO_SERVER_NAME")
     bypass_proxy(host)
-    demo = build(models, learns=host in LOCAL and not share and not zero_gpu.AVAILABLE, service=service)
+    alone = host in LOCAL and not share and not zero_gpu.AVAILABLE and not root_path  # no proxy lets others in
+    demo = build(models, learns=alone, service=service)
+    watch = None
+    options: dict[str, Any] = {"routes": [Route("/health", _health)]}
+    if service is not None:
+        from space.site.watch import Watch
+
+        watch = Watch(service)
+        watch.page = demo
+        options = {"routes": watch.routes, "middleware": watch.middleware}
     try:
         _, local, public = demo.launch(
             server_name=host,
@@ -170,9 +188,14 @@ def serve(
             run_history=False,
             ssr_mode=False,
             quiet=True,
+            root_path=root_path,
+            auth=auth,
+            app_kwargs=options,
         )
     except OSError as error:
         raise StylehubError(f"The app cannot start ({error}); try another --host or --port.") from None
+    if watch is not None:
+        adopt("uvicorn", "uvicorn.error")
     address: str = public or local
     print(f"stylehub is at {address}  (Ctrl-C stops it)", flush=True)
     if block:
@@ -182,6 +205,10 @@ def serve(
         finally:
             demo.close(verbose=False)
     return demo, address
+
+
+def _health(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok", "version": __version__})
 
 
 if __name__ == "__main__":

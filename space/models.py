@@ -13,6 +13,7 @@ from hub.loading import load
 from hub.method import Method
 from hub.progress import Progress, ProgressCallback
 from space.accelerator import Accelerator
+from space.events import timed
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Models:
         """
         method = self.get(name)
         # The queue of the page cannot do this: a cancelled job leaves it before its thread stops.
-        with self.accelerator.long(waiting) if waiting else self.accelerator.short() as give_way:
+        turn = self.accelerator.long(waiting) if waiting else self.accelerator.short()
+        with timed("painted", model=name), turn as give_way:
 
             def told(p: Progress) -> None:
                 report(p)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import ParameterError
+from hub.errors import ParameterError, StylehubError
 
 if TYPE_CHECKING:
     from space.site.settings import Settings
 
-EPILOG = "docs/site.md lists the settings of a site, such as --data-dir: flags, or variables such as STYLEHUB_DATA_DIR."
+EPILOG = (
+    "docs/site.md lists the settings, such as --host, --port and --data-dir: flags, or variables such as STYLEHUB_PORT."
+)
 
 
 def settings_and_folders(words: Sequence[str], trust: bool) -> "tuple[Settings, list[Path]]":
@@ -17,7 +19,13 @@ def settings_and_folders(words: Sequence[str], trust: bool) -> "tuple[Settings, 
     from hub.cli.flags import parse
     from hub.folders import require_consent
     from hub.registry import include
-    from space.site.settings import Settings, gather
+
+    try:
+        from space.site.settings import Settings, gather
+    except ModuleNotFoundError as error:
+        if error.name != "pydantic_settings":
+            raise
+        raise StylehubError("The app needs more packages: pip install 'stylehub[space]'.") from None
 
     values, rest = parse(Settings, words)
     for word in rest:

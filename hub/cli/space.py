@@ -12,8 +12,6 @@ def space(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="FOLDERS...", help="Folders with methods of your own to show too.")
     ] = None,
-    host: Annotated[str | None, typer.Option(help="The address to listen on. Default: this machine only.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: the first free port from 7860.")] = None,
     share: Annotated[bool, typer.Option("--share", help="Let Gradio create a public address for some days.")] = False,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the models to agents too; needs stylehub\\[mcp].")] = False,
     trust: Trust = False,
@@ -31,11 +29,13 @@ def space(
         if error.name != "gradio":
             raise
         raise StylehubError("The app needs Gradio: pip install 'stylehub[space]'.") from None
+    from space.events import log_to_stderr
     from space.stopping import until_stopped
 
+    where = settings.model_dump(include={"host", "port", "root_path"}) | {"auth": settings.accounts}
     if not settings.on:
         with until_stopped():
-            serve(host, port, share=share, mcp=mcp)
+            serve(share=share, mcp=mcp, **where)
         return
     try:
         from space.site.running import open_site
@@ -43,5 +43,6 @@ def space(
         if error.name != "filelock":
             raise
         raise StylehubError("A site needs more packages: pip install 'stylehub[site]'.") from None
+    log_to_stderr(settings.log_format)
     with until_stopped(), open_site(settings, folders) as service:
-        serve(host, port, share=share, mcp=mcp, service=service)
+        serve(share=share, mcp=mcp, service=service, **where)

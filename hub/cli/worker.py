@@ -1,6 +1,5 @@
 """`stylehub worker`: run the long jobs of a site."""
 
-import logging
 import os
 import signal
 import threading
@@ -24,11 +23,11 @@ def worker(
     It takes the settings of the site, as flags or as variables; above all --data-dir.
     """
     from hub.cli.site import settings_and_folders
+    from space.events import log_to_stderr
     from space.stopping import end
 
     settings, _ = settings_and_folders(words or [], trust)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("huey").setLevel(logging.WARNING)
+    log_to_stderr(settings.log_format)
     try:
         from space.jobs.worker import Worker
     except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from hub.errors import StylehubError
+from space.events import event
 from space.jobs.queue import Queue
 from space.mail.post import Post
 from space.site.folders import size
@@ -54,7 +55,7 @@ class Keeper:
         for id in self.place.jobs.running():
             with self.place.folders.locked(id) as ours:
                 if ours and self.place.jobs.died(id, self.place.settings.tries):
-                    log.warning("the worker of job %s has ended; it waits again", id[:6])
+                    event("job-recovered", level=logging.WARNING, job=id[:6])
 
     def wake(self) -> None:
         """A message for each job that waits, if some were lost."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import StylehubError
+from space.events import event
 from space.gallery.store import Gallery
 from space.jobs import many, photo
 from space.jobs.progress import Seen, seen
@@ -58,6 +59,7 @@ class Service:
                 shutil.copyfile(photos, folder / PHOTOS)
             owner, visitor = owner_of(token), self.place.visitors.of(host)
             jobs.add(id, owner, visitor, request.model, kind, safe_name(request.name), self.place.limits, address)
+        event("job-submitted", job=id[:6], model=request.model)
         with suppress(Exception):  # if the queue is away, a keeper wakes a worker once it is back
             self.queue.wake()
         return id
@@ -117,7 +119,9 @@ class Service:
             raise StylehubError("This job is not yours, or it was deleted.")
         if self.status(id).job.kind != "photo":
             raise StylehubError("A zip cannot be shared; share single pictures.")
-        return self.gallery.share(self.result(id), owner_of(token))
+        shared = self.gallery.share(self.result(id), owner_of(token))
+        event("picture-shared", model=self.status(id).job.model)
+        return shared
 
     def _address(self, mail: str | None) -> str | None:
         if not (mail or "").strip():

@@ -196,7 +196,18 @@ class Jobs:
         with self.database.reading() as db:
             return dict(db.execute("select state, count(*) from jobs group by state").fetchall())
 
+    def waiting_since(self) -> float | None:
+        """When the job came that has waited longest."""
+        with self.database.reading() as db:
+            found: float | None = db.execute("select min(created) from jobs where state = 'queued'").fetchone()[0]
+        return found
+
     # --- Mails
+
+    def mail_counts(self) -> dict[str, int]:
+        """How many mails there are in each state."""
+        with self.database.reading() as db:
+            return dict(db.execute("select state, count(*) from mails group by state").fetchall())
 
     def mail(self, id: str) -> str:
         """What became of the mail of ``id``: none, wanted, sent, or why it was not sent."""

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from hub.errors import Cancelled, StylehubError
 from hub.method import Method
 from hub.progress import Progress
+from space.events import event
 from space.jobs.keeper import Keeper
 from space.jobs.many import paint_all
 from space.jobs.photo import paint
@@ -44,7 +46,7 @@ class Worker:
         ended = threading.Event()
         keeping = threading.Thread(target=self.keeper.keep, args=(ended,), name="keeper", daemon=True)
         keeping.start()
-        log.info("a worker waits for jobs in %s", self.place.settings.folder)
+        event("worker-started")
         try:
             self._consumer.run()
             with self._at_work:  # huey waits for its thread after SIGTERM, but not after SIGINT
@@ -64,7 +66,9 @@ class Worker:
 
     def _run(self, id: str) -> None:
         jobs, folder = self.place.jobs, self.place.folders.path(id)
-        log.info("job %s starts", id[:6])
+        began = time.perf_counter()
+        event("job-started", job=id[:6])
+        model: str | None = None
         try:
             writer = Writer(folder)
 
@@ -75,6 +79,7 @@ class Worker:
                     raise Cancelled("Cancelled.")
 
             request = Request.read(folder)
+            model = request.model
             if request.photo is not None:
                 paint(request, folder, self.model, report)
             else:
@@ -91,7 +96,8 @@ class Worker:
             log.exception("job %s", id[:6])
             jobs.finish(id, "Something went wrong on the server; try it with a smaller photo.")
         found = jobs.get(id)
-        log.info("job %s is %s", id[:6], found.state if found else "deleted")
+        seconds = round(time.perf_counter() - began, 3)
+        event("job-left", job=id[:6], model=model, seconds=seconds, outcome=found.state if found else "deleted")
 
     def model(self, name: str) -> Method:
         """The model ``name``; the last ones stay in memory. Raises the errors of ``hub.load``."""

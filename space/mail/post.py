@@ -11,12 +11,11 @@ from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 
+from space.events import event
 from space.jobs import many, photo
 from space.mail.message import result_mail
 from space.site.place import Place
 from space.site.settings import Settings
-
-log = logging.getLogger("stylehub.mail")
 
 WAITS = (30.0, 120.0, 600.0, 3600.0, 14_400.0)  # seconds before each further try
 _TIMEOUT = 30.0  # seconds for one answer of the mail server
@@ -39,7 +38,7 @@ class Post:
                 self._not_sent(job, tries + 1, error)
             else:
                 self.place.jobs.mail_sent(job)
-                log.info("the result of job %s was sent", job[:6])
+                event("mail-sent", job=job[:6])
 
     def _mail(self, job: str, name: str, file: Path, address: str) -> EmailMessage:
         settings = self.place.settings
@@ -48,7 +47,7 @@ class Post:
 
     def _not_sent(self, job: str, tries: int, error: Exception) -> None:
         reason = reason_of(error)
-        log.warning("the result of job %s was not sent: %s", job[:6], reason)
+        event("mail-not-sent", level=logging.WARNING, job=job[:6], reason=reason)
         if for_good(error) or tries > len(WAITS):
             self.place.jobs.mail_failed(job, f"The mail was not sent: {reason}. Fetch the picture here.")
         else:

@@ -83,13 +83,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection for questions. Raises ``StylehubError`` where the disk does not answer."""
-        with self._open() as db, _sentence():
+        with _sentence(), self._open() as db:
             yield db
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
         """A connection in one transaction: all of the block happens, or nothing. Raises ``StylehubError``."""
-        with self._open() as db, _sentence():
+        with _sentence(), self._open() as db:
             db.execute("begin immediate")
             try:
                 yield db

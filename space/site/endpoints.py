@@ -193,7 +193,9 @@ def handed_out(path: Path, name: str) -> str:
 
 
 def host_of(request: gr.Request | None) -> str | None:
-    """The visitor's address, for the limits."""
+    """The visitor's name if visitors log in, or else the address, for the limits."""
+    if name := getattr(request, "username", None):
+        return f"user {name}"
     client = getattr(request, "client", None)
     return client.host if client is not None else None
 

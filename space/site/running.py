@@ -9,11 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hub.errors import StylehubError
+from space.events import event
 from space.jobs.service import Service
 from space.site.place import Place
 from space.site.settings import Settings
-
-log = logging.getLogger("stylehub.site")
 
 WITH_PARENT = "STYLEHUB_WITH_PARENT"
 _SOONEST, _LATEST = 1.0, 30.0  # seconds before a worker is started anew
@@ -46,7 +45,7 @@ def _worker(settings: Settings, folders: Sequence[Path]) -> Iterator[None]:
             while process.poll() is None and not ended.wait(0.2):
                 pass
             if not ended.is_set():
-                log.warning("a worker has ended with status %s; a new one starts", process.returncode)
+                event("worker-ended", level=logging.WARNING, status=process.returncode)
                 ended.wait(wait)
                 wait = min(_LATEST, 2 * wait)
                 continue

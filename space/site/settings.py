@@ -1,11 +1,11 @@
 """The settings of a site, declared once: each is a flag of ``stylehub space`` and a variable STYLEHUB_<NAME>."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.files import user_data
 from hub.parameters import validate
@@ -13,10 +13,29 @@ from hub.parameters import validate
 PREFIX = "STYLEHUB_"
 
 
-class Settings(BaseModel):
-    """What a site keeps and offers. ``gather`` reads flags and variables."""
+_SECRETS = Path("/run/secrets")  # where Docker and Podman put files with secrets, such as stylehub_smtp_password
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Settings(BaseSettings):
+    """What a site keeps and offers, and where it listens: from keywords, for the rest from variables and secrets."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+    )
+
+    host: str | None = Field(None, description="The address to listen on. Default: this machine only.")
+    port: int | None = Field(None, ge=1, le=65535, description="Its port. Default: the first free one from 7860.")
+    root_path: str | None = Field(
+        None, description="Where a reverse proxy shows the app, if not at its top: a path such as /style."
+    )
+    auth: str | None = Field(
+        None, description="Who may use the app, such as ann:secret,ben:other. Better as a variable. Default: everybody."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="Lines of the log: text, or a JSON object each.")
 
     data_dir: Path | None = Field(
         None,
@@ -68,6 +87,22 @@ class Settings(BaseModel):
         None, description="The address of the site for links in mails, such as https://style.example.org."
     )
 
+    @field_validator("root_path")
+    @classmethod
+    def _a_path(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("/", "http://", "https://")):
+            raise ValueError("must begin with /, such as /style")
+        return (value and value.rstrip("/")) or None
+
+    @field_validator("auth")
+    @classmethod
+    def _names_and_passwords(cls, value: str | None) -> str | None:
+        for pair in (value or ":").split(","):
+            name, colon, password = pair.partition(":")
+            if value and not (name and colon and password):
+                raise ValueError("must be names with passwords, such as ann:secret,ben:other")
+        return value
+
     @field_validator("mail_from")
     @classmethod
     def _one_address(cls, value: str | None) -> str | None:
@@ -87,6 +122,14 @@ class Settings(BaseModel):
         return self.data_dir is not None or self.gallery
 
     @property
+    def accounts(self) -> list[tuple[str, str]] | None:
+        """The names and passwords of ``auth``."""
+        if self.auth is None:
+            return None
+        pairs = [pair.partition(":") for pair in self.auth.split(",")]
+        return [(name, password) for name, _, password in pairs]
+
+    @property
     def folder(self) -> Path:
         """The data folder."""
         return self.data_dir or user_data() / "space"
@@ -104,5 +147,4 @@ class Settings(BaseModel):
 
 def gather(flags: Mapping[str, Any] | None = None) -> Settings:
     """The settings from ``flags``, for the rest from variables, for the rest the defaults. Raises ``ParameterError``."""
-    variables = {name: os.environ.get(PREFIX + name.upper()) for name in Settings.model_fields}
-    return validate(Settings, {name: value for name, value in variables.items() if value} | dict(flags or {}))
+    return validate(Settings, dict(flags or {}))

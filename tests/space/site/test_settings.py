@@ -36,6 +36,17 @@ def test_it_keeps_nothing_unless_asked_to(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert gather().on
 
 
+def test_accounts_and_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert gather({"auth": "ann:a:b,ben:c"}).accounts == [("ann", "a:b"), ("ben", "c")]
+    assert gather().accounts is None
+    assert gather({"root_path": "/style/"}).root_path == "/style"
+    (tmp_path / "stylehub_smtp_password").write_text("from a secret\n")
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    assert gather().smtp_password == "from a secret"
+    monkeypatch.setenv("STYLEHUB_SMTP_PASSWORD", "from a variable")
+    assert gather().smtp_password == "from a variable"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -46,6 +57,10 @@ def test_it_keeps_nothing_unless_asked_to(monkeypatch: pytest.MonkeyPatch, tmp_p
         (["--mail-from", "a@b.c\nBcc: d@e.f"], "no e-mail address"),
         (["--smtp-host", "mail.example.org", "--smtp-security", "none"], "use starttls or tls"),
         (["--smtp-security", "ssl"], "starttls"),
+        (["--root-path", "style"], "begin with /, such as /style"),
+        (["--auth", "ann"], "names with passwords"),
+        (["--auth", "ann:secret,ben:"], "names with passwords"),
+        (["--port", "70000"], "65535"),
     ],
 )
 def test_what_is_refused(words: list[str], sentence: str) -> None:
