@@ -26,7 +26,7 @@ def event(name: str, *, level: int = logging.INFO, **facts: str | float | None) 
 
 
 @contextmanager
-def timed(name: str, **facts: str | float) -> Iterator[None]:
+def timed(name: str, *, model: str) -> Iterator[None]:
     """Log ``name`` at the end of the block: how long it took, and its outcome: done, stopped, refused or failed."""
     began = time.perf_counter()
     outcome = "failed"
@@ -40,7 +40,7 @@ def timed(name: str, **facts: str | float) -> Iterator[None]:
         outcome = "refused"
         raise
     finally:
-        event(name, **facts, seconds=round(time.perf_counter() - began, 3), outcome=outcome)
+        event(name, model=model, seconds=round(time.perf_counter() - began, 3), outcome=outcome)
 
 
 def log_to_stderr(format: Literal["text", "json"]) -> None:

@@ -44,7 +44,7 @@ class Watch:
             "event_seconds", "Seconds that it took.", ["event", "model"], buckets=_SECONDS, **counted
         )
         self._failures = Counter("failures", "Errors in the log.", **counted)
-        self.registry.register(self)  # type: ignore[arg-type]
+        self.registry.register(self)
         self._handler = _Counting(self._count)
         log.addHandler(self._handler)
         log.setLevel(min(log.getEffectiveLevel(), logging.INFO))
