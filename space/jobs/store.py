@@ -232,17 +232,17 @@ class Jobs:
         """The mail server has it, so the address is no longer needed."""
         self._mail("state = 'sent', address = '', error = null", id)
 
-    def mail_later(self, id: str, tries: int, due: float, error: str) -> None:
-        """It is tried again at ``due``."""
-        self._mail("tries = ?, due = ?, error = ?", id, tries, due, error)
+    def mail_later(self, id: str, tries: int, due: float, error: str | None) -> bool:
+        """It is tried again at ``due``, unless it is sent before."""
+        return self._mail("tries = ?, due = ?, error = coalesce(?, error)", id, tries, due, error)
 
     def mail_failed(self, id: str, error: str) -> None:
         """It will not go."""
         self._mail("state = 'failed', address = '', error = ?", id, error)
 
-    def _mail(self, change: str, id: str, *values: Any) -> None:
+    def _mail(self, change: str, id: str, *values: Any) -> bool:
         with self.database.changing() as db:
-            db.execute(f"update mails set {change} where job = ?", [*values, id])
+            return db.execute(f"update mails set {change} where job = ?", [*values, id]).rowcount == 1
 
     def _change(self, change: str, where: str, values: list[Any]) -> bool:
         with self.database.changing() as db:

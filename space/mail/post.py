@@ -1,6 +1,9 @@
 """Sends the mails that are due. What does not go is tried again, each time later; what is refused for good is said so.
 
-The order is: send, then note it. A kill between the two sends a mail a second time, with the same Message-ID.
+The order is: note the try, send, note what became of it. A kill after the mail server has taken the mail, and before
+that is noted, sends it a second time, with the same Message-ID, at the time of the next try. The other choice would be to
+send none that may have been sent; but who has closed the page would miss the result then, while a second mail does little
+harm. As each try is noted before, a mail that ends its worker, or a disk that is full, cannot let it be sent without end.
 """
 
 import logging
@@ -8,9 +11,12 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
+from hub.errors import StylehubError
 from space.events import event
 from space.jobs import many, photo
 from space.mail.message import result_mail
@@ -31,14 +37,22 @@ class Post:
         """Send every mail whose job is done and whose time has come."""
         now = self.clock()
         for job, name, kind, address, tries in self.place.jobs.mails_due(now, longest=WAITS[-1]):
+            if tries > len(WAITS):  # the worker ended at each try
+                self.place.jobs.mail_failed(job, "The mail was perhaps not sent. Fetch the picture here.")
+                continue
+            if not self.place.jobs.mail_later(job, tries + 1, now + (*WAITS, WAITS[-1])[tries], None):
+                continue  # the job was deleted meanwhile
             file = self.place.folders.path(job) / (photo.RESULT if kind == "photo" else many.RESULT)
             try:
-                send(self.place.settings, self._mail(job, name, file, address))
+                send(self.place.settings, self._mail(job, name, file, address), partial(self._sent, job))
+            except StylehubError:  # the database does not answer
+                raise
             except Exception as error:
                 self._not_sent(job, tries + 1, error)
-            else:
-                self.place.jobs.mail_sent(job)
-                event("mail-sent", job=job[:6])
+
+    def _sent(self, job: str) -> None:
+        self.place.jobs.mail_sent(job)
+        event("mail-sent", job=job[:6])
 
     def _mail(self, job: str, name: str, file: Path, address: str) -> EmailMessage:
         settings = self.place.settings
@@ -56,20 +70,28 @@ class Post:
             )
 
 
-def send(settings: Settings, mail: EmailMessage) -> None:
-    """Hand ``mail`` to the mail server. Raises ``OSError`` or ``smtplib.SMTPException``."""
+def send(settings: Settings, mail: EmailMessage, taken: Callable[[], None] = lambda: None) -> None:
+    """Hand ``mail`` to the mail server; ``taken`` is called at once when it has it.
+
+    Raises ``OSError`` or ``smtplib.SMTPException`` if it does not, or what ``taken`` raises.
+    """
     host, port, context = settings.smtp_host or "", settings.smtp_port, ssl.create_default_context()
     server: smtplib.SMTP
     if settings.smtp_security == "tls":
         server = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
     else:
         server = smtplib.SMTP(host, port, timeout=_TIMEOUT)
-    with server:
+    try:
         if settings.smtp_security == "starttls":
             server.starttls(context=context)  # raises where the server cannot
         if settings.smtp_user:
             server.login(settings.smtp_user, settings.smtp_password or "")
         server.send_message(mail)
+        taken()
+        with suppress(OSError, smtplib.SMTPException):  # it has the mail, however it takes the farewell
+            server.quit()
+    finally:
+        server.close()
 
 
 def for_good(error: Exception) -> bool:

@@ -2,10 +2,13 @@
 
 import email
 import shutil
+import smtplib
 import socket
+import sqlite3
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -23,9 +26,11 @@ from hub.images import read_image, read_recipe
 from hub.parameters import validate
 from space.jobs import many
 from space.jobs.service import Service
+from space.jobs.store import Jobs
 from space.jobs.worker import Worker
 from space.mail.message import attachment, checked_address
 from space.mail.post import WAITS, Post
+from space.site.database import Database
 from space.site.place import Place
 from space.site.settings import Settings
 from tests.support.site import Slow, request, settings
@@ -53,6 +58,9 @@ class Mailbox:
             self.receivers.append(envelope.rcpt_tos)
             self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))  # type: ignore[arg-type]
         return self.answer.get("DATA", "250 OK")
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        return self.answer.get("QUIT", "221 Bye")
 
 
 @pytest.fixture
@@ -257,6 +265,90 @@ def test_the_address_goes_with_the_job(tmp_path: Path, listening: Callable[..., 
     site.service.delete(sent, "token")
     with site.service.place.database.reading() as db:
         assert db.execute("select count(*) from mails").fetchone()[0] == 0
+
+
+class Killed(BaseException):
+    """The worker is killed here."""
+
+
+@pytest.mark.parametrize("at", ["mail_later", "mail_sent", "send_message", "quit"])
+def test_a_kill_while_it_is_sent(
+    tmp_path: Path, listening: Callable[..., int], mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Twice only between the mail server's yes and the note of it, and then with one Message-ID, and not at once."""
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    site = Site(tmp_path, listening())
+    id = site.done()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(smtplib.SMTP if at in ("send_message", "quit") else Jobs, at, killed)
+        site.post.send_due()
+    taken = at in ("mail_sent", "quit")
+    assert len(mailbox.mails) == taken
+    site.post.send_due()
+    assert len(mailbox.mails) == taken + (at == "mail_later")  # that try was not noted, so it is made again at once
+    site.now += WAITS[0]
+    site.post.send_due()
+    site.post.send_due()
+    assert len(mailbox.mails) == (2 if at == "mail_sent" else 1)
+    assert {mail["Message-ID"] for mail in mailbox.mails} == {f"<{id}@example.net>"}
+    assert site.service.status(id).mail == "sent"
+
+
+def test_a_mail_that_always_ends_its_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    site = Site(tmp_path, 1)
+    id = site.done()
+    monkeypatch.setattr("space.mail.post.result_mail", killed)
+    ends = 0
+    for _ in range(20):
+        try:
+            site.post.send_due()
+        except Killed:
+            ends += 1
+        site.now += 1e5
+    assert ends == len(WAITS) + 1
+    assert site.service.status(id).mail == "The mail was perhaps not sent. Fetch the picture here."
+
+
+def test_what_cannot_be_noted_is_not_sent(
+    tmp_path: Path, listening: Callable[..., int], mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def full(self: Database) -> Iterator[sqlite3.Connection]:
+        """It can be read, and nothing can be written."""
+        with before(self) as db:
+            db.execute("pragma query_only = on")
+            yield db
+
+    before = Database._open
+    site = Site(tmp_path, listening())
+    id = site.done()
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_open", full)
+        for _ in range(3):
+            with pytest.raises(StylehubError, match="cannot do this now"):
+                site.post.send_due()
+    assert not mailbox.mails  # it could not have been noted
+    site.post.send_due()
+    assert len(mailbox.mails) == 1
+    assert site.service.status(id).mail == "sent"
+
+
+def test_a_farewell_that_goes_wrong(tmp_path: Path, listening: Callable[..., int], mailbox: Mailbox) -> None:
+    """The mail server has the mail, and then says something odd, or nothing."""
+    site = Site(tmp_path, listening())
+    id = site.done()
+    mailbox.answer = {"QUIT": "421 too busy to part"}
+    site.post.send_due()
+    assert site.service.status(id).mail == "sent"
+    site.now += WAITS[0]
+    site.post.send_due()
+    assert len(mailbox.mails) == 1
 
 
 @pytest.mark.parametrize(
