@@ -6,6 +6,7 @@ Consent is remembered by the hash of the code, so that a folder that has changed
 import hashlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,8 +30,8 @@ def require_consent(folder: Path, trust: bool) -> None:
     changed = str(folder.resolve()) in known.values()
     what = "has changed since you trusted it" if changed else "holds code that would run here"
     raise ConsentError(
-        f"{folder} {what}; read it, then load it with trust=True (--trust), or `stylehub trust {folder}` to be asked "
-        "again only when it changes."
+        f"{folder} {what}; read it, then load it with trust=True (--trust), or `stylehub trust {shlex.quote(str(folder))}` "
+        "to be asked again only when it changes."
     )
 
 

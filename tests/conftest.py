@@ -1,8 +1,17 @@
 """Fixtures that several tests share: a tiny trained-looking model, a photo, material to learn from."""
 
+import os
+from tempfile import TemporaryDirectory
+
 from hub.threads import give_way
 
 give_way()
+# Before anything reads them. Fixtures of a whole module, and the processes that tests start, have no other home either.
+HOME = TemporaryDirectory(prefix="stylehub-tests-", ignore_cleanup_errors=True)
+for name in ("HOME", "USERPROFILE", "HF_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+    os.environ[name] = HOME.name
+for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH", "HF_XET_CACHE", "TORCH_HOME"):
+    os.environ.pop(name, None)
 
 import io
 import json

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -85,10 +86,10 @@ def figures(entry: Entry) -> None:
         raise LeftOut("it takes no style, whose distance could be measured")
     path, text = card_text(entry)
     measured = path.with_name("eval.json")
-    how = (
-        "--photo " if entry.tasks == ("photo",) and "style-images" in entry.method.inputs else "--paintings PAINTINGS "
-    )
-    again = f"`stylehub eval {entry.address} --photos PHOTOS {how}--vgg VGG -o {measured} --overwrite`"
+    of_photo = entry.tasks == ("photo",) and "style-images" in entry.method.inputs
+    how = ["--photo"] if of_photo else ["--paintings", "PAINTINGS"]
+    words = ["stylehub", "eval", entry.address, "--photos", "PHOTOS", *how, "--vgg", "VGG", "-o", str(measured)]
+    again = f"`{shlex.join([*words, '--overwrite'])}`"
     require(measured.is_file(), f"there is no {measured}; write it by {again}")
     result = read_json(measured)
     try:

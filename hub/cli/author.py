@@ -1,5 +1,6 @@
 """`stylehub new` and `bundle`: begin a method of your own, and put trained weights beside it."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -33,7 +34,7 @@ def new(
         raise ParameterError(f"{folder} cannot be written ({error.strerror or error}); choose another place.") from None
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     print("\n".join(str(path) for path in files))
-    shown = folder if folder.is_absolute() else f"./{folder}"
+    shown = shlex.quote(str(folder if folder.is_absolute() else f"./{folder}"))
     name, trust = (folder.name, "") if package else (shown, " --trust")
     style = "" if task == "single" else " --style painting.jpg"
     print(f"\ninstall it:  pip install -e {shown}" if package else "")

@@ -1,5 +1,6 @@
 """`stylehub styles`: the styles that a user has added, and those that others share."""
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -48,7 +49,7 @@ def styles(
         fetching = {"offline": offline or None, "endpoint": endpoint, "token": token}
         kept = add(style, model, overwrite=overwrite, **fetching)
         print_json(_facts(kept)) if as_json else print(
-            f"{kept.path}; use it with: stylehub stylize {kept.model} PHOTO --style {kept.style.name}"
+            f"{kept.path}; use it with: {shlex.join(['stylehub', 'stylize', kept.model, 'PHOTO', '--style', kept.style.name])}"
         )
         return
     kept = find(style, model)

@@ -1,5 +1,6 @@
 """`stylehub plugins` and `trust`: the methods of others that are installed, and consent to the code in a folder."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -105,4 +106,5 @@ def trust(
         remember(folder)
     except OSError as error:
         raise StylehubError(f"What is trusted cannot be written ({error}); free some space, or use --trust.") from None
-    print(f"{folder} is trusted until its code changes; `stylehub trust {folder} --withdraw` ends that.")
+    ends = shlex.join(["stylehub", "trust", str(folder), "--withdraw"])
+    print(f"{folder} is trusted until its code changes; `{ends}` ends that.")

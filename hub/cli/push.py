@@ -31,9 +31,9 @@ def push(
 
     Weights, configuration and card are pushed, never code. The commit is written into registry.yaml.
     """
-    from hub.publishing.collection import of_style
     from hub.publishing.push import of_model, send
     from hub.publishing.space import of_space
+    from hub.publishing.style_file import of_style
 
     if (name is None) == (space is None) or (space and to):
         raise ParameterError("Give the name of a model, with --to if need be, or --space owner/name alone.")

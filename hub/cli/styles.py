@@ -1,5 +1,6 @@
 """`stylehub add-style` and `vector`: keep a style as a file; `scene`: make a mask of a photo."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,7 +87,7 @@ def add_style(
     if output:  # beside it the painting itself may lie under this name
         picture = free_name(picture)
     write_whole(picture, encode_image(preview[0], "jpeg"))
-    use = f"hub.load({model!r}, styles=[{str(path)!r}])" if output else f"stylehub stylize {model} PHOTO --style {name}"
+    use = shlex.join(["stylehub", "stylize", model, "PHOTO", "--style", str(path) if output else name])
     print(f"{path}\n{picture} shows it; use it with: {use}")
 
 
@@ -113,7 +114,7 @@ def vector(
     from hub.files import example_photo
     from hub.images import read_image
     from hub.parameters import field_specs, value_of
-    from hub.publishing.collection import sign_vector, style_of_vector
+    from hub.publishing.style_file import sign_vector, style_of_vector
     from hub.styles import PREVIEW
 
     style = next((f for f in field_specs(method.Parameters) if f.role == "style" and f.kind == "pictures"), None)
@@ -135,7 +136,8 @@ def vector(
     example.thumbnail(PREVIEW)
     painted: dict[str, Any] = {style.name: target}
     sign_vector(method, target, signed, method(example, **painted))
-    print(f"{target}; use it with: stylehub stylize {method.entry.name} PHOTO --style {target}")
+    use = shlex.join(["stylehub", "stylize", method.entry.name, "PHOTO", "--style", str(target)])
+    print(f"{target}; use it with: {use}")
 
 
 def scene(

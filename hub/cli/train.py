@@ -1,5 +1,6 @@
 """`stylehub train`: train a method's weights."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -104,10 +105,10 @@ def train(
         except KeyboardInterrupt:
             print(f"stylehub: stopped; the same command continues from the checkpoint in {out}.", file=sys.stderr)
             raise typer.Exit(130) from None
-    shown = weights if weights.is_absolute() else f"./{weights}"
-    trial = f"; try it with `stylehub stylize {shown} PHOTO ...`"
+    shown = str(weights if weights.is_absolute() else f"./{weights}")
+    trial = f"; try it with `{shlex.join(['stylehub', 'stylize', shown, 'PHOTO', '...'])}`"
     if target:
-        trial = f"; put it beside the method with `stylehub bundle {weights} {target}`"
+        trial = f"; put it beside the method with `{shlex.join(['stylehub', 'bundle', str(weights), target])}`"
     elif method in shared:
         trial = ""
-    print(f"trained: {weights}{trial}; losses: `tensorboard --logdir {out}`")
+    print(f"trained: {weights}{trial}; losses: `{shlex.join(['tensorboard', '--logdir', str(out)])}`")

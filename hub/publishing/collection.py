@@ -1,37 +1,20 @@
-"""The styles that a user has added to models: kept as files in the user's folder, shared as files or repositories."""
+"""The styles that a user has added to models, as files in the user's folder. Listing them does not import torch."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-from PIL import Image
-
-from hub.checking.description import LICENSE
 from hub.entries import NAME
 from hub.errors import ParameterError, StylehubError, UnknownName, WeightsError
 from hub.files import already_exists, user_data, write_whole
-from hub.images import encode_image
 from hub.loading import load
-from hub.method import Method
 from hub.names import resolve
-from hub.parameters import validate
-from hub.publishing.push import Push, PushError
 from hub.registry import info
-from hub.styles import (
-    FILE_NAME,
-    LARGEST,
-    AddedStyle,
-    adopt_file,
-    encode_preview,
-    fetch_style,
-    home,
-    preview_of,
-    read_style,
-)
-from hub.weights import read_metadata, read_safetensors, write_safetensors
+from hub.styles import LARGEST, AddedStyle, adopt_file, fetch_style, home, read_style
+
+if TYPE_CHECKING:
+    from hub.method import Method
 
 
 class Kept(NamedTuple):
@@ -62,7 +45,7 @@ def find(name: str, model: str | None = None) -> Kept:
     return same[0]
 
 
-def add(source: str | Path, model: str | Method | None = None, *, overwrite: bool = False, **fetching: Any) -> Kept:
+def add(source: str | Path, model: "str | Method | None" = None, *, overwrite: bool = False, **fetching: Any) -> Kept:
     """Keep the style of a file, or of ``hf://owner/repo@commit``, for its model; ``hub.load`` then finds it.
 
     Raises ``WeightsError`` if it was made on other weights or does not fit, ``ParameterError`` if there is one of its name.
@@ -78,7 +61,8 @@ def add(source: str | Path, model: str | Method | None = None, *, overwrite: boo
             f"{path} names its style {style.name[:80]!r}; a name has lower-case letters, digits and hyphens."
         )
     # Only the user may name a folder or a repository to load; a file names an installed model.
-    method = load(model or info_by_name(made_for), device="cpu", styles=[]) if not isinstance(model, Method) else model
+    name = info_by_name(made_for) if model is None else model
+    method = load(name, device="cpu", styles=[]) if isinstance(name, str) else name
     target = home(method) / f"{style.name}.safetensors"
     if target.exists() and not overwrite:
         raise ParameterError(already_exists(target))
@@ -107,62 +91,3 @@ def remove(kept: Kept) -> None:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise StylehubError(f"{kept.path} cannot be deleted ({error.strerror}); delete it yourself.") from None
-
-
-def style_of_vector(path: Path, about: Mapping[str, str]) -> AddedStyle:
-    """The style that the vector at ``path`` becomes, named after the file. Raises ``ParameterError``."""
-    name = re.sub("[^a-z0-9]+", "-", path.stem.lower())[:64].strip("-") or "painting"
-    return validate(AddedStyle, {"name": name, **about})
-
-
-def sign_vector(method: Method, path: Path, style: AddedStyle, preview: Image.Image) -> None:
-    """Write into the style vector at ``path`` what others must know of it, so that it can be kept as a style.
-
-    A file that is something else, such as a network that was written for a painting, stays as it is.
-    """
-    metadata = read_metadata(path)
-    config = json.loads(metadata["config"])
-    if "vector_of" not in config:
-        return
-    config |= {"model": method.entry.name, "adds_to": method.weights_sha256, "style": style.model_dump()}
-    write_safetensors(path, read_safetensors(path), {"config": json.dumps(config), "preview": encode_preview(preview)})
-
-
-def of_style(path: Path, to: str | None) -> Push:
-    """The push of a style file: the file, a card, a small picture. Raises ``PushError`` without a licence or repository."""
-    style, model, _ = read_style(path)
-    if to is None:
-        raise PushError(f"{path} names no repository; give one with --to owner/name.")
-    if not LICENSE.fullmatch(style.license):
-        what = f"the licence {style.license!r}, which is none that SPDX knows" if style.license else "no licence"
-        raise PushError(f"{path} has {what}; make it again with --license, such as --license CC-BY-4.0.")
-    files: dict[str, Path | bytes] = {FILE_NAME: path, "README.md": _card(style, model, to).encode()}
-    if (picture := preview_of(path)) is not None:
-        files["preview.jpg"] = encode_image(picture, "jpeg")
-    return Push(to, files, f"style {style.name} for {model}")
-
-
-def _card(style: AddedStyle, model: str, to: str) -> str:
-    front = {
-        "license": style.license.lower(),
-        "library_name": "stylehub",
-        "pipeline_tag": "image-to-image",
-        "tags": ["style-transfer", model],
-    }
-    title = style.title or style.name
-    painting = ", ".join(part for part in (style.artist, title, style.year) if part)
-    by = [f"By {style.author}."] if style.author else []
-    source = [f"The painting: {style.source}."] if style.source else []
-    return "\n".join(
-        [
-            f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n",
-            f"# {title}\n",
-            f"A style for `{model}` of stylehub: {painting}.",
-            *by,
-            *source,
-            "\n```sh",
-            f"stylehub styles add hf://{to}@COMMIT",
-            f"stylehub stylize {model} photo.jpg --style {style.name}",
-            "```\n",
-        ]
-    )

@@ -52,7 +52,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     """Read the metadata. Raises ``WeightsError`` as ``read_safetensors`` does."""
     from safetensors import safe_open
 
-    with _safetensors_errors(path), safe_open(path, "pt") as file:
+    with _safetensors_errors(path), safe_open(path, "np") as file:  # which does not import torch
         return dict(file.metadata() or {})
 
 

@@ -5,6 +5,7 @@ Its metadata have the code of the painting too, so that the meta network can mix
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import torch
@@ -48,7 +49,7 @@ def read_code(path: Path, written_by: str, length: int) -> Tensor:
     if author != written_by:
         raise WeightsError(
             f"{path} was written by another meta network ({str(author)[:12]} instead of {written_by[:12]}). It still runs "
-            f"alone, as `stylehub stylize ./{path.name}`; for this model make it again from the painting."
+            f"alone, as `{shlex.join(['stylehub', 'stylize', f'./{path.name}'])}`; for this model make it again from the painting."
         )
     try:
         numbers = torch.tensor(code, dtype=torch.float32)

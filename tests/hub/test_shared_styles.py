@@ -1,6 +1,8 @@
 """Styles that people share: kept, listed, shown, removed, pushed and taken from a repository; refused where they cannot be."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from PIL import Image
 import hub
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
-from hub.publishing.collection import add, collection, find, of_style
+from hub.publishing.collection import add, collection, find
+from hub.publishing.style_file import of_style
 from hub.styles import AddedStyle, home, preview_of, read_style
 from hub.trainer.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
@@ -241,3 +244,35 @@ def test_a_vector_is_shared_alike(material: Path, photo_file: Path, tmp_path: Pa
     assert method.styles["stripes"].title == "Stripes"
     by_name, by_file = (method(photo_file, style=style).tobytes() for style in ("stripes", vector))
     assert by_name == by_file
+
+
+@pytest.mark.usefixtures("quick_client", "small_paintings")
+def test_a_vector_is_pushed_and_taken(material: Path, photo: Image.Image, tmp_path: Path) -> None:
+    vector, painting = tmp_path / "stripes.safetensors", material / "paintings" / "red-stripes.png"
+    assert call("vector", "adain", painting, "-o", vector, "--license", "CC0-1.0", "--title", "Stripes").exit_code == 0
+    here = hub.load("adain", device="cpu")(photo, style=vector)
+    with LoopbackHub() as server:
+        result = call("push", vector, "--to", "someone/stripes", "--token", "hf_x", "--endpoint", server.url)
+        assert result.exit_code == 0, result.sentence
+        commit, files = server.newest("someone/stripes")
+        assert files["style.safetensors"] == vector.read_bytes()
+        assert "# Stripes" in files["README.md"].decode()
+        address = f"hf://someone/stripes@{commit}"
+        assert address in result.stdout
+        options = {"endpoint": server.url, "cache_dir": tmp_path / "cache", "device": "cpu"}
+        there = hub.load("adain", styles=[address], **options)(photo, style="stripes")
+        assert there.tobytes() == here.tobytes()
+        assert call("styles", "add", address, "--endpoint", server.url).exit_code == 0
+    assert find("stripes").style.title == "Stripes"
+    assert hub.load("adain", device="cpu")(photo, style="stripes").tobytes() == here.tobytes()
+
+
+def test_listing_styles_does_not_import_torch(dots: Path, tiny_model: Path) -> None:
+    add(dots, str(tiny_model))
+    code = (
+        "import sys; from typer.testing import CliRunner; from hub.cli import app;"
+        "print(CliRunner().invoke(app, ['styles', 'list']).stdout);"
+        "print(CliRunner().invoke(app, ['styles', 'show', 'dots']).stdout); assert 'torch' not in sys.modules"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert told.count("CC-BY-4.0") == 2
