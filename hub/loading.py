@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hub.entries import Entry, Model, folder_entry, is_path
 from hub.errors import RegistryError, StylehubError, UnknownName
 from hub.folders import require_consent
+from hub.names import printable
 from hub.plugins import plugin_class
 from hub.registry import info, method_entry
 from hub.styles import adopt_styles
@@ -104,7 +105,7 @@ def _from_path(path: Path, how: _How, trust: bool, **options: Any) -> "Method":
 def _from_weights(path: Path, how: _How, source: str) -> "Method":
     """Load weights without a registry entry; their metadata name the method, which must be installed."""
     entry = method_entry(str(read_config(path).get("method")))
-    model = Model(title=path.stem, summary=f"weights from {source}")
+    model = Model(title=printable(path.stem), summary=f"weights from {printable(source)}")
     return _build(entry.model_copy(update={"name": source, "model": model, "source": source}), path, how)
 
 

@@ -36,3 +36,8 @@ def one_line(text: str) -> str:
     if re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", line):
         raise ValueError("should be text without control characters")
     return line
+
+
+def printable(text: str) -> str:
+    """``text``, such as the name of a file, with a question mark for each character that cannot be shown."""
+    return "".join(c if c.isprintable() else "?" for c in text)

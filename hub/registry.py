@@ -28,8 +28,8 @@ from hub.names import resolve
 from hub.plugins import Plugin, installed, named_class
 
 __all__ = (
-    "NAME", "PACKAGE_ROOT", "Entry", "Model", "include", "info", "list_models", "method_entry", "parts", "plugins",
-    "provided", "refresh",
+    "NAME", "PACKAGE_ROOT", "Entry", "Model", "include", "info", "leave_out", "list_models", "method_entry", "parts",
+    "plugins", "provided", "refresh",
 )  # fmt: skip
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
@@ -78,6 +78,11 @@ def include(folder: Path) -> None:
     if fault := _clash(new, entries):
         raise RegistryError(f"{folder} cannot be added: {fault}")
     entries |= {entry.name: entry for entry in new}
+
+
+def leave_out(name: str) -> None:
+    """Take the model ``name`` out of the catalogue of this process."""
+    del _catalogue().entries[name]
 
 
 def plugins() -> list[Plugin]:

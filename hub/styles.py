@@ -4,7 +4,6 @@ A style file holds the tensors for a method's ``adopt``. Its metadata name the s
 it was learnt on, because it works with these weights only.
 """
 
-import base64
 import json
 import logging
 import os
@@ -16,16 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
-from hub.images import encode_image, read_image
 from hub.names import one_line, resolve
 from hub.weights import REPOSITORY, fetch_repository, read_metadata, read_safetensors, sha256_of
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from hub.method import Method
 
-PREVIEW = (144, 144)  # pixels at most
 LARGEST = 50_000_000  # bytes of a style file
 LONGEST = 500  # characters of a text in a style file that are shown
 FILE_NAME = "style.safetensors"  # of a style in a repository
@@ -118,21 +113,6 @@ def fetch_style(address: str, **fetching: Any) -> Path:
     if match is None:
         raise UnknownName(f"{address!r} has no full commit; write hf://owner/repo@ and its 40 hexadecimal digits.")
     return fetch_repository(match["repo"], match["revision"], [FILE_NAME], largest=LARGEST, **fetching) / FILE_NAME
-
-
-def encode_preview(picture: "Image.Image") -> str:
-    """A small JPEG of ``picture`` as text, for the metadata of a style file."""
-    small = picture.convert("RGB")
-    small.thumbnail(PREVIEW)
-    return base64.b64encode(encode_image(small, "jpeg", quality=60)).decode("ascii")
-
-
-def preview_of(path: Path) -> "Image.Image | None":
-    """The small picture in a style file; None where there is none that can be read."""
-    try:
-        return read_image(base64.b64decode(read_metadata(path)["preview"])).rgb
-    except (KeyError, ValueError, StylehubError):
-        return None
 
 
 def home(method: "Method") -> Path:

@@ -39,6 +39,7 @@ from space.models import Models
 from space.page import SCRIPT, SHORT, Page, build_page, connect_page
 from space.panel import Panel
 from space.photo import MAX_FILE_SIZE
+from space.plugins import leave_out_hanging
 from space.realistic import build_realistic
 from space.single import build_single
 from space.tasks import build_tasks, offered
@@ -153,6 +154,7 @@ def serve(
         root_path: where a reverse proxy shows the app, if not at its top.
         auth: names and passwords of who may use it. None: everybody.
     """
+    leave_out_hanging()
     models = Models()
     if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later
         for entry in offered():

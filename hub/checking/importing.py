@@ -1,4 +1,4 @@
-"""Import the code of a method in a process of its own, which may hang, print, reach out, or end.
+"""Import the code of a method where it may hang: in a thread, or in a process, where it may also print or reach out.
 
 python -m hub.checking.importing ENTRY.json RESULT.json SECONDS
 """
@@ -14,11 +14,14 @@ import time
 from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
 from hub.checking.case import require
 from hub.entries import Entry
 from hub.errors import StylehubError
+from hub.loading import plugin_of
+from hub.plugins import plugin_class
 
 LIMIT = 60  # seconds that the import of a method may take
 SLOW = 5.0  # seconds of the processor, without torch, from which on an import is slow
@@ -29,7 +32,7 @@ def imports(entry: Entry, limit: int = LIMIT) -> None:
     """Its code imports quickly, prints nothing, reaches for no network and no part of the app."""
     with TemporaryDirectory() as folder:
         given, result, told, errors = (Path(folder) / name for name in ("entry.json", "result.json", "out", "errors"))
-        given.write_text(entry.model_dump_json(), encoding="utf-8")
+        given.write_text(json.dumps(entry.model_dump(), default=str))
         # Into files: a process that the import starts and leaves behind would keep pipes open.
         with told.open("w") as out, errors.open("w") as err:
             status = subprocess.run(
@@ -54,6 +57,23 @@ def imports(entry: Entry, limit: int = LIMIT) -> None:
     require(found["seconds"] < SLOW, f"it takes {found['seconds']:.1f} s; do the work in `setup`")
 
 
+def import_fault(entry: Entry, limit: float = LIMIT) -> BaseException | None:
+    """What the import of the class of ``entry`` raises in this process; ``TimeoutError`` if it does not end in time."""
+    found: list[BaseException | None] = []
+
+    def look() -> None:
+        try:
+            plugin_of(entry)
+            found.append(None)
+        except BaseException as error:  # the code of others may raise anything, also to end the program
+            found.append(error)
+
+    thread = Thread(target=look, daemon=True)  # one that hangs does not keep the program
+    thread.start()
+    thread.join(limit)
+    return found[0] if found else TimeoutError(f"The import of {entry.method.plugin} does not end within {limit:g} s.")
+
+
 def _why(status: int, errors: str, limit: int) -> str:
     if "Timeout (" in errors:
         place = re.search(r'File "([^"]+)", line (\d+)', errors)
@@ -65,9 +85,6 @@ def _why(status: int, errors: str, limit: int) -> str:
 
 def _import(entry: Entry, limit: float) -> dict[str, Any]:
     """Import every class that ``entry`` names, and note what happens meanwhile."""
-    from hub.loading import plugin_of
-    from hub.plugins import plugin_class
-
     used: list[str] = []
     sys.addaudithook(lambda event, _: used.append(event) if event in NETWORK else None)
     import hub.method
@@ -94,7 +111,7 @@ def _import(entry: Entry, limit: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    found = _import(Entry.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8")), float(sys.argv[3]))
+    found = _import(Entry.model_validate(json.loads(Path(sys.argv[1]).read_text())), float(sys.argv[3]))
     Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # threads that the import has started do not keep this process

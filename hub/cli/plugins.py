@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +16,6 @@ from hub.errors import StylehubError
 if TYPE_CHECKING:
     from hub.entries import Entry
     from hub.plugins import Plugin
-
-LIMIT = 60  # seconds that the import of a plugin may take
 
 
 def plugins(as_json: Json = False) -> None:
@@ -55,25 +52,13 @@ def _facts(plugin: "Plugin") -> dict[str, Any]:
     }
 
 
-def _fault(entry: "Entry", limit: float = LIMIT) -> str | None:
-    """Why the class of ``entry`` does not load, also when its import does not end."""
-    from hub.loading import plugin_of
+def _fault(entry: "Entry") -> str | None:
+    from hub.checking.importing import import_fault
 
-    found: list[str | None] = []
-
-    def look() -> None:
-        try:
-            plugin_of(entry)
-            found.append(None)
-        except StylehubError as error:
-            found.append(str(error))
-        except BaseException as error:  # the code of others may raise anything, also to end the program
-            found.append(repr(error))
-
-    thread = Thread(target=look, daemon=True)  # one that hangs does not keep the program
-    thread.start()
-    thread.join(limit)
-    return found[0] if found else f"The import of {entry.method.plugin} does not end within {limit:g} s."
+    fault = import_fault(entry)
+    if fault is None:
+        return None
+    return str(fault) if isinstance(fault, StylehubError | TimeoutError) else repr(fault)
 
 
 def _lines(fact: dict[str, Any]) -> Iterator[str]:

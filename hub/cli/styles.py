@@ -114,8 +114,8 @@ def vector(
     from hub.files import example_photo
     from hub.images import read_image
     from hub.parameters import field_specs, value_of
+    from hub.publishing.preview import PREVIEW
     from hub.publishing.style_file import sign_vector, style_of_vector
-    from hub.styles import PREVIEW
 
     style = next((f for f in field_specs(method.Parameters) if f.role == "style" and f.kind == "pictures"), None)
     if style is None:

@@ -13,8 +13,9 @@ from hub.checking.description import LICENSE
 from hub.images import encode_image
 from hub.method import Method
 from hub.parameters import validate
+from hub.publishing.preview import encode_preview, preview_of
 from hub.publishing.push import Push, PushError
-from hub.styles import FILE_NAME, AddedStyle, encode_preview, preview_of, read_style
+from hub.styles import FILE_NAME, AddedStyle, read_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 
 

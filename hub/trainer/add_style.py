@@ -13,8 +13,9 @@ from hub.method import Method
 from hub.parameters import validate
 from hub.plugins import plugin_class
 from hub.progress import Progress, ProgressCallback
+from hub.publishing.preview import encode_preview
 from hub.registry import NAME
-from hub.styles import AddedStyle, encode_preview, home, known_as
+from hub.styles import AddedStyle, home, known_as
 from hub.trainer.loop import Trainer
 from hub.training.settings import facts
 from hub.weights import write_safetensors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,10 +43,11 @@ def network_sha256(network: nn.Module) -> str:
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Read all tensors onto the CPU. Raises ``WeightsError`` unless the file is a complete safetensors file."""
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
     with _safetensors_errors(path):
-        return load_file(path)
+        in_utf8 = not re.search("[\ud800-\udfff]", str(path))  # the library maps no other files into memory
+        return load_file(path) if in_utf8 else load(path.read_bytes())
 
 
 def read_metadata(path: Path) -> dict[str, str]:

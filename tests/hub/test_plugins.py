@@ -11,7 +11,7 @@ from PIL import Image
 
 import hub
 from hub import entries, registry
-from hub.cli.plugins import _fault
+from hub.checking.importing import import_fault
 from hub.errors import StylehubError, UnknownName
 from tests.support.command import call
 from tests.support.plugins import MIRROR, MIRROR_ENTRY, write_mirror
@@ -251,13 +251,18 @@ def test_info_of_a_folder_needs_no_consent(folder: Path) -> None:
     assert "--strength" in call("info", folder.with_name("good"), "--trust").stdout
 
 
-def test_plugins_tells_of_an_import_that_does_not_end(install: Install) -> None:
+def test_plugins_tells_of_an_import_that_does_not_end(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     """And of one that ends the program."""
     install("slow", packaged("slow"), "import time; time.sleep(3)")
     install("rude", packaged("rude"), "raise KeyboardInterrupt")
     rude, slow = (plugin.entries[0] for plugin in registry.plugins())
-    assert _fault(slow, limit=0.1) == "The import of slow.method:Mirror does not end within 0.1 s."
-    assert _fault(rude) == "KeyboardInterrupt()"
+    assert str(import_fault(slow, limit=0.1)) == "The import of slow.method:Mirror does not end within 0.1 s."
+    assert repr(import_fault(rude)) == "KeyboardInterrupt()"
+    monkeypatch.setattr("hub.checking.importing.import_fault", lambda entry: import_fault(entry, 0.1))
+    result = call("plugins")
+    assert result.exit_code == 1
+    assert "does not load: The import of slow.method:Mirror does not end within 0.1 s." in result.stdout
+    assert "does not load: KeyboardInterrupt()" in result.stdout
 
 
 def test_what_a_plugin_prints_is_not_among_the_results(install: Install) -> None:

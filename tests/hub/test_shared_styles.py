@@ -14,8 +14,9 @@ import hub
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_styles
 from hub.publishing.collection import add, collection, find
+from hub.publishing.preview import preview_of
 from hub.publishing.style_file import of_style
-from hub.styles import AddedStyle, home, preview_of, read_style
+from hub.styles import AddedStyle, home, read_style
 from hub.trainer.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
 from tests.support.command import call

@@ -2,18 +2,26 @@
 
 import os
 import pwd
+import shlex
+import shutil
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import hub
+from hub.checking.importing import imports
 from hub.cli.stylize import _check_targets, _jobs
 from hub.errors import ImageError
 from hub.files import fitting, free_name, user_cache, user_styles
-from hub.images import find_images, read_image
+from hub.images import find_images, read_image, read_recipe
+from hub.provenance import command
+from hub.scaffold import new
 from methods.parts import matting
+from tests.support.command import call
 
 
 def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +56,27 @@ def test_names_that_a_terminal_cannot_show(encoding: str, name: bytes) -> None:
     first, rest = done.stdout.split(b"\n", 1)
     assert first == name
     assert b"\\udce9" in rest, "JSON stays JSON"
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path: Path, tiny_model: Path, photo: Image.Image) -> None:
+    """A method and weights in it, the check of its imports, and the command of a picture work as elsewhere."""
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("this file system takes text only")
+    ink = new(place / "ink", weights=True)
+    method = hub.load(ink, trust=True, device="cpu")
+    imports(method.entry)
+    assert call("info", ink, "--trust").exit_code == 0
+    shutil.copytree(tiny_model, place / "weights")
+    there = hub.load(place / "weights", device="cpu", styles=[])(photo, style="senecio")
+    assert there.tobytes() == hub.load(tiny_model, device="cpu", styles=[])(photo, style="senecio").tobytes()
+    hub.save(there, place / "a.png")
+    assert shlex.quote(str(place / "weights")) in command(read_recipe(place / "a.png") or {})
+    control = place / "x\x1b.safetensors"
+    shutil.copy(tiny_model / "model.safetensors", control)
+    assert hub.load(control, device="cpu", styles=[]).entry.model.title == "x?"
 
 
 def test_names_that_are_too_long(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
 from gradio_client import Client, handle_file
 
+from hub.errors import StylehubError
 from hub.parameters import Parameters
-from hub.registry import include, list_models
+from hub.registry import include, info, list_models
 from hub.scaffold import new
 from space import app
+from space.plugins import leave_out_hanging
 from tests.support.app import SINGLE
 from tests.support.command import call
 from tests.support.documents import blocks
@@ -104,6 +106,27 @@ def test_a_plugin_that_does_not_load_leaves_the_others_alone(install: Install, t
     assert SINGLE in endpoints
     assert "/in_a_folder_single" in endpoints
     assert "broken.method:MyMethod, which does not load" in json.dumps(demo.get_config_file(), default=str)
+
+
+def test_a_plugin_whose_import_hangs_does_not_keep_the_app(
+    install: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor one that ends the program: both are left out, each with one warning, and are unknown from then on."""
+    two = "      second: {title: Second, summary: Hangs too.}\n"
+    install("hanging", entry_in("hanging") + two, "import time; time.sleep(60)")
+    rude = entry_in("rude").replace("  my-method:", "  rude:").replace("      my-method:", "      rude:")
+    install("rude", rude, "raise KeyboardInterrupt")
+    monkeypatch.setattr(app, "leave_out_hanging", lambda: leave_out_hanging(limit=0.5))
+    demo, _ = app.serve(block=False)
+    demo.close()
+    assert SINGLE in demo.get_api_info()["named_endpoints"]
+    assert not {"/my_method_single", "/second_single", "/rude_single"} & {*demo.get_api_info()["named_endpoints"]}
+    assert [message for message in caplog.messages if "Left out" in message] == [
+        "Left out: my-method, second. The import of hanging.method:MyMethod does not end within 0.5 s.",
+        "Left out: rude. Its import raised KeyboardInterrupt().",
+    ]
+    with pytest.raises(StylehubError, match="There is no model 'second'"):
+        info("second")
 
 
 def test_no_file_of_the_app_names_a_model() -> None:
