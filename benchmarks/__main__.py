@@ -36,6 +36,7 @@ TABLES = {
     "strokes": "benchmarks.strokes",
     "metanet": "benchmarks.metanet",
     "load": "benchmarks.space_load",
+    "kills": "benchmarks.kills",
     "contention": "benchmarks.contention",
 }
 NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers", "contention")

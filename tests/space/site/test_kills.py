@@ -1,9 +1,9 @@
 """A worker or the site is killed, kill -9, wherever it is: no job is lost, none is done twice."""
 
+import argparse
 import os
-import random
+import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,11 @@ from PIL import Image
 
 pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
 
+from benchmarks import kills
 from hub.images import read_image
 from space.jobs.service import Service
 from space.site.place import Place
-from tests.support.site import FORK, request, settings, started, until
+from tests.support.site import request, settings, started, until
 
 
 def begun(service: Service, id: str) -> list[int]:
@@ -62,51 +63,22 @@ def test_a_job_that_always_ends_its_worker_fails(tmp_path: Path) -> None:
     worker.join(20)
 
 
-def submit_until_killed(folder: Path, told: str) -> None:
-    """A site that takes jobs; it notes the id of each one that its visitor was told of."""
-    service = Service(Place(settings(folder, jobs_each=1000)))
-    number = 0
-    while True:
-        id = service.submit(request(steps=3, pause=0.002, name=f"{os.getpid()}-{number}.jpg"), "token")
-        with Path(told).open("a") as file:
-            file.write(f"{id}\n")
-        number += 1
-        time.sleep(0.02)
-
-
-def test_many_kills_of_both(tmp_path: Path) -> None:
-    """The site and two workers, one of them killed at a random moment, again and again; then all must be done once."""
-    chosen = settings(tmp_path / "data", tries=1000, jobs_each=1000)
-    service = Service(Place(chosen))
-    told = tmp_path / "told"
-    luck = random.Random(7)
-
-    def site() -> object:
-        process = FORK.Process(target=submit_until_killed, args=(tmp_path / "data", str(told)), daemon=True)
-        process.start()
-        return process
-
-    processes = [site(), started(chosen), started(chosen)]
-    until(lambda: told.exists())
-    for number in range(12):
-        time.sleep(luck.uniform(0.02, 0.4))
-        victim = number % 3
-        os.kill(processes[victim].pid, signal.SIGKILL)  # type: ignore[attr-defined]
-        processes[victim].join()  # type: ignore[attr-defined]
-        processes[victim] = site() if victim == 0 else started(chosen)
-    os.kill(processes[0].pid, signal.SIGKILL)  # type: ignore[attr-defined]
-    until(lambda: set(service.place.jobs.counts()) == {"done"}, 120)
-    for worker in processes[1:]:
-        worker.terminate()  # type: ignore[attr-defined]
-        worker.join(20)  # type: ignore[attr-defined]
-    ids = told.read_text().split()
-    assert len(ids) == len(set(ids)) > 3
-    for id in ids:
-        assert service.status(id).job.state == "done"
-        assert service.result(id).exists()
-    with service.place.database.reading() as db:
-        assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
-        assert db.execute("select count(*) - count(distinct name) from jobs").fetchone()[0] == 0
-        known = {row[0] for row in db.execute("select id from jobs")}
-    service.place.folders.sweep(service.place.jobs.has)
-    assert {path.name for path in service.place.folders.root.iterdir()} - {".locks"} == known
+@pytest.mark.parametrize("queue", ["sqlite", "redis"])
+def test_many_kills_of_all(queue: str, tmp_path: Path) -> None:
+    """The short form of ``python -m benchmarks kills``: web, workers and Redis at random moments."""
+    pytest.importorskip("aiosmtpd", reason="aiosmtpd is not installed")
+    if queue == "redis" and shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    parser = argparse.ArgumentParser()
+    kills.add_options(parser)
+    found = kills.measure(parser.parse_args(["--kills", "12", "--pause", "0.3", "--mails", "1", "--queue", queue]))
+    assert sum(found["kills"].values()) == 12
+    assert found["sound"]
+    assert found["jobs"]["all"] > 3
+    assert found["jobs"]["lost"] == found["jobs"]["twice"] == 0
+    assert found["mails"]["lost"] == found["shares"]["lost"] == found["shares"]["orphans"] == 0
+    assert found["mails"]["twice"] <= found["perhaps"]  # the rare case of docs/site.md: a kill while one is sent
+    assert found["mails"]["most"] <= 2
+    found |= {"machine": {"gpu": None, "cpu": "a CPU", "threads": 1, "versions": {"torch": "2"}, "date": "today"}}
+    found["machine"]["load_average"] = 0
+    assert "12 kills" in kills.render(found)
