@@ -38,6 +38,7 @@ TABLES = {
     "load": "benchmarks.space_load",
     "kills": "benchmarks.kills",
     "contention": "benchmarks.contention",
+    "fuzz": "benchmarks.fuzz",
 }
 NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers", "contention")
 

@@ -1,23 +1,25 @@
 """Read, stylise and write pictures of 16 bits per channel without rounding to 8 bits (the extra ``deep``)."""
 
+import io
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image, TiffImagePlugin
 from torch import Tensor
 
 from hub.calling import record
 from hub.errors import ImageError
-from hub.images.metadata import result_exif
+from hub.images.finding import FORMATS
+from hub.images.metadata import Keep, result_exif
 from hub.images.opening import MAX_PIXELS, opened
 from hub.images.profiles import source_profile
-from hub.images.reading import decoded, upright
+from hub.images.reading import decoded, metadata_of, upright
 from hub.images.sixteen import as_srgb, decode_deep, is_deep
 from hub.images.tensors import filled, to_levels, to_tensor
 from hub.images.tiff import WHITE, Levels, check_kind, codecs_for
@@ -47,12 +49,13 @@ class DeepPhoto:
     """An upright sRGB picture: ``pixels`` are float32 ``(1, 3, H, W)`` in [0, 1].
 
     ``alpha`` is float32 ``(1, 1, H, W)`` in [0, 1], or None for an opaque picture. ``recipe`` is the provenance metadata
-    of a result, None for a photo.
+    of a result, None for a photo. ``metadata``: the EXIF and the resolution of the file, for ``save_deep``.
     """
 
     pixels: Tensor
     alpha: Tensor | None = None
     recipe: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def visible(self) -> Tensor:
@@ -72,7 +75,7 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
         if not is_deep(image):
             photo = decoded(image, name)
             alpha = None if photo.alpha is None else to_tensor(photo.alpha.convert("RGB"))[:, :1]
-            return DeepPhoto(to_tensor(photo.rgb), alpha)
+            return DeepPhoto(to_tensor(photo.rgb), alpha, metadata=photo.metadata)
         check_kind(image, name)
         profile = source_profile(image)
         colour, opacity = decode_deep(image, name)
@@ -82,17 +85,31 @@ def read_deep(source: "PathOrStream", *, max_pixels: int = MAX_PIXELS) -> DeepPh
         if (orientation := upright(image)) is not None:
             turn = _TURNS[orientation]
             colour, opacity = turn(colour), opacity if opacity is None else turn(opacity)
-        return DeepPhoto(_tensor(colour), None if opacity is None else _tensor(opacity[..., None]))
+        alpha = None if opacity is None else _tensor(opacity[..., None])
+        return DeepPhoto(_tensor(colour), alpha, metadata=metadata_of(image))
 
 
-def encode_deep(pixels: Tensor, *, alpha: Tensor | None = None, recipe: Mapping[str, Any] | None = None) -> bytes:
-    """Encode ``pixels`` ``(1, 3, H, W)`` in [0, 1] as a 16-bit PNG, with ``alpha`` ``(1, 1, H, W)`` if given.
+def encode_deep(
+    pixels: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    keep_metadata: Keep = "safe",
+    format: str = "png",
+) -> bytes:
+    """Encode ``pixels`` ``(1, 3, H, W)`` in [0, 1] with 16 bits a channel, and ``alpha`` ``(1, 1, H, W)`` if given.
 
-    ``recipe`` is stored as JSON in the EXIF. Raises ``ImageError`` for NaN, other shapes, an alpha of another size or a
-    recipe that is not JSON, and ``StylehubError`` if imagecodecs is missing.
+    ``format``: png, or tiff without compression. ``recipe`` is stored as JSON in the EXIF, beside what ``keep_metadata``
+    keeps of ``metadata``, which is that of a ``DeepPhoto``; see ``hub.save``. Raises ``ImageError`` for NaN, other shapes,
+    an alpha of another size or a recipe that is not JSON, and ``StylehubError`` if imagecodecs is missing.
     """
     codecs = codecs_for("16 bits per channel")
-    exif = b"" if recipe is None else result_exif({**recipe, **RECORD}, "png").removeprefix(b"Exif\0\0")
+    kept = {} if keep_metadata == "none" or metadata is None else metadata
+    exif = b""
+    if recipe is not None or kept:
+        made = None if recipe is None else {**recipe, **RECORD}
+        exif = result_exif(made, format, kept.get("exif"), keep_metadata).removeprefix(b"Exif\0\0")
     levels = to_levels(pixels, bits=16)
     if alpha is not None:
         opacity = to_levels(alpha, bits=16, channels=1)
@@ -102,11 +119,46 @@ def encode_deep(pixels: Tensor, *, alpha: Tensor | None = None, recipe: Mapping[
                 f"{levels.shape[0]}; resize the alpha first."
             )
         levels = np.concatenate([levels, opacity], axis=2)
+    if format == "tiff":
+        return _tiff(levels, exif, kept.get("dpi"))
     # The low bytes of a photo are noise: searching them for repetitions takes four times as long and saves 2 %.
     data: bytes = codecs.png_encode(levels, strategy=codecs.PNG.STRATEGY.RLE, filter=codecs.PNG.FILTER.SUB)
+    chunks = [(b"eXIf", exif)] if exif else []
+    if "dpi" in kept:
+        chunks.append((b"pHYs", struct.pack(">IIB", *(round(number / 0.0254) for number in kept["dpi"]), 1)))
     end_of_header = 33  # the signature and the chunk IHDR, both of fixed length
-    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
-    return b"".join([data[:end_of_header], chunk if exif else b"", data[end_of_header:]])
+    extra = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks]
+    return b"".join([data[:end_of_header], *extra, data[end_of_header:]])
+
+
+def _tiff(levels: "Levels", exif: bytes, dpi: tuple[float, float] | None) -> bytes:
+    """``levels`` ``(H, W, 3 or 4)`` as an uncompressed TIFF. Pillow writes the tags; it has no mode for such pixels."""
+    height, width, samples = levels.shape
+    described, tags = Image.Exif(), TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    described.load(exif)
+    for tag, value in described.items():
+        tags[tag] = dict(described.get_ifd(tag)) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
+    if dpi:
+        tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = dpi
+        tags[TiffImagePlugin.RESOLUTION_UNIT] = 2  # inches
+    if samples == 4:
+        tags[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha, colours not multiplied by it
+    for number, fact in {
+        TiffImagePlugin.IMAGEWIDTH: width,
+        TiffImagePlugin.IMAGELENGTH: height,
+        TiffImagePlugin.BITSPERSAMPLE: (16,) * samples,
+        TiffImagePlugin.COMPRESSION: 1,
+        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 2,  # RGB
+        TiffImagePlugin.STRIPOFFSETS: (0,),  # from the end of the tags on; Pillow adds what comes before
+        TiffImagePlugin.SAMPLESPERPIXEL: samples,
+        TiffImagePlugin.ROWSPERSTRIP: height,
+        TiffImagePlugin.STRIPBYTECOUNTS: (levels.nbytes,),
+    }.items():
+        tags[number] = fact
+    buffer = io.BytesIO()
+    tags.save(buffer)
+    buffer.write(np.ascontiguousarray(levels, "<u2").data)
+    return buffer.getvalue()
 
 
 def save_deep(
@@ -115,23 +167,29 @@ def save_deep(
     *,
     alpha: Tensor | None = None,
     recipe: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    keep_metadata: Keep = "safe",
     overwrite: bool = False,
 ) -> Path:
-    """Write a 16-bit PNG atomically; see ``encode_deep``.
+    """Write a PNG or TIFF of 16 bits atomically; see ``encode_deep``.
 
-    ``recipe``: the provenance metadata, such as ``style.describe(style.checked({"style": ...}), "photo.tif")``. Raises
-    ``ImageError`` if ``path`` is not a ``.png``, exists (unless ``overwrite``) or cannot be written.
+    ``recipe``: the provenance metadata, such as ``style.describe(style.checked({"style": ...}), "photo.tif")``.
+    ``metadata``: of the photo, ``photo.metadata``. Raises ``ImageError`` if ``path`` is no ``.png``, ``.tif`` or
+    ``.tiff``, exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)
-    check_png(path)
-    write_encoded(lambda: encode_deep(pixels, alpha=alpha, recipe=recipe), path, overwrite=overwrite)
+    format = check_deep(path)
+    options: dict[str, Any] = {"alpha": alpha, "recipe": recipe, "metadata": metadata, "keep_metadata": keep_metadata}
+    write_encoded(lambda: encode_deep(pixels, format=format, **options), path, overwrite=overwrite)
     return path
 
 
-def check_png(path: Path) -> None:
-    """Raise ``ImageError`` unless ``path`` names a PNG, the only format for writing 16 bits."""
-    if path.suffix.lower() != ".png":
-        raise ImageError(f"16 bits per channel need a PNG file; give {path} the extension .png.")
+def check_deep(path: Path) -> str:
+    """The format, png or tiff, that ``path`` names. Raises ``ImageError`` for others, which have no 16 bits."""
+    format = FORMATS.get(path.suffix.lower(), "")
+    if format not in ("png", "tiff"):
+        raise ImageError(f"16 bits per channel need a PNG or TIFF file; give {path} the extension .png or .tif.")
+    return format
 
 
 def stylize_deep(
@@ -159,10 +217,11 @@ def stylize_deep(
     alpha = photo.alpha
     if alpha is not None and alpha.shape[2:] != pixels.shape[2:]:
         alpha = method.prepare(alpha.expand(-1, 3, -1, -1), values)[:, :1]
-    return DeepPhoto(pixels, alpha, record(method, values, source, strength_map) | RECORD)
+    return DeepPhoto(pixels, alpha, record(method, values, source, strength_map) | RECORD, photo.metadata)
 
 
 def _tensor(levels: "Levels") -> Tensor:
     """Levels ``(H, W, C)`` as ``(1, C, H, W)``, float32 in [0, 1]."""
-    planes = np.ascontiguousarray(levels.transpose(2, 0, 1))  # copied before the conversion, at two bytes per value
+    # Copied before the conversion, at two bytes per value; a turned picture of one row would keep a negative stride.
+    planes = np.array(levels.transpose(2, 0, 1), order="C")
     return torch.from_numpy(planes)[None].float().div_(WHITE)

@@ -36,7 +36,7 @@ def python_line(recipe: Mapping[str, Any]) -> str:
         return (
             f"import hub; photo = hub.read_deep({photo}); "
             f"out = hub.load({model}{trust}, dtype='float32')(photo.visible{given}); "
-            "hub.save_deep(out, 'painted.png', alpha=photo.alpha)"
+            "hub.save_deep(out, 'painted.png', alpha=photo.alpha, metadata=photo.metadata)"
         )
     return f"import hub; hub.save(hub.load({model}{trust})({photo}{given}), 'painted.png')"
 

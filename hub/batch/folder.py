@@ -73,7 +73,7 @@ def run_folder(
 
     Args:
         tree: take the pictures of subfolders too, and keep the subfolders in ``out``.
-        keep_metadata: of the photo's EXIF: "all", "safe" (no place, nobody's name, no serial number) or "none".
+        keep_metadata: of the photo's EXIF: "all", "safe" (no place, no name but the copyright's, no serial number) or "none".
         engine: "local" computes in this process; "ray" in several processes, here or on a Ray cluster whose machines
             share the folders.
         workers: local: threads for reading, and as many for writing. ray: processes, each with the whole model.

@@ -32,7 +32,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Quality = Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG and WebP.")]
 KeepMetadata = Annotated[
-    str, typer.Option(help="Of the photo's EXIF: all, safe (no place, nobody's name, no serial number) or none.")
+    str,
+    typer.Option(
+        help="Of the photo's EXIF: all, safe (no place, no name but the copyright's, no serial number) or none."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16. Default: the fastest for the method.")]
@@ -41,7 +44,9 @@ Endpoint = Annotated[str | None, typer.Option(help="A mirror of the model hub.")
 TRUST = "Run the code in a ./folder that is not installed."
 Trust = Annotated[bool, typer.Option("--trust", help=TRUST)]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first; for many pictures, on GPUs.")]
-Bits = Annotated[int, typer.Option(help="Bits per channel: 8, or 16 for input and PNG output (stylehub\\[deep]).")]
+Bits = Annotated[
+    int, typer.Option(help="Bits per channel: 8, or 16 for input and PNG or TIFF output (stylehub\\[deep]).")
+]
 StrengthMap = Annotated[
     Path | None, typer.Option(help="A grey picture: white where the style applies, black where it does not.")
 ]

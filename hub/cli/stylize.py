@@ -130,16 +130,21 @@ def _stylize(
                 print(f"stylehub: stopped; {stopped} is as far as it came: {way}.", file=sys.stderr)
                 raise typer.Exit(130) from None
             made = result.recipe if deep else result.info["stylehub"]
+            of_deep: dict[str, Any] = (
+                {"alpha": result.alpha, "recipe": made, "metadata": result.metadata, "keep_metadata": keep_metadata}
+                if deep
+                else {}
+            )
             if to_stdout:
                 sys.stdout.buffer.write(
-                    encode_deep(result.pixels, alpha=result.alpha, recipe=made)
+                    encode_deep(result.pixels, **of_deep)
                     if deep
                     else encode_image(result, "png", recipe=made, keep_metadata=keep_metadata)
                 )
                 sys.stdout.buffer.flush()
                 return
             if deep:
-                save_deep(result.pixels, target, alpha=result.alpha, recipe=made, overwrite=overwrite)
+                save_deep(result.pixels, target, **of_deep, overwrite=overwrite)
             else:
                 save(result, target, overwrite=overwrite, quality=quality, keep_metadata=keep_metadata)
             written.append({"photo": str(photo) if photo else None, "output": str(target)} | made)
@@ -188,11 +193,11 @@ def _jobs(
 
 def _check_targets(jobs: "dict[Path | None, Path]", overwrite: bool, deep: bool) -> None:
     """Raise ``ImageError``, before any work, for a target that must not be written."""
-    from hub.deep import check_png
+    from hub.deep import check_deep
     from hub.images import format_of
 
     for photo, target in jobs.items():
-        (check_png if deep else format_of)(target)
+        (check_deep if deep else format_of)(target)
         if len(os.fsencode(target.name)) > LONGEST_NAME:
             raise ImageError(f"The name {target.name[:40]}... is too long for a file; choose a shorter one with -o.")
         if target.exists() and not overwrite:

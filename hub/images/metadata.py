@@ -11,7 +11,7 @@ from typing import Any, Literal
 from PIL import ExifTags, Image
 
 from hub.errors import ImageError
-from hub.images.opening import opened
+from hub.images.opening import MAX_PIXELS, opened
 
 MAX_RECIPE = 1 << 20  # bytes of JSON in a recipe at most
 Keep = Literal["all", "safe", "none"]
@@ -33,7 +33,7 @@ def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
 
     Foreign or damaged metadata count as no recipe. Raises ImageError if the picture cannot be read.
     """
-    with opened(source) as (image, _), contextlib.suppress(Exception):
+    with opened(source, max_pixels=MAX_PIXELS) as (image, _), contextlib.suppress(Exception):
         exif = image.getexif()
         comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
         if exif.get(ExifTags.Base.Software) == "stylehub" and isinstance(comment, bytes):
@@ -71,7 +71,10 @@ def _json(recipe: Mapping[str, Any]) -> bytes:
 
 
 def _kept(photo: bytes, keep: Keep) -> Image.Exif:
-    """The EXIF to keep: what describes neither the photo's pixels nor, with ``safe``, a place, a person or a device."""
+    """The EXIF to keep: what describes neither the photo's pixels nor, with ``safe``, a place, a person or a device.
+
+    The copyright stays: who claims it wants to be named.
+    """
     source, kept = Image.Exif(), Image.Exif()
     with contextlib.suppress(Exception):  # broken EXIF is not kept
         source.load(photo)

@@ -19,7 +19,7 @@ Source = Path | str | bytes | BinaryIO | Image.Image
 
 MAX_PIXELS = 256_000_000  # larger pictures are refused before decoding
 MAX_BYTES = 1 << 30  # limit for a pipe or another file object
-_DECODERS = ("Png", "Jpeg", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
+_DECODERS = ("Jpeg", "Png", "WebP", "Gif", "Tiff", "Bmp", "Ppm", "Avif")  # the JPEG decoder opens MPO
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 # Refused (2026): no package tells the size before it decodes and gives the profile of the pixels that it returns.
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")  # the codestream alone, or in a container

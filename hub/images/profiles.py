@@ -7,6 +7,7 @@ and curves. Everything else is sRGB.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,6 +32,8 @@ _PRIMARIES = {  # by their numbers in H.273
     11: (0.314, 0.351, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),  # DCI P3
     12: (*_D65, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),  # Display P3
 }
+# The entry ColorSpace of an EXIF in either order of bytes: parsing all of it would take as long as decoding a small JPEG.
+_COLOR_SPACE = re.compile(b"(?:\xa0\1\0\3\0\0\0\1|\1\xa0\3\0\1\0\0\0)(..)", re.DOTALL)
 _WHITE = 203  # cd/m² of white in HDR pictures (ITU-R BT.2408); what is brighter is clipped
 
 
@@ -87,7 +90,9 @@ def source_profile(image: Image.Image) -> bytes | None:
             if plain and (not gamma or abs(gamma * 2.2 - 1) < 0.05):  # the tolerance of libpng: sRGB is meant
                 return None
             return _profile(points or _SRGB, _power(1 / gamma) if gamma else _srgb)
-        if image.info.get("exif") or image.format == "TIFF":
+        exif = image.info.get("exif", b"")
+        said = _COLOR_SPACE.search(exif)
+        if (exif or image.format == "TIFF") and not (said and said[1] in (b"\0\1", b"\1\0")):  # 1: sRGB
             return _by_exif(image.getexif())
     return None
 

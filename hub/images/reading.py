@@ -157,10 +157,14 @@ def _white(image: Image.Image) -> int | None:
 
 def metadata_of(image: Image.Image) -> dict[str, Any]:
     """The EXIF and the resolution of a file whose pixels have been read."""
-    found = {name: image.info[name] for name in ("exif", "dpi") if image.info.get(name) not in (None, b"", (1, 1))}
+    found = {"exif": image.info["exif"]} if image.info.get("exif") else {}
     with contextlib.suppress(Exception):
-        return {"exif": image.getexif().tobytes()} | found if isinstance(image, TiffFile) else found
-    return {}
+        dpi = tuple(float(number) for number in image.info.get("dpi", ()))
+        if len(dpi) == 2 and dpi != (1, 1) and all(0 < number < 65535 for number in dpi):  # NaN too would stop a writer
+            found["dpi"] = dpi
+        if isinstance(image, TiffFile):
+            found["exif"] = image.getexif().tobytes()
+    return found
 
 
 def upright(image: Image.Image) -> Image.Transpose | None:
@@ -180,20 +184,35 @@ def _eight_bit(levels: Levels) -> Image.Image:
 
 def _srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
     """Return a new RGB image in sRGB. A broken or unsuitable profile is ignored."""
+    if not icc:
+        return colour.convert("RGB")
     with contextlib.suppress(Exception):
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         if profile.profile.xcolor_space.strip() == "RGB" and colour.mode != "CMYK":
             colour = colour.convert("RGB")  # grey, palette and YCbCr pictures often have an RGB profile
         # Without a simple matrix, optimisation would use a coarse table, with errors of tens of levels.
         exact = 0 if profile.profile.is_matrix_shaper else ImageCms.Flags.NOOPTIMIZE
-        converted = ImageCms.profileToProfile(
-            colour,
-            profile,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | exact,
-        )
-        if converted is not None:
-            return converted
+        transform = ImageCms.buildTransform(
+            profile, ImageCms.createProfile("sRGB"), colour.mode, "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION | exact,
+        )  # fmt: skip
+        if exact and colour.mode in ("CMYK", "RGB"):
+            return _by_colours(colour, transform)
+        return ImageCms.applyTransform(colour, transform) or colour.convert("RGB")
     return colour.convert("RGB")
+
+
+def _by_colours(picture: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    """``picture`` in mode RGB by ``transform``, applied once to each colour: exact is slow, and photos repeat colours."""
+    raw = "CMYK" if picture.mode == "CMYK" else "RGBX"
+    pixels = np.frombuffer(picture.tobytes("raw", raw), np.uint32)
+    found = np.empty_like(pixels)
+    for begin in range(0, pixels.size, 1 << 22):  # at a time, since sorting needs memory
+        part = pixels[begin : begin + (1 << 22)].astype(np.uint64)
+        ordered = np.sort(part << np.uint64(32) | np.arange(part.size, dtype=np.uint64))
+        keys, places = (ordered >> np.uint64(32)).astype(np.uint32), ordered.astype(np.uint32)
+        first = np.diff(keys, prepend=~keys[:1]) != 0
+        few = Image.frombytes(picture.mode, (int(first.sum()), 1), keys[first].tobytes(), "raw", raw)
+        few = ImageCms.applyTransform(few, transform) or few
+        found[begin:][places] = np.frombuffer(few.tobytes("raw", "RGBX"), np.uint32)[np.cumsum(first) - 1]
+    return Image.frombytes("RGB", picture.size, found.tobytes(), "raw", "RGBX")

@@ -7,6 +7,7 @@ reads the pixels.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
@@ -31,7 +32,7 @@ _RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
     ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 )  # fmt: skip
-_RAW_MAGIC = (b"ftypcrx ", b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"FOVb", b"\0MRM", b"HEAPCCDR", b"CR\2\0")
+_RAW_MAGIC = re.compile(b"ftypcrx |FUJIFILMCCD-RAW|IIRO|IIRS|IIU\0|FOVb|\0MRM|HEAPCCDR|CR\2\0")
 _UNSPECIFIED, _PREMULTIPLIED = 0, 1  # kinds of an extra sample besides a plain alpha
 _KINDS = {1: "u", 2: "i", 3: "f"}  # NumPy's letters for sample formats
 
@@ -190,7 +191,7 @@ def white_point(image: Image.Image) -> tuple[float, ...] | None:
 
 def is_raw(name: str, prefix: bytes) -> bool:
     """Whether the name of a file, or its first 16 bytes, are those of a camera's raw file."""
-    return name.lower().endswith(_RAW_SUFFIXES) or any(magic in prefix for magic in _RAW_MAGIC)
+    return name.lower().endswith(_RAW_SUFFIXES) or _RAW_MAGIC.search(prefix) is not None
 
 
 def raw_file(name: str) -> ImageError:

@@ -34,7 +34,7 @@ def encode_image(
     """Encode a PIL image of any mode as 'png', 'jpeg', 'webp' or 'tiff' (8-bit sRGB; grey stays grey).
 
     `quality` (1 to 100) is for JPEG and WebP. For JPEG, transparency becomes white. `recipe` is stored as JSON in the
-    EXIF, beside what `keep_metadata` keeps of the photo's: all, safe (no place, nobody's name, no serial number) or none.
+    EXIF, beside what `keep_metadata` keeps of the photo's: all, safe (no place, no name but the copyright's, no serial number) or none.
     Raises ImageError for an unknown format, a side too long for it, or a recipe that is not JSON.
     """
     if format not in FORMATS.values():
@@ -138,7 +138,7 @@ def save(
 ) -> Path:
     """Write a method's result with its provenance metadata: an image, or a tensor or an array, which carry none.
 
-    ``keep_metadata``: of the photo's own, "all", "safe" (no place, nobody's name, no serial number) or "none".
+    ``keep_metadata``: of the photo's own, "all", "safe" (no place, no name but the copyright's, no serial number) or "none".
     Raises ``ImageError`` if ``path`` exists (unless ``overwrite``) or cannot be written.
     """
     path = Path(path)

@@ -19,6 +19,17 @@ def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def of_a_camera() -> Image.Exif:
+    """The EXIF of a photo, with what must stay and what must not be told."""
+    exif = Image.Exif()
+    exif.update({271: "Maker", 272: "Camera", 274: 6, 282: 300.0, 306: "2026:01:02 03:04:05", 315: "A. Person"})
+    exif.get_ifd(0x8769).update(
+        {36867: "2026:01:02 03:04:05", 33437: 2.8, 42033: "serial 123", 37510: b"ASCII\0\0\0secret"}
+    )
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 0.0)})
+    return exif
+
+
 def noise(mode: str, size: tuple[int, int], seed: int = 0) -> Image.Image:
     raw = random.Random(seed).randbytes(size[0] * size[1] * len(mode))
     return Image.frombytes(mode, size, raw)

@@ -25,7 +25,7 @@ from hub.images import read_image, read_recipe, to_image
 from hub.method import Method
 from tests.support.command import call
 from tests.support.fuzzing import QUICK
-from tests.support.pictures import encoded, png
+from tests.support.pictures import encoded, of_a_camera, png
 from tests.support.profiles import ADOBE_RGB, as_srgb, curve, icc_profile, rgb_profile
 
 RECIPE = {"model": "adain", "parameters": {"style": "wave"}, "photo": "a.tif"}
@@ -387,6 +387,55 @@ def test_written_files_are_whole_and_say_how_they_were_made(tmp_path: Path) -> N
     assert [file.name for file in path.parent.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("alpha", [None, torch.rand(1, 1, 8, 9)], ids=["opaque", "alpha"])
+def test_tiff_is_written_too(alpha: torch.Tensor | None, tmp_path: Path) -> None:
+    pixels = torch.rand(1, 3, 8, 9)
+    path = save_deep(pixels, tmp_path / "a.tif", alpha=alpha, recipe=RECIPE)
+    again = read_deep(path)
+    assert read_recipe(path) == RECIPE | {"bits": 16}
+    assert (again.pixels - pixels).abs().max() <= 0.5 / 65535 + 1e-6
+    assert (again.alpha is None) == (alpha is None)
+    if alpha is not None:
+        assert (again.alpha - alpha).abs().max() <= 0.5 / 65535 + 1e-6
+    samples = 3 if alpha is None else 4
+    stored = imagecodecs.tiff_decode(path.read_bytes())
+    assert stored.shape == (8, 9, samples)
+    assert stored.dtype == np.uint16
+
+
+@pytest.mark.parametrize("keep", ["all", "safe", "none"])
+@pytest.mark.parametrize("extension", ["png", "tif"])
+@pytest.mark.parametrize("source", ["JPEG", "PNG of 16 bits", "TIFF of 16 bits"])
+def test_what_is_kept_of_the_metadata_of_a_photo(source: str, extension: str, keep: str, tmp_path: Path) -> None:
+    exif = of_a_camera()
+    if source == "JPEG":
+        file = encoded(Image.new("RGB", (8, 6), "teal"), "JPEG", exif=exif.tobytes(), dpi=(300, 300))
+    elif source.startswith("PNG"):
+        dpi = struct.pack(">IIB", 11811, 11811, 1)
+        file = png(1, 1, 16, 2, bytes(7), (b"eXIf", exif.tobytes()[6:]), (b"pHYs", dpi))
+    else:
+        file = encode_deep(
+            torch.rand(1, 3, 8, 6),
+            metadata={"exif": exif.tobytes(), "dpi": (300, 300)},
+            keep_metadata="all",
+            format="tiff",
+        )
+    photo = read_deep(file)
+    path = save_deep(
+        photo.pixels, tmp_path / f"a.{extension}", recipe=RECIPE, metadata=photo.metadata, keep_metadata=keep
+    )
+    assert read_recipe(path) == RECIPE | {"bits": 16}
+    with Image.open(path) as image:
+        exif = image.getexif()
+        inner, place = exif.get_ifd(0x8769), exif.get_ifd(0x8825)
+        assert (round(image.info.get("dpi", (0, 0))[0]) == 300) == (keep != "none")
+    assert exif.get(274, 1) == 1, "the result is upright"
+    assert (exif.get(272), inner.get(36867)) == ((None, None) if keep == "none" else ("Camera", "2026:01:02 03:04:05"))
+    assert (exif.get(315), inner.get(42033)) == (("A. Person", "serial 123") if keep == "all" else (None, None))
+    assert (2 in place) == (keep == "all")
+    assert b"secret" not in path.read_bytes()
+
+
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"precious")
@@ -403,7 +452,7 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "name", "options", "message"),
     [
-        ((1, 3, 8, 9), "a.tif", {}, "need a PNG file; give .*a.tif the extension"),
+        ((1, 3, 8, 9), "a.webp", {}, "need a PNG or TIFF file; give .*a.webp the extension"),
         ((2, 3, 8, 9), "a.png", {}, r"must have shape \(1, 3, H, W\)"),
         ((1, 3, 8, 9), "a.png", {"alpha": torch.rand(1, 3, 8, 9)}, r"must have shape \(1, 1, H, W\)"),
         (
@@ -460,6 +509,18 @@ def test_stylize(tiny_model: Path, tiff: Path, tmp_path: Path, monkeypatch: pyte
     assert "exists" in call("stylize", *words, "--bits", "16").sentence
 
 
+def test_the_command_keeps_the_date_and_drops_the_place(tiny_model: Path, tmp_path: Path) -> None:
+    exif = of_a_camera().tobytes()
+    photo = save_deep(torch.rand(1, 3, 32, 32), tmp_path / "a.tif", metadata={"exif": exif}, keep_metadata="all")
+    words = ["stylize", tiny_model, photo, "--style", "senecio", "--bits", "16"]
+    for keep, wanted in (("safe", ("Camera", False)), ("all", ("Camera", True)), ("none", (None, False))):
+        for name in ("out.tif", "out.png"):
+            assert call(*words, "-o", tmp_path / keep / name, "--keep-metadata", keep).exit_code == 0
+            with Image.open(tmp_path / keep / name) as image:
+                found = image.getexif()
+                assert (found.get(272), bool(found.get_ifd(0x8825))) == wanted
+
+
 def test_strength_zero_and_a_working_size(tiny_model: Path, tiff: Path, tmp_path: Path) -> None:
     words = [tiny_model, tiff, "--style", "senecio"]
     same = made(*words, "--strength", "0", "-o", tmp_path / "a.png")
@@ -501,7 +562,7 @@ def test_the_alpha_is_cropped_with_the_photo(tiny_model: Path, tiff: Path, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--bits", "16", "-o", "out.jpg"], "need a PNG file; give out.jpg the extension .png."),
+        (["--bits", "16", "-o", "out.jpg"], "need a PNG or TIFF file; give out.jpg the extension .png or .tif."),
         (["--bits", "12"], "12 bits per channel are not supported"),
     ],
 )

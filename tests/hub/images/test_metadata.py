@@ -10,7 +10,7 @@ from PIL import Image
 from hub import images
 from hub.errors import ImageError
 from hub.images import FORMATS, PHOTO, encode_image, read_image, read_recipe, save
-from tests.support.pictures import encoded, noise
+from tests.support.pictures import encoded, noise, of_a_camera
 
 RECIPE = {"model": "adain", "styles": ["wave", "Sternennacht ☆"], "strength": 0.75, "seed": 3}
 
@@ -79,16 +79,6 @@ def test_reading_a_recipe_from_no_picture(tmp_path):
         read_recipe(tmp_path / "absent.png")
     with pytest.raises(ImageError):
         read_recipe(b"text")
-
-
-def of_a_camera() -> Image.Exif:
-    exif = Image.Exif()
-    exif.update({271: "Maker", 272: "Camera", 274: 6, 282: 300.0, 306: "2026:01:02 03:04:05", 315: "A. Person"})
-    exif.get_ifd(0x8769).update(
-        {36867: "2026:01:02 03:04:05", 33437: 2.8, 42033: "serial 123", 37510: b"ASCII\0\0\0secret"}
-    )
-    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 0.0)})
-    return exif
 
 
 @pytest.mark.parametrize("keep", ["all", "safe", "none"])
