@@ -1,7 +1,6 @@
 """Damaged pictures and tables: each must end in a picture or in one sentence, soon and in little memory.
 
     python -m benchmarks fuzz --count 100000
-    python -m benchmarks fuzz --count 50000 --go-on --overwrite    # as many more
     python -m benchmarks fuzz --begin 4711 --count 1 -o elsewhere    # one file again
 
 Small sound files of every format are damaged by chance, mostly in their headers; the number of a file decides all of it.
@@ -10,7 +9,6 @@ Processes with a limit of memory and time read them with every reader. What ends
 
 import argparse
 import io
-import json
 import multiprocessing
 import os
 import random
@@ -51,7 +49,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     parser.add_argument("--count", type=count, default=2000, help="how many files")
     parser.add_argument("--begin", type=int, default=0, help="the number of the first file")
-    parser.add_argument("--go-on", action="store_true", help="begin after the result that exists, and add to it")
     parser.add_argument("--workers", type=count, default=2, help="processes that read")
 
 
@@ -414,13 +411,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """How many damaged files of each format ended as a picture or in a sentence. Raises for any other end."""
     context = multiprocessing.get_context("spawn")
     ends: Counter[tuple[str, str]] = Counter()
-    begin, most, longest, bad = options.begin, (0, ""), 0.0, []
-    if options.go_on:
-        before = json.loads((options.output / "fuzz.json").read_text(encoding="utf-8"))
-        begin, most, longest = before["end"], (before["most_bytes"], before["most"]), before["longest_seconds"]
-        for row in before["rows"]:
-            ends.update({(row["format"], end): row[f"{end}s"] for end in ("picture", "sentence")})
-    end, workers = begin + options.count, min(options.workers, options.count)
+    most, longest, bad = (0, ""), 0.0, []
+    end, workers = options.begin + options.count, min(options.workers, options.count)
     running: dict[Connection, tuple[Any, Any]] = {}
 
     def start(numbers: range) -> None:
@@ -434,7 +426,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         running[ours] = process, place
 
     for worker in range(workers):
-        start(range(begin + worker, end, workers))
+        start(range(options.begin + worker, end, workers))
     while running:
         for pipe in wait(list(running), timeout=1):
             assert isinstance(pipe, Connection)
@@ -471,7 +463,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         raise StylehubError("neither a picture nor a sentence:\n" + "\n".join(bad))
     formats = list(dict.fromkeys(format for format, _ in sorted(ends)))
     rows = [{"format": f, "pictures": ends[f, "picture"], "sentences": ends[f, "sentence"]} for f in formats]
-    return {"end": end, "rows": rows, "most_bytes": most[0], "most": most[1], "longest_seconds": longest}
+    return {"begin": options.begin, "rows": rows, "most_bytes": most[0], "most": most[1], "longest_seconds": longest}
 
 
 def render(result: dict[str, Any]) -> str:

@@ -235,7 +235,7 @@ def _compression(image: TiffFile) -> int:
 
 
 def _unsupported(image: TiffFile, name: str) -> ImageError:
-    bits = ", ".join(map(str, bits_of(image)))
+    bits = ", ".join(map(str, bits_of(image)[:5]))  # a damaged header may hold thousands
     return ImageError(
         f"{name} is a TIFF of a rare kind ({bits} bits a channel, compression {_compression(image)}); export it with 8 or "
         "16 bits of RGB or grey, without compression or with LZW."
