@@ -88,8 +88,9 @@ def near_and_far(options: argparse.Namespace) -> dict[str, Any]:
 
     import hub
     from hub.evaluation import read_photos
-    from hub.images import at_short_side, find_named, read_image, to_tensor
+    from hub.images import at_short_side, read_image, to_tensor
     from methods.parts.dense.depth.estimate import estimate
+    from methods.parts.paintings import find_painting
     from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix
     from methods.parts.perceptual.similarity import edge_map
     from methods.parts.perceptual.vgg import read_vgg
@@ -102,7 +103,7 @@ def near_and_far(options: argparse.Namespace) -> dict[str, Any]:
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     photos = [at_short_side(p, options.size) for p in read_photos(options.photos, options.limit)]
     for name in PAINTINGS:
-        painting = read_image(find_named(options.paintings, name)).rgb
+        painting = read_image(find_painting(options.paintings, name)).rgb
         target = {
             k: gram_matrix(f) for k, f in vgg(to_tensor(at_short_side(painting, options.size)), STYLE_LAYERS).items()
         }

@@ -34,13 +34,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Scores with the gap, of every model and style."""
     import hub
     from hub.evaluation import average, evaluate, read_photos, stylise_by
-    from hub.images import find_named, read_image
+    from hub.images import read_image
     from methods.gatys.gap import ITERATIONS, gap_by
+    from methods.parts.paintings import find_painting
     from methods.parts.perceptual.vgg import read_vgg
 
     methods = [hub.load(model) for model in options.models]
     names = list(methods[0].styles)
-    paintings = {name: read_image(find_named(options.paintings, name)).rgb for name in names}
+    paintings = {name: read_image(find_painting(options.paintings, name)).rgb for name in names}
     photos = list(read_photos(options.photos, options.limit))
     iterations = options.iterations or ITERATIONS
     gap, vgg = gap_by(options.vgg, methods[0].device, iterations), read_vgg(options.vgg)

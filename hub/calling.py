@@ -22,16 +22,13 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Picture = Path | str | bytes | BinaryIO | Image.Image
+StrengthMap = Picture | Tensor | None
 
 LONGEST_SIDE = 32768  # of the working size, so that a long panorama does not become huge
 
 
 def stylize_tensor(
-    method: "Method",
-    content: Tensor,
-    values: Any,
-    strength_map: Picture | Tensor | None = None,
-    report: ProgressCallback = lambda _: None,
+    method: "Method", content: Tensor, values: Any, strength_map: StrengthMap, report: ProgressCallback
 ) -> Tensor:
     """``content`` ``(N, 3, H, W)`` in [0, 1] stylised, with its device, its dtype and, unless cropped, its size."""
     _check_tensor(content)
@@ -42,11 +39,7 @@ def stylize_tensor(
 
 
 def stylize_picture(
-    method: "Method",
-    content: Picture,
-    values: Any,
-    strength_map: Picture | Tensor | None = None,
-    report: ProgressCallback = lambda _: None,
+    method: "Method", content: Picture, values: Any, strength_map: StrengthMap, report: ProgressCallback
 ) -> Image.Image:
     """``content`` stylised at 8 bits per channel, with its alpha; ``info["stylehub"]`` is the provenance metadata."""
     photo = images.read_image(content)
@@ -64,11 +57,7 @@ def stylize_picture(
 
 
 def stylize_array(
-    method: "Method",
-    content: Array,
-    values: Any,
-    strength_map: Picture | Tensor | None = None,
-    report: ProgressCallback = lambda _: None,
+    method: "Method", content: Array, values: Any, strength_map: StrengthMap, report: ProgressCallback
 ) -> Array:
     """``content``, uint8 ``(H, W, 3)`` in RGB, stylised: an array like it."""
     if content.dtype != np.uint8 or content.ndim != 3 or content.shape[2] != 3 or 0 in content.shape:
@@ -152,7 +141,7 @@ def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
 
 
 def _run(
-    method: "Method", photo: list[Tensor], values: Any, strength_map: Picture | Tensor | None, report: ProgressCallback
+    method: "Method", photo: list[Tensor], values: Any, strength_map: StrengthMap, report: ProgressCallback
 ) -> Tensor:
     """The one tensor in the list ``photo``, stylised. It is popped from the list, so that its memory can be freed early."""
     method.remarks = {}
@@ -207,9 +196,7 @@ def _check_tensor(content: Tensor) -> None:
         raise ParameterError(f"A tensor must lie in [0, 1]; this one goes from {low:.3g} to {high:.3g}.")
 
 
-def _strength(
-    source: Picture | Tensor | None, height: int, width: int, strength: float, device: torch.device
-) -> Tensor | float:
+def _strength(source: StrengthMap, height: int, width: int, strength: float, device: torch.device) -> Tensor | float:
     if source is None:
         return strength
     plane = Map(source).read().to(device)

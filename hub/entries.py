@@ -205,15 +205,11 @@ def read_sections(path: Path) -> dict[str, Any]:
         raise RegistryError(
             f"{path}: contract is wrong: it should be a number, {CONTRACT} for this version of stylehub."
         )
-    if contract > CONTRACT:
+    if not OLDEST_CONTRACT <= contract <= CONTRACT:
+        newer = "stylehub" if contract > CONTRACT else "version of the plugin"
         raise RegistryError(
-            f"{path} was written for version {contract} of the contract, this stylehub has version {CONTRACT}; "
-            "install a newer stylehub."
-        )
-    if contract < OLDEST_CONTRACT:
-        raise RegistryError(
-            f"{path} was written for version {contract} of the contract, which this stylehub no longer has; "
-            "install a newer version of the plugin."
+            f"{path} was written for version {contract} of the contract, but this stylehub has version {CONTRACT}; "
+            f"install a newer {newer}."
         )
     return data
 

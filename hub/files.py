@@ -80,11 +80,6 @@ def example_photo() -> Path:
     return installed if installed.is_file() else root / "examples" / "valley.jpg"
 
 
-def user_styles(model: str) -> Path:
-    """The folder for the user's own styles of ``model``."""
-    return user_data() / "styles" / model
-
-
 def user_data() -> Path:
     """The folder for what the user has made or decided; ``XDG_DATA_HOME`` moves it."""
     return Path(os.environ.get("XDG_DATA_HOME") or _at_home(".local/share")) / "stylehub"

@@ -11,7 +11,7 @@ from hub.names import printable
 from hub.plugins import plugin_class
 from hub.registry import info, method_entry
 from hub.styles import adopt_styles
-from hub.weights import REPOSITORY, fetch_repository, find_weights, read_config, read_weights, sha256_of
+from hub.weights import REPOSITORY, Fetching, fetch_repository, find_weights, read_config, read_weights, sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ def load(
     Raises:
         UnknownName, RegistryError, WeightsError, DownloadError, ParameterError: each says what to do.
     """
-    fetching = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
+    fetching: Fetching = {"cache_dir": cache_dir, "token": token, "offline": offline, "endpoint": endpoint}
     method = _load(name, _How(device, dtype, compile), trust, revision=revision, **fetching)
     method.fetching = fetching
     adopt_styles(method, styles)

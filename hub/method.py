@@ -25,7 +25,7 @@ from hub.plugins import plugin_class
 from hub.progress import ProgressCallback
 from hub.registry import Entry
 from hub.styles import Style as Style
-from hub.weights import find_weights, read_weights
+from hub.weights import Fetching, find_weights, read_weights
 
 
 class Method(ABC):
@@ -51,7 +51,7 @@ class Method(ABC):
     ) -> None:
         self.entry, self.device, self.dtype, self.weights_sha256 = entry, device, dtype, weights_sha256
         self.compile = compile  # whether the user asked for torch.compile; a method may ignore it
-        self.fetching: dict[str, Any] = {}  # download options of `hub.load`: offline, cache_dir, endpoint, token
+        self.fetching: Fetching = {}  # the download options of `hub.load`
         self.added: dict[str, str] = {}  # added styles: names, and the sha256 of their files
         self.remarks: dict[str, Any] = {}  # diagnostics of the last picture, for its provenance metadata
 
@@ -155,7 +155,7 @@ class Method(ABC):
         self,
         content: Any,
         *unnamed: Any,
-        strength_map: Picture | Tensor | None = None,
+        strength_map: calling.StrengthMap = None,
         progress: ProgressCallback | None = None,
         **parameters: Any,
     ) -> Any:

@@ -1,16 +1,36 @@
-"""From the provenance metadata of a picture back to the command that makes it again."""
+"""Read the provenance metadata (the recipe) of a picture, and tell the command that makes it again."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from PIL import ExifTags
+
 from hub.errors import StylehubError
 from hub.fields import field_of
 from hub.folders import require_consent
+from hub.images.metadata import COMMENT_PREFIX, MAX_RECIPE
+from hub.images.opening import MAX_PIXELS, opened
 from hub.plugins import plugin_class
 from hub.registry import info
+
+
+def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
+    """The recipe that ``hub.save`` stored in a picture; None for a picture without one.
+
+    Foreign or damaged metadata count as no recipe. Raises ImageError if the picture cannot be read.
+    """
+    with opened(source, max_pixels=MAX_PIXELS) as (image, _), suppress(Exception):
+        exif = image.getexif()
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+        if exif.get(ExifTags.Base.Software) == "stylehub" and isinstance(comment, bytes):
+            text = comment.removeprefix(COMMENT_PREFIX)
+            recipe = json.loads(text) if len(text) <= MAX_RECIPE else None
+            return recipe if isinstance(recipe, dict) else None
+    return None
 
 
 def command(recipe: Mapping[str, Any]) -> str:

@@ -13,17 +13,13 @@ pass of the method.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel
 from torch import Tensor
 
-from hub.fields import field_of
 from hub.images import resized
 from hub.progress import ProgressCallback
 
@@ -62,12 +58,6 @@ def sizes(photo: Tensor, stroke: str | int | None) -> list[Size]:
 def draft_size(stroke: str | int | None) -> int | None:
     """The short side of the draft in pixels; None: one pass at the photo's size."""
     return BASES.get(stroke) if isinstance(stroke, str) else stroke
-
-
-def draft_of(kind: type[BaseModel], values: Mapping[str, Any] = MappingProxyType({})) -> int | None:
-    """The short side of the draft for parameters of ``kind``, given in ``values`` or default; None: there is no draft."""
-    name = field_of(kind, "stroke")
-    return draft_size(values.get(name, kind.model_fields[name].default)) if name else None
 
 
 def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, report: ProgressCallback) -> Tensor:

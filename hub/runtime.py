@@ -1,8 +1,6 @@
-"""The device, the precision, the memory and torch.compile."""
+"""The device and the precision that a method computes in."""
 
-import ctypes
 import json
-import logging
 import os
 import platform
 import time
@@ -12,7 +10,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 from hub.errors import ParameterError
 from hub.files import user_cache, write_whole
@@ -22,8 +19,6 @@ _HALF = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float16}
 _ROUNDS = 5
 _HOPELESS = 4
 _GAIN = 1.15  # half precision must be this much faster to be worth the rounding
-
-logger = logging.getLogger(__name__)
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
@@ -136,70 +131,6 @@ def _seconds(dtype: torch.dtype, device: torch.device, side: int, *, gradient: b
     return min(timings)
 
 
-def free_bytes(device: torch.device) -> int:
-    """Free memory on ``device`` in bytes; 2 GiB where the system does not report it."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123
-            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return 2 << 30
-
-
-def keep_freed_memory(keep: bool = True) -> None:
-    """Let the C library keep freed memory for the next layer instead of returning it to the system at once.
-
-    A network on the CPU allocates the same large blocks again and again, and new blocks arrive page by page: the
-    conditional network of width 16 then takes 1.3 times as long. The process keeps the blocks, which do not always fit
-    the next request; ``keep=False`` restores the usual behaviour and returns free memory. Linux with glibc only; a
-    user's ``MALLOC_`` variable or GLIBC_TUNABLES takes precedence.
-    """
-    if platform.libc_ver()[0] != "glibc" or any(k.startswith(("MALLOC_", "GLIBC_TUNABLES")) for k in os.environ):
-        return
-    trim_threshold, mmap_threshold = -1, -3  # as in malloc.h
-    with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(mmap_threshold, (256 if keep else 8) << 20)
-        library.mallopt(trim_threshold, (512 if keep else 8) << 20)
-        if not keep:
-            library.malloc_trim(0)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` means that a device ran out of memory."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(w in str(error) for w in ("can't allocate memory", "out of memory"))
-    )
-
-
-def compiled(network: nn.Module, device: torch.device) -> Callable[..., Tensor]:
-    """``network``, compiled at its first call; if that fails, uncompiled with a warning.
-
-    On CUDA it is compiled for each size and replayed as a CUDA graph; elsewhere once for all sizes.
-    """
-    mode: dict[str, Any] = {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
-    fast: Callable[..., Tensor] | None = torch.compile(network, **mode)
-
-    def run(*inputs: Tensor) -> Tensor:
-        nonlocal fast
-        if fast is not None:
-            try:
-                result: Tensor = fast(*inputs)
-                return result.clone() if device.type == "cuda" else result  # a graph reuses its own memory
-            except Exception as error:
-                if out_of_memory(error):
-                    raise
-                fast = None
-                reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-                logger.warning("torch.compile failed here (%s); going on without it.", reason)
-        plain: Tensor = network(*inputs)
-        return plain
-
-    return run
-
-
 def _name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -208,7 +139,5 @@ def _name(device: torch.device) -> str:
 
 
 def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

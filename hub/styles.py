@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from hub.errors import StylehubError, UnknownName, WeightsError
-from hub.files import user_styles
+from hub.files import user_data
 from hub.names import one_line, resolve
 from hub.weights import REPOSITORY, fetch_repository, read_metadata, read_safetensors, sha256_of
 
@@ -119,7 +119,7 @@ def home(method: "Method") -> Path:
     """The folder for what the user adds to ``method``."""
     # The name of an entry may be a path, also one of dots alone, or a repository, which cannot name a folder.
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in method.entry.name)
-    return user_styles(name if name.strip(".") else "_")
+    return user_data() / "styles" / (name if name.strip(".") else "_")
 
 
 def _find(method: "Method", style: str | Path) -> Path:

@@ -15,9 +15,10 @@ from PIL import Image, ImageOps
 
 from hub.errors import ImageError
 from hub.files import example_photo, user_cache
-from hub.images import at_short_side, encode_image, read_image, read_recipe, save, write_image
+from hub.images import at_short_side, encode_image, read_image, save, write_image
 from hub.method import Method
-from hub.revision import draft_of
+from hub.provenance import read_recipe
+from space.values import draft_of
 
 SIZE = (240, 160)
 OWN = 256  # short side in pixels at which a visitor's own photo is painted for the wall
@@ -109,7 +110,7 @@ def _cached(path: Path | None) -> bytes | None:
 def _example_photo(method: Method) -> Image.Image:
     """The example at the size of a draft, so that the strokes are as large as in a large painting; or at ``SIZE``."""
     example = read_image(example_photo()).rgb
-    draft = draft_of(method.Parameters)
+    draft = draft_of(method.entry)
     return at_short_side(example, draft) if draft else example.resize(SIZE, Image.Resampling.LANCZOS)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from hub.images import FORMATS, encode_image, read_image, read_recipe, save, write_image
-from hub.provenance import command, python_line
+from hub.images import FORMATS, encode_image, read_image, save, write_image
+from hub.provenance import command, python_line, read_recipe
 from space.models import Painted
 from space.temporary import temporary_folder
 

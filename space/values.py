@@ -1,6 +1,7 @@
 """What a visitor has given: the photo and the parameters, read from the values of the controls or of an API call."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -8,10 +9,10 @@ from PIL import Image
 from hub.errors import ParameterError
 from hub.method import Style
 from hub.names import resolve
-from hub.parameters import FieldSpec, field_specs
+from hub.parameters import FieldSpec, field_of, field_specs
 from hub.pictures import Pictures
 from hub.registry import Entry
-from hub.revision import draft_of
+from hub.revision import draft_size
 from hub.spatial import Map
 from space import paintings
 from space.controls import given
@@ -24,6 +25,13 @@ def parameters_of(entry: Entry) -> Any:
     from hub.plugins import plugin_class
 
     return plugin_class(entry).Parameters
+
+
+def draft_of(entry: Entry, parameters: Mapping[str, Any] = MappingProxyType({})) -> int | None:
+    """The short side of the draft with ``parameters``, or with the defaults; None: the method makes no draft."""
+    kind = parameters_of(entry)
+    name = field_of(kind, "stroke")
+    return draft_size(parameters.get(name, kind.model_fields[name].default)) if name else None
 
 
 def by_name(entry: Entry, task: str, field: FieldSpec) -> bool:
@@ -103,7 +111,7 @@ class Reader:
     ) -> tuple[Image.Image, tuple[int, int], dict[str, Any]]:
         """The photo as small as the painting begins: as a draft if the method has one, or ``side`` pixels long."""
         path, given_parameters = split(values)
-        short = draft_of(parameters_of(entry), given_parameters)
+        short = draft_of(entry, given_parameters)
         content, full = read_draft(path, short) if short else read_reduced(path, side)
         return content, full, self._fitted(entry, self.parameters(entry, task, values), content.size, full)
 
@@ -114,7 +122,7 @@ class Reader:
         if not str(size := parameters.get("size", "")).isdecimal():
             return parameters
         # With large strokes the working size says where the painting begins, otherwise how large the strokes are.
-        begins = draft_of(parameters_of(entry), parameters) is not None
+        begins = draft_of(entry, parameters) is not None
         same = int(size) if begins else round(int(size) * min(small) / min(full))
         return parameters | {"size": max(32, min(same, min(small)))}
 

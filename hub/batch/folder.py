@@ -1,5 +1,6 @@
 """Stylise many pictures: finished and existing files are kept, the rest is made as fast as possible."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from hub.batch.manifest import Manifest
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import remove_leftovers
-from hub.images import FORMATS, Keep, find_images, find_tree
+from hub.images import FORMATS, Keep, find_images
+from hub.images.finding import pictures_of
 from hub.method import Method
 from hub.names import resolve
 from hub.pictures import Pictures
@@ -168,12 +170,23 @@ def _engine(name: str) -> "Engine":
     return run_on_ray
 
 
+def _tree(folder: Path, without: Path) -> list[Path]:
+    """The pictures in ``folder`` and in its visible subfolders, except those in ``without``. Raises ``ImageError``."""
+    skipped, found = without.resolve(), []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f[0] != "." and (Path(parent) / f).resolve() != skipped)
+        found += pictures_of(Path(parent) / name for name in names)
+    if not found:
+        raise ImageError(f"{str(folder)!r} holds no picture; check the path.")
+    return found
+
+
 def _targets(patterns: Sequence[str | Path], out: Path, tree: bool) -> dict[Path, Path]:
     """Photo -> result: the same name, with ``tree`` in the same subfolder; PNG if the photo's format cannot be written."""
     places: dict[Path, Path] = {}
     for pattern in patterns if tree else ():
         inside = Path(pattern).is_dir()
-        found = find_tree(Path(pattern), without=out) if inside else find_images([pattern])
+        found = _tree(Path(pattern), without=out) if inside else find_images([pattern])
         places |= {photo: photo.parent.relative_to(pattern) if inside else Path() for photo in found}
     if not tree:
         places = dict.fromkeys(find_images(patterns), Path())

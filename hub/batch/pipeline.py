@@ -23,8 +23,9 @@ from torch import Tensor
 from hub.batch.job import Job, Outcome, Task
 from hub.batch.manifest import SOURCE, same_recipe, source_of
 from hub.errors import ImageError
-from hub.images import PHOTO, read_image, read_recipe, read_size, save, to_image
-from hub.runtime import out_of_memory
+from hub.images import PHOTO, read_image, read_size, save, to_image
+from hub.provenance import read_recipe
+from methods.parts.memory import out_of_memory
 
 CHUNK = 16  # photos inspected at a time
 LARGE = 2_000_000  # pixels; on the CPU a method gets a larger photo as an image, so that it can free the memory early

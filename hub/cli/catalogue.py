@@ -92,8 +92,7 @@ def _about(entry: "Entry") -> Iterator[str]:
 
 def show(picture: Annotated[Path, typer.Argument(help="A picture that stylehub made.")], as_json: Json = False) -> None:
     """Show how a picture was made, and the command that makes it again."""
-    from hub.images import read_recipe
-    from hub.provenance import command, python_line
+    from hub.provenance import command, python_line, read_recipe
 
     recipe = read_recipe(picture)
     if recipe is None:

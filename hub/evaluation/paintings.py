@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from hub.errors import ImageError
-from hub.images import at_short_side, find_images, find_named, read_image, to_tensor
+from hub.images import at_short_side, find_images, read_image, to_tensor
 from hub.method import Method
 from hub.names import resolve
 from hub.pictures import Pictures
 from hub.training.data import Shards
+from methods.parts.paintings import find_painting
 from methods.parts.perceptual.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
 from methods.parts.perceptual.similarity import edge_map, structural_similarity
 from methods.parts.perceptual.vgg import VGG
@@ -127,7 +128,7 @@ def paintings_for(method: Method, source: str | Path, names: Sequence[str] | Non
     chosen = [resolve(name, method.styles, "style") for name in names or method.styles]
     if not Path(source).is_dir():
         raise ImageError(f"{source} is not a folder; give a folder with one painting per style, named after the style.")
-    return {name: read_image(find_named(Path(source), name)).visible for name in chosen}
+    return {name: read_image(find_painting(Path(source), name)).visible for name in chosen}
 
 
 def stylise_by(method: Method, paintings: Mapping[str, Image.Image]) -> Stylise:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,29 +11,8 @@ from hub.images.opening import is_address, not_a_file, reason
 
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 READ_EXTENSIONS = {
-    *FORMATS,
-    ".jfif",
-    ".mpo",
-    ".gif",
-    ".bmp",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
-    ".apng",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".hif",
-}
-
-
-def find_named(folder: Path, name: str) -> Path:
-    """The picture ``name`` in ``folder``, in any format. Raises ``ImageError`` if it does not exist."""
-    for suffix in FORMATS:
-        if (path := folder / f"{name}{suffix}").is_file():
-            return path
-    raise ImageError(f"{folder} has no picture {name} ({', '.join(FORMATS)}); add it, or name another folder.")
+    *FORMATS, ".jfif", ".mpo", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".apng", ".avif", ".heic", ".heif", ".hif",
+}  # fmt: skip
 
 
 def find_images(patterns: Sequence[str | Path]) -> list[Path]:
@@ -50,10 +28,10 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
             if str(pattern) and path.is_file():
                 matches = [path]  # before globs: a name such as "a[1].jpg" is also a glob
             elif str(pattern) and path.is_dir():
-                matches = _pictures(path.iterdir())
+                matches = pictures_of(path.iterdir())
             else:
                 # Path.glob refuses absolute patterns and includes hidden files.
-                matches = _pictures(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207
+                matches = pictures_of(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207
         except (OSError, ValueError) as error:
             raise ImageError(f"{pattern} cannot be read ({reason(error)}); check the path.") from error
         if not matches and is_address(str(pattern)):
@@ -65,17 +43,7 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     return list(found.values())
 
 
-def find_tree(folder: Path, without: Path) -> list[Path]:
-    """The pictures in ``folder`` and in its visible subfolders, except those in ``without``. Raises ``ImageError``."""
-    skipped, found = without.resolve(), []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if f[0] != "." and (Path(place) / f).resolve() != skipped)
-        found += _pictures(Path(place) / name for name in names)
-    if not found:
-        raise ImageError(f"{str(folder)!r} holds no picture; check the path.")
-    return found
-
-
-def _pictures(paths: Iterator[Path]) -> list[Path]:
+def pictures_of(paths: Iterator[Path]) -> list[Path]:
+    """The visible files among ``paths`` with an extension of READ_EXTENSIONS, sorted."""
     # The leading dot: macOS writes "._photo.jpg" files, which are not pictures.
     return sorted(p for p in paths if p.suffix.lower() in READ_EXTENSIONS and p.name[0] != "." and p.is_file())

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from PIL import ExifTags, Image
 
 from hub.errors import ImageError
-from hub.images.opening import MAX_PIXELS, opened
 
 MAX_RECIPE = 1 << 20  # bytes of JSON in a recipe at most
 Keep = Literal["all", "safe", "none"]
@@ -25,22 +23,7 @@ _OF_PIXELS = {
     *range(273, 282), 284, *range(317, 348), *range(512, 533), 700, 33723, 34377, 34665, 34675, 34853, 37510, 40961, 40962,
     40963, 40965,
 }  # fmt: skip
-_COMMENT_PREFIX = b"ASCII\0\0\0"  # how EXIF marks the character set of a UserComment
-
-
-def read_recipe(source: Path | bytes) -> dict[str, Any] | None:
-    """Return the recipe that write_image or encode_image stored; None for a picture without one.
-
-    Foreign or damaged metadata count as no recipe. Raises ImageError if the picture cannot be read.
-    """
-    with opened(source, max_pixels=MAX_PIXELS) as (image, _), contextlib.suppress(Exception):
-        exif = image.getexif()
-        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-        if exif.get(ExifTags.Base.Software) == "stylehub" and isinstance(comment, bytes):
-            text = comment.removeprefix(_COMMENT_PREFIX)
-            recipe = json.loads(text) if len(text) <= MAX_RECIPE else None
-            return recipe if isinstance(recipe, dict) else None
-    return None
+COMMENT_PREFIX = b"ASCII\0\0\0"  # how EXIF marks the character set of a UserComment
 
 
 def result_exif(
@@ -53,7 +36,7 @@ def result_exif(
     exif = _kept(photo, keep) if photo and keep != "none" else Image.Exif()
     if recipe is not None:
         exif[ExifTags.Base.Software] = "stylehub"
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _COMMENT_PREFIX + _json(recipe)
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = COMMENT_PREFIX + _json(recipe)
     data = exif.tobytes()
     too_long = format == "jpeg" and len(data) > 65_533  # one JPEG segment
     if too_long and photo and keep != "none":

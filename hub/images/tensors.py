@@ -16,11 +16,6 @@ VISIBLE = 1 / 16  # alpha below which a colour counts less and less
 LUMA = (0.299, 0.587, 0.114)  # of R, G and B: Rec. 601
 
 
-def is_flat(image: Image.Image) -> bool:
-    """Whether an RGB picture has (nearly) one colour only, so that it has no style."""
-    return max(high - low for low, high in image.getextrema()) < 8  # type: ignore[misc]
-
-
 def to_tensor(image: Image.Image) -> Tensor:
     """Turn an RGB image into a float32 tensor (1, 3, H, W) in [0, 1]. Raises ImageError for any other mode."""
     import torch

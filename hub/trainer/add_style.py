@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.files import already_exists, example_photo
-from hub.images import is_flat, read_image
+from hub.images import read_image
 from hub.loading import load
 from hub.method import Method
 from hub.parameters import validate
@@ -19,6 +19,7 @@ from hub.styles import AddedStyle, home, known_as
 from hub.trainer.loop import Trainer
 from hub.training.settings import facts
 from hub.weights import write_safetensors
+from methods.parts.paintings import is_flat
 
 if TYPE_CHECKING:
     from hub.images import Source

@@ -20,10 +20,10 @@ from torch.utils.data import DataLoader
 from hub.errors import TrainingError
 from hub.files import remove_leftovers
 from hub.progress import Progress, ProgressCallback
-from hub.runtime import keep_freed_memory
 from hub.trainer.optimizer import Optimizer, decay
 from hub.training import LearningTask, TrainingTask, facts
 from hub.weights import read_metadata, read_safetensors, write_safetensors
+from methods.parts.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from hub import __version__
 from hub.errors import DownloadError, WeightsError
@@ -19,27 +20,33 @@ from hub.weights.tensors import sha256_of
 logger = logging.getLogger(__name__)
 
 
+class Fetching(TypedDict, total=False):
+    """How to download, for the hub client; ``endpoint`` is a mirror, ``offline`` makes no request."""
+
+    cache_dir: Path | str | None
+    token: str | bool | None
+    offline: bool | None
+    endpoint: str | None
+
+
 def find_weights(
     spec: WeightsSpec,
     *,
     root: Path | None,
     owner: str = "stylehub",
     revision: str | None = None,
-    cache_dir: Path | str | None = None,
-    token: str | bool | None = None,
-    offline: bool | None = None,
-    endpoint: str | None = None,
+    **fetching: Unpack[Fetching],
 ) -> Path:
     """Return a checked local file: from the hub cache, else bundled under ``root``, else downloaded.
 
     Size and sha256 are checked once per file; a bad copy in the cache is deleted and downloaded again. The pinned size
     and hash do not apply to another commit (``revision``), which only ``read_safetensors`` and ``load_strict`` check.
-    ``offline`` makes no request. ``owner``: whose file it is, for messages.
+    ``owner``: whose file it is, for messages.
 
     Raises ``DownloadError`` if the download fails; ``WeightsError`` if the size or hash is wrong, the bundled copy is
     damaged, ``revision`` is not a full commit, or the repository does not exist yet.
     """
-    commit = revision or spec.revision
+    commit, cache_dir = revision or spec.revision, fetching.get("cache_dir")
     pinned = commit == spec.revision
     if commit is not None:
         _require_commit(commit)
@@ -67,10 +74,7 @@ def find_weights(
             f"{spec.repo_id or spec.filename} cannot be downloaded: its repository does not exist on the hub yet; {advice}."
         )
     for _ in range(2):
-        folder = fetch_repository(
-            spec.repo_id, commit, [spec.filename], cache_dir=cache_dir, token=token, offline=offline, endpoint=endpoint
-        )
-        path = folder / spec.filename
+        path = fetch_repository(spec.repo_id, commit, [spec.filename], **fetching) / spec.filename
         fault = _fault(path, spec, cache_dir) if pinned else None
         if fault is None:
             return path
@@ -94,11 +98,8 @@ def fetch_repository(
     revision: str,
     filenames: Sequence[str],
     *,
-    cache_dir: Path | str | None = None,
-    token: str | bool | None = None,
-    offline: bool | None = None,
-    endpoint: str | None = None,
     largest: int | None = None,
+    **fetching: Unpack[Fetching],
 ) -> Path:
     """Download the named files of a repository at a full commit and return their folder.
 
@@ -108,10 +109,11 @@ def fetch_repository(
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     _require_commit(revision)
+    cache_dir, endpoint, token = fetching.get("cache_dir"), fetching.get("endpoint"), fetching.get("token")
     for filename in filenames:
         with _hub_errors(repo_id, revision, filename, endpoint):
             known = try_to_load_from_cache(repo_id, filename, cache_dir=cache_dir, revision=revision)
-            if largest and not offline and not isinstance(known, str):
+            if largest and not fetching.get("offline") and not isinstance(known, str):
                 address = hf_hub_url(repo_id, filename, revision=revision, endpoint=endpoint)
                 if (size := get_hf_file_metadata(address, token=token).size or 0) > largest:
                     raise WeightsError(
@@ -124,7 +126,7 @@ def fetch_repository(
                 cache_dir=cache_dir,
                 token=token,
                 endpoint=endpoint,
-                local_files_only=bool(offline),
+                local_files_only=bool(fetching.get("offline")),
                 library_name="stylehub",
                 library_version=__version__,
             )

@@ -26,11 +26,11 @@ from torch import Tensor
 from hub.errors import StylehubError
 from hub.files import already_exists, remove_leftovers, write_whole
 from hub.images import to_tensor
-from hub.runtime import keep_freed_memory
 from hub.training.data import open_photos
 from methods.fast_photo_affine.stencil import stencil
 from methods.parts.dense.segmentation.parse import parse
 from methods.parts.matting import matting_laplacian
+from methods.parts.memory import keep_freed_memory
 
 PHOTOS_A_SHARD = 100
 

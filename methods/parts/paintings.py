@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from hub.errors import TrainingError
-from hub.images import FORMATS, find_named, read_image
+from hub.errors import ImageError, TrainingError
+from hub.images import FORMATS, read_image
 from hub.method import Style
 
 
@@ -30,4 +30,17 @@ def read_styles(folder: Path, everything: bool = False) -> list[Style]:
 
 def read_painting(folder: Path, style: Style) -> Image.Image:
     """The painting of ``style`` as RGB."""
-    return read_image(find_named(folder, style.name)).visible
+    return read_image(find_painting(folder, style.name)).visible
+
+
+def is_flat(image: Image.Image) -> bool:
+    """Whether an RGB picture has (nearly) one colour only, so that it has no style."""
+    return max(high - low for low, high in image.getextrema()) < 8  # type: ignore[misc]
+
+
+def find_painting(folder: Path, name: str) -> Path:
+    """The picture ``name`` in ``folder``, in any format. Raises ``ImageError`` if it does not exist."""
+    for suffix in FORMATS:
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise ImageError(f"{folder} has no picture {name} ({', '.join(FORMATS)}); add it, or name another folder.")

@@ -20,13 +20,14 @@ from torch import Tensor
 
 from hub.errors import ImageError, UnknownName, WeightsError
 from hub.files import user_cache
-from hub.images import at_short_side, is_flat, read_image, to_tensor
+from hub.images import at_short_side, read_image, to_tensor
 from hub.method import Method, Style
 from hub.names import resolve
 from hub.parameters import StrokeParameters, with_role
 from hub.pictures import Pictures, named
 from hub.spatial import other_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
+from methods.parts.paintings import is_flat
 from methods.parts.transformation.runner import pad_to_multiple
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from PIL import Image
 
 from hub.errors import StylehubError
 from hub.fields import FieldSpec, field_specs
-from hub.images import encode_image, read_image, read_recipe
+from hub.images import encode_image, read_image
 from hub.plugins import plugin_class
+from hub.provenance import read_recipe
 from hub.registry import info
 
 THUMBNAIL = 400  # long side in pixels

@@ -8,7 +8,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 from hub.errors import ParameterError
-from hub.images import encode_image, read_image, read_recipe
+from hub.images import encode_image, read_image
+from hub.provenance import read_recipe
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _MB = 1_000_000

@@ -12,7 +12,7 @@ from PIL import Image
 
 import hub
 from hub.errors import Cancelled, ImageError, ParameterError, StylehubError, UnknownName, WeightsError
-from hub.files import user_styles
+from hub.files import user_data
 from hub.progress import Progress
 from hub.trainer.add_style import add_style
 from hub.weights import read_metadata, read_safetensors, write_safetensors
@@ -91,7 +91,7 @@ def test_it_starts_from_the_nearest_style(learn: Any, tiny_model: Path, monkeypa
 def test_it_is_found_by_itself_and_blends(learn: Any, tiny_model: Path, photo: Image.Image) -> None:
     before = np.asarray(hub.load(tiny_model, device="cpu")(photo, style="klee-senecio"))
     path = learn(out=None, title="Mine")
-    assert path.parent.parent == user_styles("x").parent
+    assert path.parent.parent == user_data() / "styles"
     style = hub.load(tiny_model, device="cpu")
     assert style.styles["mine"].title == "Mine"
     assert np.array_equal(before, style(photo, style="klee-senecio")), "an old style has changed"

@@ -22,9 +22,10 @@ from hub.batch.job import Job, Task
 from hub.batch.manifest import Manifest
 from hub.batch.pipeline import Limits, Pipeline
 from hub.errors import ImageError, ParameterError, UnknownName
-from hub.images import read_image, read_recipe
+from hub.images import read_image
 from hub.method import Method
 from hub.progress import Pace
+from hub.provenance import read_recipe
 from tests.support.command import call
 from tests.support.plugins import MIRROR_ENTRY
 from tests.support.profiles import ADOBE_RGB, rgb_profile

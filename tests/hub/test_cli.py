@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from hub.images import read_recipe
+from hub.provenance import read_recipe
 from hub.weights import write_safetensors
 from tests.support.command import call
 from tests.support.models import random_network

@@ -12,7 +12,7 @@ from PIL import Image
 
 import hub
 from hub.errors import StylehubError, UnknownName, WeightsError
-from hub.files import user_styles
+from hub.files import user_data
 from hub.publishing.collection import add, collection, find
 from hub.publishing.preview import preview_of
 from hub.publishing.style_file import of_style
@@ -101,7 +101,7 @@ def test_what_a_file_may_not_say(dots: Path, tmp_path: Path, changes: dict[str, 
     write_safetensors(tmp_path / "bad.safetensors", read_safetensors(dots), {"config": json.dumps(config)})
     with pytest.raises(StylehubError, match=message):
         add(tmp_path / "bad.safetensors")
-    assert not user_styles("x").parent.exists() or not list(user_styles("x").parent.rglob("*.safetensors"))
+    assert not list((user_data() / "styles").rglob("*.safetensors"))
 
 
 def with_style(dots: Path, target: Path, **texts: str) -> Path:
@@ -174,7 +174,7 @@ def test_the_folder_of_a_model_is_one_below_that_of_all_styles(
 ) -> None:
     monkeypatch.chdir(tiny_model)
     for name in (".", "./"):
-        assert home(hub.load(name, device="cpu", styles=[])).parent == user_styles("x").parent
+        assert home(hub.load(name, device="cpu", styles=[])).parent == user_data() / "styles"
 
 
 def test_the_card_of_a_style_is_yaml_whatever_its_texts_are(dots: Path, tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ import hub
 from hub.checking.importing import imports
 from hub.cli.stylize import _check_targets, _jobs
 from hub.errors import ImageError
-from hub.files import fitting, free_name, user_cache, user_styles
-from hub.images import find_images, read_image, read_recipe
-from hub.provenance import command
+from hub.files import fitting, free_name, user_cache, user_data
+from hub.images import find_images, read_image
+from hub.provenance import command, read_recipe
 from hub.scaffold import new
 from methods.parts import matting
 from tests.support.command import call
@@ -31,7 +31,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
-    for folder in (user_cache(), user_styles("cin-25styles")):
+    for folder in (user_cache(), user_data()):
         assert folder.is_absolute()
         assert not list(folder.glob("*"))
         with pytest.raises(OSError):

@@ -12,8 +12,8 @@ pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 from gradio_client import Client
 
 import hub
-from hub.images import read_recipe
 from hub.parameters import field_specs
+from hub.provenance import read_recipe
 from hub.registry import list_models
 from space import app
 from tests.support.app import FUSION, SINGLE

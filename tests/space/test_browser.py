@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hub.images import read_recipe
+from hub.provenance import read_recipe
 from hub.registry import list_models
 from tools.browser import CHROMIUM, FLAGS, open_page, painted, sources, visible
 

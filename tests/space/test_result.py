@@ -10,7 +10,7 @@ pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 from gradio_client import Client
 from PIL import Image
 
-from hub.images import read_recipe
+from hub.provenance import read_recipe
 from tests.support.app import SINGLE
 
 SMALL = Image.new("RGB", (3, 2))

@@ -14,7 +14,7 @@ from hub.images import to_tensor
 from hub.method import Method
 from hub.parameters import Parameters
 from hub.progress import Progress, ProgressCallback
-from hub.runtime import keep_freed_memory, out_of_memory
+from methods.parts.memory import keep_freed_memory, out_of_memory
 from methods.parts.optimisation.checkpoint import Checkpoint, identity
 from methods.parts.optimisation.parameters import OptimisationParameters
 from methods.parts.perceptual.backbone import open_backbone

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hub.errors import StylehubError
 from hub.progress import ProgressCallback
-from hub.runtime import compiled, free_bytes, keep_freed_memory, out_of_memory
+from methods.parts.memory import free_bytes, keep_freed_memory, out_of_memory
 from methods.parts.transformation.network import ImageTransformationNetwork
 from methods.parts.transformation.normalisation import SpatialBlend
 from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
@@ -96,3 +96,29 @@ def pad_to_multiple(content: Tensor, multiple: int = 4, least: int = 16) -> Tens
     height, width = content.shape[-2:]
     bottom, right = (max(least, -(-n // multiple) * multiple) - n for n in (height, width))
     return F.pad(content, (0, right, 0, bottom), mode="replicate") if bottom or right else content
+
+
+def compiled(network: nn.Module, device: torch.device) -> Callable[..., Tensor]:
+    """``network``, compiled at its first call; if that fails, uncompiled with a warning.
+
+    On CUDA it is compiled for each size and replayed as a CUDA graph; elsewhere once for all sizes.
+    """
+    mode: dict[str, Any] = {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
+    fast: Callable[..., Tensor] | None = torch.compile(network, **mode)
+
+    def run(*inputs: Tensor) -> Tensor:
+        nonlocal fast
+        if fast is not None:
+            try:
+                result: Tensor = fast(*inputs)
+                return result.clone() if device.type == "cuda" else result  # a graph reuses its own memory
+            except Exception as error:
+                if out_of_memory(error):
+                    raise
+                fast = None
+                reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                logger.warning("torch.compile failed here (%s); going on without it.", reason)
+        plain: Tensor = network(*inputs)
+        return plain
+
+    return run

@@ -21,8 +21,9 @@ from PIL import Image
 import hub
 from hub.deep import DeepPhoto, encode_deep, read_deep, save_deep
 from hub.errors import ImageError, StylehubError
-from hub.images import read_image, read_recipe, to_image
+from hub.images import read_image, to_image
 from hub.method import Method
+from hub.provenance import read_recipe
 from tests.support.command import call
 from tests.support.fuzzing import QUICK
 from tests.support.pictures import encoded, of_a_camera, png

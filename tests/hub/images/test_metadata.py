@@ -9,7 +9,8 @@ from PIL import Image
 
 from hub import images
 from hub.errors import ImageError
-from hub.images import FORMATS, PHOTO, encode_image, read_image, read_recipe, save
+from hub.images import FORMATS, PHOTO, encode_image, read_image, save
+from hub.provenance import read_recipe
 from tests.support.pictures import encoded, noise, of_a_camera
 
 RECIPE = {"model": "adain", "styles": ["wave", "Sternennacht ☆"], "strength": 0.75, "seed": 3}

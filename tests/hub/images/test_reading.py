@@ -15,8 +15,8 @@ from PIL import Image
 from hub import images
 from hub.images import (
     read_image,
-    read_recipe,
 )
+from hub.provenance import read_recipe
 from tests.support.pictures import encoded, noise, png
 from tests.support.profiles import ADOBE_RGB, rgb_profile
 

@@ -19,8 +19,8 @@ from hub.images import (
     Photo,
     encode_image,
     read_image,
-    read_recipe,
 )
+from hub.provenance import read_recipe
 from tests.support.fuzzing import QUICK
 from tests.support.pictures import encoded, noise, png
 from tests.support.profiles import ADOBE_RGB, rgb_profile

@@ -18,9 +18,9 @@ from hub.images import (
     FORMATS,
     encode_image,
     read_image,
-    read_recipe,
     write_image,
 )
+from hub.provenance import read_recipe
 from tests.support.fuzzing import QUICK
 from tests.support.pictures import noise
 

@@ -13,9 +13,9 @@ from PIL import Image
 pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
 
 from hub.errors import ImageError, StylehubError
-from hub.images import read_recipe
 from hub.loading import load
 from hub.parameters import Parameters
+from hub.provenance import read_recipe
 from space.jobs import archive, many
 from space.jobs.request import Request
 from space.jobs.service import Service

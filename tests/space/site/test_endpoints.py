@@ -14,8 +14,8 @@ pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
 
 from gradio_client import Client, handle_file
 
-from hub.images import read_recipe
 from hub.loading import load
+from hub.provenance import read_recipe
 from space.jobs.service import Service
 from space.jobs.worker import Worker
 from space.site.place import Place

@@ -14,7 +14,8 @@ from PIL import ExifTags, Image
 pytest.importorskip("filelock")
 
 from hub.errors import StylehubError
-from hub.images import encode_image, read_recipe
+from hub.images import encode_image
+from hub.provenance import read_recipe
 from space.gallery import store
 from space.gallery.clean import shareable
 from space.gallery.store import Gallery

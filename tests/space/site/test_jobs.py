@@ -12,8 +12,9 @@ from PIL import Image
 pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
 
 from hub.errors import StylehubError
-from hub.images import read_image, read_recipe
+from hub.images import read_image
 from hub.pictures import Pictures
+from hub.provenance import read_recipe
 from hub.spatial import Map
 from space.jobs import progress
 from space.jobs.keeper import Keeper, SteadyClock

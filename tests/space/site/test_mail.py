@@ -22,8 +22,9 @@ controller = pytest.importorskip("aiosmtpd.controller", reason="aiosmtpd is not 
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from hub.errors import ParameterError, StylehubError
-from hub.images import read_image, read_recipe
+from hub.images import read_image
 from hub.parameters import validate
+from hub.provenance import read_recipe
 from space.jobs import many
 from space.jobs.service import Service
 from space.jobs.store import Jobs
