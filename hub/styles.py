@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hub.errors import StylehubError, UnknownName, WeightsError
 from hub.files import user_data
@@ -34,17 +34,17 @@ class Style(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    title: str = ""
-    artist: str = ""
-    year: str = ""
+    title: str = Field("", description="The painting's title.")
+    artist: str = Field("", description="The painting's artist.")
+    year: str = Field("", description="The painting's year.")
 
 
 class AddedStyle(Style):
     """A style that somebody has added, with what others must know to use it."""
 
-    author: str = ""  # who has made the file
-    license: str = ""  # as SPDX writes it
-    source: str = ""  # where the painting is from
+    author: str = Field("", description="Who makes the file.")
+    license: str = Field("", description="The licence of the file, such as CC-BY-4.0; needed to push it.")
+    source: str = Field("", description="Where the painting is from, such as an address.")
 
     @field_validator("*")
     @classmethod

@@ -12,6 +12,7 @@ import typer
 
 from hub.errors import ParameterError
 from hub.names import resolve
+from hub.styles import AddedStyle
 
 if TYPE_CHECKING:
     from hub.images import Keep
@@ -102,6 +103,25 @@ def loads_model(command: Callable[..., None]) -> Callable[..., None]:
     with_model.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     with_model.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_model
+
+
+def describes_style(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with an option for each field of ``AddedStyle`` but the name, instead of its ``**about``."""
+    *own, _ = signature(command).parameters.values()
+    fields = {name: field for name, field in AddedStyle.model_fields.items() if name != "name"}
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default="", annotation=Annotated[str, typer.Option(help=f.description)])
+        for name, f in fields.items()
+    ]
+
+    @wraps(command)
+    def with_about(*given: Any, **values: Any) -> None:
+        command(*given, **values)
+
+    parameters = [*own, *options]
+    with_about.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    with_about.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_about
 
 
 def _take_style_files(method: "Method", parameters: dict[str, Any]) -> None:

@@ -16,16 +16,10 @@ if TYPE_CHECKING:
     from hub.method import Method
     from hub.progress import Progress
 from hub.cli.console import progress_bar, updating
-from hub.cli.options import Device, Overwrite, loads_model
-
-Title = Annotated[str, typer.Option(help="The painting's title.")]
-Artist = Annotated[str, typer.Option(help="The painting's artist.")]
-Year = Annotated[str, typer.Option(help="The painting's year.")]
-Author = Annotated[str, typer.Option(help="Who makes the file.")]
-License = Annotated[str, typer.Option(help="The licence of the file, such as CC-BY-4.0; needed to push it.")]
-Source = Annotated[str, typer.Option(help="Where the painting is from, such as an address.")]
+from hub.cli.options import Device, Overwrite, describes_style, loads_model
 
 
+@describes_style
 def add_style(
     painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="The style image.")],
     name: Annotated[str, typer.Option(help="The name of the new style.")],
@@ -36,17 +30,12 @@ def add_style(
             help="The model: a name of `stylehub list` or ./folder. Default: the first that can learn styles."
         ),
     ] = None,
-    title: Title = "",
-    artist: Artist = "",
-    year: Year = "",
-    author: Author = "",
-    license: License = "",
-    source: Source = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .safetensors file. Default: in your folder of styles.")
     ] = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    **about: str,
 ) -> None:
     """Teach a model one more style: stylehub add-style painting.jpg --name mine.
 
@@ -75,7 +64,6 @@ def add_style(
                 preview[:] = [p.preview]
 
         told = updating(bar, task)
-        about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
         try:
             path = add_style(
                 method, painting, name, **about, out=output, overwrite=overwrite, progress=advance, **values
@@ -92,6 +80,7 @@ def add_style(
 
 
 @loads_model
+@describes_style
 def vector(
     method: "Method",
     paintings: Annotated[
@@ -102,12 +91,7 @@ def vector(
         Path | None, typer.Option("--output", "-o", help="The file. Default: the painting's name with .safetensors.")
     ] = None,
     overwrite: Overwrite = False,
-    title: Title = "",
-    artist: Artist = "",
-    year: Year = "",
-    author: Author = "",
-    license: License = "",
-    source: Source = "",
+    **about: str,
 ) -> None:
     """Save the style vector of a painting or a blend as a file of some kilobytes, which --style accepts."""
     from hub.cli.flags import parse
@@ -129,7 +113,6 @@ def vector(
         raise ParameterError(f"A style vector must be a .safetensors file; use {target.with_suffix('.safetensors')}.")
     if target.exists() and not overwrite:
         raise ImageError(already_exists(target))
-    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
     signed = style_of_vector(target, about)
     method.save_vector(chosen, target)
     example = read_image(example_photo()).rgb

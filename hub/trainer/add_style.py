@@ -32,28 +32,21 @@ def add_style(
     painting: "Source",
     name: str,
     *,
-    title: str = "",
-    artist: str = "",
-    year: str = "",
-    author: str = "",
-    license: str = "",
-    source: str = "",
     out: str | Path | None = None,
     overwrite: bool = False,
     device: str | None = None,
     progress: ProgressCallback | None = None,
-    **settings: Any,
+    **about_and_settings: Any,
 ) -> Path:
     """Teach ``model`` the style of ``painting`` and return the style file; ``hub.load(model)`` finds it.
 
     Args:
         model: a name or folder, as for ``hub.load``, or a method loaded in float32.
-        title, artist, year: of the painting; author, license, source: who makes the file, under which licence (as SPDX
-            writes it), and where the painting is from. They go into the file, with a small picture of the style.
         name: lower-case letters, digits and hyphens; the model must not have a style of this name.
         out: a file outside the user's folder; ``hub.load(model, styles=[out])`` loads it.
         progress: called after every step, sometimes with a preview; raise ``hub.errors.Cancelled`` in it to stop.
-        settings: of the method's training task, such as ``content`` (training photos; default: the example photo),
+        about_and_settings: the fields of ``hub.styles.AddedStyle``, such as ``title``, which go into the file; and the
+            settings of the method's training task, such as ``content`` (training photos; default: the example photo),
             ``vgg`` (a perceptual network as safetensors; default: the best available) and ``steps``.
 
     Raises ``StylehubError`` before anything is written; the file is written atomically.
@@ -62,13 +55,14 @@ def add_style(
         raise ParameterError(
             f"{name[:80]!r} cannot be a style name; use lower-case letters, digits and hyphens, 64 at most."
         )
+    settings = dict(about_and_settings)
     method = load(model, device=device, dtype="float32", styles=[]) if isinstance(model, str | Path) else model
     place = method.device
     recipe_class = training_of(method)
     if taken := known_as(method, name):
         what = f"already has a style {taken!r}, so {name!r} is taken"
         raise ParameterError(f"{method.entry.name} {what}; choose another name.")
-    about = {"title": title, "artist": artist, "year": year, "author": author, "license": license, "source": source}
+    about = {field: settings.pop(field) for field in AddedStyle.model_fields if field in settings}
     style = validate(AddedStyle, {"name": name, **about})
     path = Path(out) if out else home(method) / f"{name}.safetensors"
     if path.suffix != ".safetensors":

@@ -32,9 +32,10 @@ from hub.weights import load_strict, read_safetensors, write_model
 from methods.adain.network import LAYER, AdaINNetwork, adain
 from methods.adain.teacher import Teacher
 from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual.backbone import open_backbone, read_slim
+from methods.parts.perceptual.backbone import read_slim
 from methods.parts.perceptual.losses import balanced_error, colour_moments, gram_matrix, total_variation
 from methods.parts.perceptual.statistics import Statistics, statistics
+from methods.parts.perceptual.training import PerceptualLearning
 from methods.parts.perceptual.vgg import read_vgg
 from methods.parts.sheets import contact_sheet
 from methods.parts.style_vectors import PRESET, vector_of, without_presets
@@ -121,7 +122,7 @@ class Pairs(Dataset[dict[str, Tensor]]):
         return crop
 
 
-class AdaINTraining(TrainingTask):
+class AdaINTraining(PerceptualLearning, TrainingTask):
     """The encoder is frozen; the decoder learns."""
 
     Settings = AdaINSettings
@@ -129,12 +130,7 @@ class AdaINTraining(TrainingTask):
     network: AdaINNetwork
 
     def __init__(self, settings: AdaINSettings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
-        torch.manual_seed(settings.seed)
-        precision = torch.bfloat16 if settings.bf16 else torch.float32
-        self.vgg, self.perceptual_network = open_backbone(
-            "auto", settings.vgg, layers=GRAMS, device=device, dtype=precision
-        )
+        super().__init__(settings, device, GRAMS)
         encoder = read_vgg(settings.encoder, LAYER) if settings.encoder else read_slim([LAYER])
         self.network = AdaINNetwork(encoder.blocks)
         own = self.network.encoder.state_dict()

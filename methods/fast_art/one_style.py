@@ -23,6 +23,7 @@ from hub.names import resolve
 from hub.registry import NAME, info
 from hub.training import TrainingSettings, TrainingTask
 from hub.weights import WeightsSpec, find_weights, load_strict, read_metadata, read_safetensors, write_model
+from methods.parts.perceptual.training import PerceptualLearning
 from methods.parts.transformation.network import ImageTransformationNetwork, Upsampling
 
 logger = logging.getLogger(__name__)
@@ -54,15 +55,13 @@ class OneStyleSettings(TrainingSettings):
     scratch: bool = Field(False, description="Start from random weights, as in the papers; this takes 40,000 steps.")
 
 
-class OneStyleTraining(TrainingTask):
+class OneStyleTraining(PerceptualLearning, TrainingTask):
     """Trains an image transformation network for ``style``; subclasses define photos and losses."""
 
     method: ClassVar[str]  # the method that the weights are for
     settings: OneStyleSettings
     network: ImageTransformationNetwork
     style: Style
-    perceptual_network: str
-    device: torch.device
 
     @abstractmethod
     def trial(self, network: ImageTransformationNetwork) -> Tensor:

@@ -29,9 +29,9 @@ from methods.fast_photo.lut import identity_lut
 from methods.fast_photo.network import THUMBNAIL, FastPhotoNetwork, GlobalMap, affine, at_places, histogram, sliced
 from methods.fast_photo.operators import Operator, draw
 from methods.parts.color import LUMA, lab_difference, mixed, reinhard
-from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import STYLE_LAYERS, gram_matrix, style_distances
 from methods.parts.perceptual.similarity import structural_similarity
+from methods.parts.perceptual.training import PerceptualLearning
 from methods.parts.sheets import contact_sheet
 
 SIDE = 192  # side in pixels of the real pairs
@@ -131,7 +131,7 @@ def placed(one: Operator, two: Operator, pixels: Tensor, heights: Tensor, bounda
     return torch.lerp(one(pixels), two(pixels), share)
 
 
-class FastPhotoTraining(TrainingTask):
+class FastPhotoTraining(PerceptualLearning, TrainingTask):
     """Synthetic pairs, then real ones."""
 
     Settings = FastPhotoSettings
@@ -139,14 +139,7 @@ class FastPhotoTraining(TrainingTask):
     network: FastPhotoNetwork
 
     def __init__(self, settings: FastPhotoSettings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
-        torch.manual_seed(settings.seed)
-        self.perceptual_network: str | None = None
-        if settings.pairs_start < 1:
-            precision = torch.bfloat16 if settings.bf16 else torch.float32
-            self.vgg, self.perceptual_network = open_backbone(
-                "auto", settings.vgg, layers=STYLE_LAYERS, device=device, dtype=precision
-            )
+        super().__init__(settings, device, STYLE_LAYERS if settings.pairs_start < 1 else ())
         self.network = FastPhotoNetwork()
         if settings.initial:
             load_strict(self.network, read_safetensors(settings.initial), settings.initial)

@@ -38,7 +38,6 @@ from methods.parts.color import reinhard
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.masks import SMALLEST, paired
 from methods.parts.dense.segmentation.parse import parse
-from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import relative_error, total_variation
 from methods.parts.perceptual.masked import mask_pyramid, masked_grams
 from methods.parts.sheets import contact_sheet
@@ -117,13 +116,9 @@ class FastPhotoAffineTraining(OneStyleTraining):
     settings: FastPhotoAffineSettings
 
     def __init__(self, settings: FastPhotoAffineSettings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
         picture, self.style = read_style(settings)
         self.prepared = Prepared(settings)
-        precision = torch.bfloat16 if settings.bf16 else torch.float32
-        self.vgg, self.perceptual_network = open_backbone(
-            "auto", settings.vgg, layers=LAYERS, device=device, dtype=precision
-        )
+        super().__init__(settings, device, LAYERS)
         self.look = to_tensor(at_short_side(picture, settings.style_size)).to(device)
         self.look_groups = parse(self.look)
         self.grams = self.style_grams()

@@ -25,7 +25,7 @@ from hub.training import TrainingTask
 from hub.training.data import Epochs, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.parts.paintings import read_painting, read_styles
-from methods.parts.perceptual.backbone import open_backbone, read_slim
+from methods.parts.perceptual.backbone import read_slim
 from methods.parts.perceptual.losses import (
     STYLE_LAYERS,
     balanced_error,
@@ -36,6 +36,7 @@ from methods.parts.perceptual.losses import (
     total_variation,
 )
 from methods.parts.perceptual.statistics import statistics
+from methods.parts.perceptual.training import PerceptualLearning
 from methods.parts.sheets import contact_sheet
 from methods.parts.style_code.network import LAYERS as DESCRIBED
 from methods.parts.style_code.network import PaintingNetwork, StylePredictor, describe
@@ -69,7 +70,7 @@ class CodeSettings(ArbitrarySettings):
     light_weight: float = Field(0.3, ge=0, description="Weight of the difference in lightness at large scale.")
 
 
-class CodeTraining(TrainingTask):
+class CodeTraining(PerceptualLearning, TrainingTask):
     """Each photo crop has another painting; what paints and what predicts the code are trained together."""
 
     method: ClassVar[str]
@@ -78,12 +79,7 @@ class CodeTraining(TrainingTask):
     network: PaintingNetwork
 
     def __init__(self, settings: CodeSettings, device: torch.device) -> None:
-        self.settings, self.device = settings, device
-        torch.manual_seed(settings.seed)
-        precision = torch.bfloat16 if settings.bf16 else torch.float32
-        self.vgg, self.perceptual_network = open_backbone(
-            "auto", settings.vgg, layers={*CONTENT, *STYLE_LAYERS, *MOMENTS}, device=device, dtype=precision
-        )
+        super().__init__(settings, device, {*CONTENT, *STYLE_LAYERS, *MOMENTS})
         self.encoder = read_slim(DESCRIBED).to(device)
         self.crops = PhotoCrops(settings)
         self.targets = PaintingTargets(

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from hub.images import at_short_side, to_tensor
-from hub.training import LearningTask, TrainingSettings
+from hub.training import TrainingSettings
 from hub.training.data import Epochs, open_photos
-from methods.parts.perceptual.backbone import open_backbone
 from methods.parts.perceptual.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, relative_error, style_distances
+from methods.parts.perceptual.training import PerceptualLearning
 from methods.parts.transformation.network import ImageTransformationNetwork
 
 
@@ -107,7 +107,7 @@ class PhotoCrops(Dataset[Tensor]):
         return to_tensor(photo)[0]
 
 
-class PerceptualTask(LearningTask):
+class PerceptualTask(PerceptualLearning):
     """A task whose losses compare the photo's content features and the painting's Gram matrices."""
 
     content_layers: tuple[str, ...] = (CONTENT_LAYER,)
@@ -116,15 +116,7 @@ class PerceptualTask(LearningTask):
     network: ImageTransformationNetwork
 
     def __init__(self, settings: PerceptualSettings, device: torch.device, paintings: list[Image.Image]) -> None:
-        self.settings, self.device = settings, device
-        torch.manual_seed(settings.seed)
-        self.vgg, self.perceptual_network = open_backbone(
-            "auto",
-            settings.vgg,
-            layers=self.layers,
-            device=device,
-            dtype=torch.bfloat16 if settings.bf16 else torch.float32,
-        )
+        super().__init__(settings, device, self.layers)
         self.crops = PhotoCrops(settings)
         self.energy = {k: settings.content_floor * mean for k, mean in self.typical_energy().items()}
         per_style = [self.style_grams(painting) for painting in paintings]
