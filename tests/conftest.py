@@ -21,6 +21,7 @@ import tarfile
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import huggingface_hub.constants
 import huggingface_hub.file_download
@@ -36,12 +37,10 @@ from hub.weights import write_safetensors
 from methods.parts import style_vectors
 from methods.parts.dense import hourglass
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
-from tests.support.models import STYLES, random_network
+from tests.support.models import NARROW, STYLES, random_network
 from tests.support.pictures import make_photo
 
 torch.set_num_threads(2)
-# A sixteenth of the arithmetic. A process of its own does not know it; there, use whole_vgg.
-ARCHITECTURES["narrow VGG-16"] = ((16, 16), (32, 32), (64,) * 3, (128,) * 3, (128,) * 3)
 
 
 @pytest.fixture(scope="session")
@@ -54,15 +53,20 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return user_cache() / "runtime.json"
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def _no_user_settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, measured: Path
-) -> None:
+def _no_user_settings(monkeypatch: pytest.MonkeyPatch, homes: Path, measured: Path) -> None:
     """No test depends on, or writes into, the user's own folders."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    home = mkdtemp(dir=homes)  # pytest's own numbered folders take longer with every test
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{home}/cache")
     user_cache().mkdir(parents=True)
     shutil.copy(measured, user_cache())
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.setenv("XDG_DATA_HOME", f"{home}/data")
+    Path(home, "data").mkdir()
     monkeypatch.delenv("STYLEHUB_VGG", raising=False)
     monkeypatch.delenv("STYLEHUB_PLUGINS", raising=False)
 
@@ -109,7 +113,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
         painting = Image.fromarray(rng.integers(0, 255, (80, 64, 3), dtype=np.uint8))
         painting.save(folder / "paintings" / f"{name}.png")
         painting.resize((128, 160), Image.Resampling.BILINEAR).save(folder / "large" / f"{name}.png")
-    random_vgg(folder / "vgg.safetensors", "narrow VGG-16")
+    random_vgg(folder / "vgg.safetensors", NARROW)
     return folder
 
 

@@ -96,7 +96,7 @@ def test_a_plugin_of_a_contract_that_is_gone(install: Install, monkeypatch: pyte
     # The built-in registry is of the newest contract always.
     monkeypatch.setattr(registry, "read_registry", lambda *_: [])
     mirror, newer = registry.plugins()
-    assert "no longer has; install a newer version of the plugin" in str(mirror.fault)
+    assert "but this stylehub has version 3; install a newer version of the plugin" in str(mirror.fault)
     assert newer.entries[0].contract == 2
 
 

@@ -225,7 +225,7 @@ def base(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_starts_as_the_conditional_network_learns_and_what_it_exports_is_loaded(
     material: Path, base: Path, tmp_path: Path, photo: Image.Image
 ) -> None:
-    given = settings(material, base=base, presets=material / "paintings", steps=30, average=0.5)
+    given = settings(material, base=base, presets=material / "paintings", steps=16, average=0.5)
     recipe = AnyStyleTraining(given, CPU)
     source = random_network(2, 2)
     rows = torch.cat([t for n, t in source.state_dict().items() if ".norm." in n], dim=1)
@@ -236,7 +236,7 @@ def test_it_starts_as_the_conditional_network_learns_and_what_it_exports_is_load
     assert min((reached - rows).abs().max(), (reached.flip(0) - rows).abs().max()) < 1e-4
     losses: list[float] = []
     folder = train(recipe, tmp_path / "run", CPU, lambda p: losses.append(p.losses["loss"]))
-    assert np.mean(losses[-8:]) < np.mean(losses[:8])
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
     method = hub.load(pinned(as_plugin(folder.parent)), device="cpu", trust=True)
     assert set(method.styles) == {"red-stripes", "blue-dots"}
     assert isinstance(method, AnyStyle)

@@ -18,6 +18,8 @@ from space import previews
 def test_previews_are_painted_once_a_set_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     method = hub.load("cin-25styles", device="cpu")
+    few = {name: style for name, style in method.styles.items() if name.startswith(("van", "mun"))}
+    monkeypatch.setattr(type(method), "styles", few)
     first = previews.styles(method)
     assert len({style["picture"] for style in first}) == len(first) == len(method.styles)
     starry = next(style["picture"] for style in first if style["name"] == "van-gogh-starry-night")

@@ -15,6 +15,7 @@ from methods.parts.perceptual.losses import gram_matrix
 from methods.parts.perceptual.vgg import ARCHITECTURES
 from methods.parts.vgg_slim import training
 from methods.parts.vgg_slim.training import GRAM_LAYERS, LAYERS, SlimSettings, SlimTraining, pivots, restoration
+from tests.support.models import NARROW
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +36,7 @@ def recipe(material: Path) -> Iterator[SlimTraining]:
         learning_rate=1e-4,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            training, "BLOCKS", tuple(tuple(w // 2 for w in block) for block in ARCHITECTURES["narrow VGG-16"])
-        )
+        patch.setattr(training, "BLOCKS", tuple(tuple(w // 2 for w in block) for block in ARCHITECTURES[NARROW]))
         yield SlimTraining(settings, torch.device("cpu"))
 
 

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -148,14 +149,8 @@ def test_what_is_refused(site: Served, photo_at: Any) -> None:
         assert sentence in refused(site.client, "/submit", model=model, **{**values, **given})
     given = {**values, "parameters": {"style": "/etc/hostname"}}
     assert "no style" in refused(site.client, "/submit", model=MODEL, **given)
-    for outside in OUTSIDE:
-        for model, name in [
-            ("gatys", "style"),
-            ("gatys", "vgg"),
-            ("gatys", "map"),
-            ("gatys", "checkpoint"),
-            ("adain", "style_2"),
-        ]:
-            given = {**values, "parameters": {name: outside}, "pictures": [photo_at]}
-            assert "is a picture: upload it" in refused(site.client, "/submit", model=model, **given)
+    places = [("gatys", "style"), ("gatys", "vgg"), ("gatys", "map"), ("gatys", "checkpoint"), ("adain", "style_2")]
+    for (model, name), outside in [*product(places[:1], OUTSIDE), *product(places[1:], OUTSIDE[:1])]:
+        given = {**values, "parameters": {name: outside}, "pictures": [photo_at]}
+        assert "is a picture: upload it" in refused(site.client, "/submit", model=model, **given)
     assert len(list(site.service.place.folders.root.iterdir())) == before

@@ -61,15 +61,15 @@ def test_a_job_from_beginning_to_end(site: Site, photo: Image.Image) -> None:
 
 def test_how_far_it_is(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "EVERY", 0.0)
-    id = site.service.submit(request(steps=900), "token")
+    id = site.service.submit(request(steps=450), "token")
     site.worker.work()
     seen = site.service.status(id).seen
-    assert (seen.step, seen.of) == (900, 900)
+    assert (seen.step, seen.of) == (450, 450)
     steps = [step for step, _ in seen.losses]
     assert steps == sorted(set(steps))
-    assert (steps[0], steps[-1]) == (1, 900)
+    assert (steps[0], steps[-1]) == (1, 450)
     assert len(steps) <= 400
-    assert seen.losses[-1][1] == pytest.approx(1 / 900)
+    assert seen.losses[-1][1] == pytest.approx(1 / 450)
     assert seen.preview is not None
     assert max(Image.open(seen.preview).size) <= 640
 
