@@ -14,6 +14,7 @@ from hub.errors import DownloadError, ParameterError, WeightsError
 from hub.weights import sha256_of, write_safetensors
 from tests.support.loopback_hub import LoopbackHub
 from tests.support.models import random_network
+from tests.support.plugins import STRANGE_CIN
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 pytestmark = pytest.mark.usefixtures("quick_client")
@@ -38,28 +39,10 @@ def test_a_repository_loads_pinned_and_then_without_a_request(
         hub.load(name, cache_dir=tmp_path / "empty", offline=True)
 
 
-ENTRY = """
-methods:
-  strange-cin:
-    plugin: methods.cin.method:Cin
-    weights_of: cin
-    tasks: [single]
-    inputs: [content, style-names]
-    tiling: exact
-    half: true
-    code_license: MIT
-    paper: {{title: Tiny, authors: Nobody, year: 2020, url: "https://example.org"}}
-    models:
-      tiny:
-        title: Tiny
-        summary: For the tests.
-        weights: {{{place}, license: mit, sha256: {sha256}, bytes: {bytes}}}
-"""
-
-
 def entry_of(weights: Path, place: str) -> str:
     """The entry of a package whose model has these ``weights`` at ``place``."""
-    return ENTRY.format(place=place, sha256=sha256_of(weights), bytes=weights.stat().st_size)
+    pinned = f"sha256: {sha256_of(weights)}, bytes: {weights.stat().st_size}"
+    return f"{STRANGE_CIN}        weights: {{{place}, license: MIT, {pinned}}}\n"
 
 
 def test_a_registry_entry_with_a_repository(

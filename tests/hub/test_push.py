@@ -21,29 +21,15 @@ from tests.support import loopback_hub as lh
 from tests.support.command import call
 from tests.support.models import STYLES, random_network
 from tests.support.paths import ROOT
+from tests.support.plugins import STRANGE_CIN
 
 pytestmark = pytest.mark.usefixtures("quick_client")
 TOKEN = "hf_aTokenWithTheRightToWrite"
-ENTRY = """
-methods:
-  strange-cin:
-    plugin: methods.cin.method:Cin
-    weights_of: cin
-    tasks: [single]
-    inputs: [content, style-names]
-    tiling: exact
-    half: true
-    code_license: MIT
-    paper: {title: Tiny, authors: Nobody, year: 2020, url: "https://arxiv.org/abs/1610.07629"}
-    models:
-      tiny:
-        title: Tiny
-        summary: For the tests.
-        weights:
+WEIGHTS = """        weights:
           folder: weights  # beside this file
           license: MIT
-          sha256: "SHA256"
-          bytes: 1
+          sha256: "{sha256}"
+          bytes: {bytes}
 """
 CARD = """---
 license: mit
@@ -101,8 +87,8 @@ def test_what_was_pushed_loads_by_its_address(
     for place in (package / "weights", package):  # with the weights, and with the code that shares them
         (place / "README.md").write_text(CARD)
     file = package / "weights" / "model.safetensors"
-    entry = ENTRY.replace("SHA256", sha256_of(file)).replace("bytes: 1", f"bytes: {file.stat().st_size}")
-    (package / "registry.yaml").write_text(entry)
+    weights = WEIGHTS.format(sha256=sha256_of(file), bytes=file.stat().st_size)
+    (package / "registry.yaml").write_text(STRANGE_CIN + weights)
     registry.refresh()
     words = ["push", "tiny", "--token", TOKEN, "--endpoint", server.url]
     first = call(*words, "--to", "someone/tiny", "--json")

@@ -1,4 +1,4 @@
-"""A stranger's method: its entry and its code, which needs a module ``parts`` beside it."""
+"""Methods of strangers: one with code of its own, which needs a module ``parts`` beside it, and one without."""
 
 from pathlib import Path
 
@@ -25,6 +25,24 @@ class Mirror(Method):
 
     def stylize(self, content, parameters, progress):
         return turn(content)
+"""
+
+# The entry of a package whose weights are for an installed method; ``weights:`` is still to be added.
+STRANGE_CIN = """
+methods:
+  strange-cin:
+    plugin: methods.cin.method:Cin
+    weights_of: cin
+    tasks: [single]
+    inputs: [content, style-names]
+    tiling: exact
+    half: true
+    code_license: MIT
+    paper: {title: Tiny, authors: Nobody, year: 2020, url: "https://arxiv.org/abs/1610.07629"}
+    models:
+      tiny:
+        title: Tiny
+        summary: For the tests.
 """
 
 
