@@ -226,7 +226,9 @@ def checked_fields(kind: type[Described], fields: Any, path: Path, where: str) -
     if first["type"] == "extra_forbidden":
         known = {name for part in (MethodEntry, Model, Variant, Paper, WeightsSpec) for name in part.model_fields}
         near = get_close_matches(str(first["loc"][-1]), known, n=1)
-        raise RegistryError(f"{field} is no field of an entry; {f'did you mean {near[0]}?' if near else 'remove it.'}")
+        raise RegistryError(
+            f"{field} is not a field of an entry; {f'did you mean {near[0]}?' if near else 'remove it.'}"
+        )
     if first["type"] == "missing":
         raise RegistryError(f"{field} is missing; add it.")
     pattern = first.get("ctx", {}).get("pattern", "")

@@ -129,7 +129,7 @@ def _build(entry: Entry, path: Path | None, how: _How) -> "Method":
 
 
 def plugin_of(entry: Entry) -> "type[Method]":
-    """The class of ``entry``. Raises ``RegistryError`` unless it is a whole ``hub.Method``."""
+    """The class of ``entry``. Raises ``RegistryError`` unless it is a complete ``hub.Method``."""
     from hub.method import Method
 
     plugin = plugin_class(entry)

@@ -56,8 +56,8 @@ def info(name: str | Path) -> Entry:
     try:
         return entries[resolve(str(name), entries, "model")]
     except UnknownName as error:
-        there = name and Path(name).is_dir()
-        raise (UnknownName(f"{error} To use the folder, write ./{name}.") if there else error) from None
+        is_folder = name and Path(name).is_dir()
+        raise (UnknownName(f"{error} To use the folder, write ./{name}.") if is_folder else error) from None
 
 
 def method_entry(method_id: str) -> Entry:

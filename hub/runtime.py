@@ -34,8 +34,8 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
         chosen = torch.device(device)
         torch.ones(1, device=chosen).item()
     except (RuntimeError, AssertionError, NotImplementedError):
-        there = ["auto", "cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
-        raise ParameterError(f"This machine has no device {str(device)!r}; use {' or '.join(there)}.") from None
+        devices = ["auto", "cpu", *["cuda"] * torch.cuda.is_available(), *["mps"] * torch.backends.mps.is_available()]
+        raise ParameterError(f"This machine has no device {str(device)!r}; use {' or '.join(devices)}.") from None
     return chosen
 
 

@@ -129,7 +129,7 @@ def _find(method: "Method", style: str | Path) -> Path:
         if not (path := Path(style).expanduser()).is_file():
             raise UnknownName(f"The style file {path} does not exist; check the path.")
         return path
-    there = {path.stem: path for path in home(method).glob("*.safetensors")}
-    if not there:
+    known = {path.stem: path for path in home(method).glob("*.safetensors")}
+    if not known:
         raise UnknownName(f"{method.entry.name} has no added styles; learn one with `stylehub add-style`.")
-    return there[resolve(style, there, "added style")]
+    return known[resolve(style, known, "added style")]

@@ -59,7 +59,7 @@ class Outcome:
     encode: float = 0.0
 
     def fail(self, error: Exception, culprit: str) -> None:
-        """Note an error: ours unchanged, any other in one line with the ``culprit``."""
+        """Note an error; one that is not ours becomes one line that names the ``culprit``."""
         self.status = "failed"
         reason = " ".join(str(error).split())
         ours = isinstance(error, StylehubError)

@@ -48,7 +48,7 @@ class Manifest:
         self._file.close()
 
     def has(self, target: Path, recipe: Mapping[str, Any], photo: Path | None = None) -> bool:
-        """Whether ``target`` and ``photo`` are unchanged since the manifest noted how the one was made of the other."""
+        """Whether neither ``target`` nor ``photo`` has changed since the manifest noted them."""
         line = self._done.get(self._place(target))
         if line is None or line["recipe"] != fingerprint(recipe):
             return False

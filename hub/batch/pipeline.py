@@ -179,10 +179,10 @@ class Pipeline:
         if self._upload is None:
             return pixels.to(self.job.method.device)
         with torch.cuda.stream(self._upload):
-            there = pixels.pin_memory().to(self.job.method.device, non_blocking=True)
+            copied = pixels.pin_memory().to(self.job.method.device, non_blocking=True)
         self._upload.synchronize()  # only this thread waits, not the computing one
-        there.record_stream(torch.cuda.default_stream(self.job.method.device))
-        return there
+        copied.record_stream(torch.cuda.default_stream(self.job.method.device))
+        return copied
 
     def _stylise(self, pictures: list[_Picture]) -> list[_Picture]:
         """Stylise pictures of one shape together, transparent and large ones alone."""

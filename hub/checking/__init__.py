@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a rule: ``why`` it is broken or left out, and the ``seconds`` that it took."""
+    """The result of a rule: ``why`` it is broken or left out, and the ``seconds`` that it took."""
 
     rule: str
     says: str
@@ -162,7 +162,7 @@ class _Model:
     def case(self) -> Case:
         given, rest = parse(self.method.Parameters, self.words)
         if rest:
-            raise ParameterError(f"{rest[0]!r} is no flag; the photo is made by rule.")
+            raise ParameterError(f"{rest[0]!r} is not a flag; the check makes its own photo.")
         self._temporary = TemporaryDirectory()  # until the model is let go of
         folder = Path(self._temporary.name)
         parameters = needed(self.method, folder) | given | dict(self.parameters)

@@ -23,7 +23,7 @@ KINDS = ("flag", "integer", "number", "text", "choice", "shares", "path", "list"
 
 
 def inputs(case: Case) -> None:
-    """What the entry says of ``inputs`` is what the method takes: a photo, styles by name, pictures."""
+    """The ``inputs`` of the entry are what the method takes: a photo, styles by name, pictures."""
     said = case.method.entry.method.inputs
     require("content" in said, "inputs must have content, the photo")
     for name, takes, how in (
@@ -38,7 +38,7 @@ def inputs(case: Case) -> None:
 
 
 def kinds(case: Case) -> None:
-    """A path, a PIL image, bytes and a tensor all work and agree; a tensor comes back as a tensor like it."""
+    """A path, a PIL image, bytes and a tensor give the same picture; for a tensor the result is a tensor."""
     method, photo, parameters = case.method, case.photo, case.parameters
     path = case.folder / "kinds.png"
     photo.save(path)
@@ -66,7 +66,7 @@ def kinds(case: Case) -> None:
 
 
 def sizes(case: Case) -> None:
-    """Any size comes back as it was, finite, odd and tiny and extreme ones too, and pictures of one colour."""
+    """The result has the photo's size and no NaN, for odd, tiny and extreme sizes and pictures of one colour."""
     for size in ((1, 1), (3, 500), (33, 47), (500, 2)):
         found = case.method(case.photo.resize(size), **case.parameters).size
         require(found == size, f"{size[0]}x{size[1]} pixels became {found[0]}x{found[1]}")
@@ -96,7 +96,7 @@ def values(case: Case) -> None:
 
 
 def strength(case: Case) -> None:
-    """Strength 0 is the photo to the bit, also where a strength map is black; half lies in between."""
+    """Strength 0 gives the photo to the bit, and so does a black strength map; 0.5 lies in between."""
     method, photo, parameters = case.method, case.photo, case.parameters
     require(same(method(photo, strength=0, **parameters), photo), "strength 0 is not the photo")
     full, half = method(photo, **parameters), method(photo, strength=0.5, **parameters)
@@ -113,7 +113,7 @@ def strength(case: Case) -> None:
 
 
 def place(case: Case) -> None:
-    """Inside a mask the picture is changed, well outside of it the photo stays; everywhere alike without one."""
+    """The picture changes inside a mask, and well outside it the photo stays; without a mask it changes everywhere."""
     method, photo, parameters = case.method, case.photo, case.parameters
     where: dict[str, Any] = {"where": "mask", "map": left_half(photo)}
     difference = levels(method(photo, **parameters, **where), photo)
@@ -135,7 +135,7 @@ def colours(case: Case) -> None:
 
 
 def alpha(case: Case) -> None:
-    """Transparency is kept, and colours that it hides change nothing."""
+    """Transparency is kept, and hidden colours change nothing."""
     plane = Image.linear_gradient("L").resize(case.photo.size).point(lambda level: level if level > 80 else 0)
     results = []
     for hidden in (case.photo, ImageChops.invert(case.photo)):
@@ -148,14 +148,14 @@ def alpha(case: Case) -> None:
 
 
 def parameters(case: Case) -> None:
-    """Every field has what its faces need, and what a picture records becomes flags that read back the same."""
+    """Every parameter has a title, a description and a flag; the parameters in a picture's metadata become the same flags."""
     method = case.method
     require(issubclass(method.Parameters, Parameters), "Parameters must be a subclass of hub.Parameters")
     # Of the command itself, which would read such a flag before the method.
     taken = {"--" + name.replace("_", "-") for name in signature(stylize_command(False)).parameters} | {"--json"}
     for field in field_specs(method.Parameters):
         require(field.title, f"the parameter {field.name!r} has no title")
-        require(field.description.endswith("."), f"the parameter {field.name!r} has no description that is a sentence")
+        require(field.description.endswith("."), f"the parameter {field.name!r} has no description with a full stop")
         require(field.kind in KINDS, f"the parameter {field.name!r} has the kind {field.kind!r}, which has no flag")
         require(
             field.option not in taken or field.name in Parameters.model_fields, f"{field.option} is an option already"
@@ -173,7 +173,7 @@ def parameters(case: Case) -> None:
 
 
 def bad_input(case: Case) -> None:
-    """Whatever is wrong is one sentence, never a traceback of another kind."""
+    """Wrong input raises an error of the hub with one sentence, and no other error."""
     text = case.folder / "text.jpg"
     text.write_text("not a picture")
     for bad in (text, case.folder / "nowhere.png", b"", case.folder):
@@ -186,7 +186,7 @@ def bad_input(case: Case) -> None:
 
 
 def progress(case: Case) -> None:
-    """Progress is reported and ends complete; an exception in the callback stops the work."""
+    """Progress is reported until the end; an exception in the callback stops the work."""
     seen: list[Progress] = []
     case.method(case.photo, progress=seen.append, **case.parameters)
     require(seen and seen[-1].step == seen[-1].of, "the last report is not of the last step")
@@ -204,7 +204,7 @@ def progress(case: Case) -> None:
 
 
 def tiling(case: Case) -> None:
-    """Painted in tiles a picture is what it is at once, to 2 of 255, where the entry says that tiling is exact."""
+    """With ``tiling: exact``, a picture painted in tiles differs from the whole by 2 of 255 levels at most."""
     if case.method.entry.method.tiling != "exact":
         raise LeftOut("the entry does not say that tiling is exact")
     reports: list[list[Progress]] = [[], []]

@@ -1,4 +1,4 @@
-"""What is told of a method: the entry, the weights that it pins, the card."""
+"""The description of a method: its entry, the weights that it pins, its card."""
 
 import json
 import re
@@ -24,12 +24,12 @@ def entry(entry: Entry) -> None:
     """The entry names licences as SPDX does, a paper that can be found, and tasks that go with the inputs."""
     method = entry.method
     for what, license in [("code_license", method.code_license), *(("license", text) for text in entry.model.licenses)]:
-        require(LICENSE.fullmatch(license), f"{what} {license!r} is no SPDX identifier, such as MIT or Apache-2.0")
+        require(LICENSE.fullmatch(license), f"{what} {license!r} is not an SPDX identifier, such as MIT or Apache-2.0")
     paper = method.paper
     require(paper.title.strip() and paper.authors.strip(), "the paper has no title or no authors")
     require(1900 <= paper.year <= date.today().year + 1, f"the paper's year is {paper.year}")
     require("//example." not in paper.url, f"the paper's address {paper.url} is an example")
-    require(entry.model.summary.endswith("."), "the summary is no sentence with a full stop")
+    require(entry.model.summary.endswith("."), "the summary is not a sentence with a full stop")
     require(not FILLER.search(f"{paper} {entry.model.title} {entry.model.summary}"), "the entry is not filled in")
     any_painting = "arbitrary" in method.tasks
     require(not any_painting or "style-images" in method.inputs, "the task arbitrary needs style-images in inputs")

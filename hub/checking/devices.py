@@ -1,4 +1,4 @@
-"""A method in half precision, and on a GPU, which is a simulated one where there is no other."""
+"""A method in half precision, and on a GPU, which is simulated where there is none."""
 
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ SIZE = (72, 64)  # of the photo on the simulated GPU, which is slow
 
 
 def half_precision(case: Case) -> None:
-    """In bfloat16 it makes nearly the picture that it makes in float32, where the entry says ``half: true``."""
+    """With ``half: true``, the picture in bfloat16 is nearly the picture in float32."""
     if not case.method.entry.method.half:
         raise LeftOut("the entry says half: false")
     full, half = (
@@ -28,7 +28,7 @@ def half_precision(case: Case) -> None:
 
 
 def gpu(case: Case) -> None:
-    """On a GPU it makes nearly the picture that it makes on the CPU; nothing is left behind on the CPU."""
+    """The picture on a GPU is nearly the picture on the CPU, and nothing is computed on the CPU."""
     half = case.method.entry.method.half
     dtype, photo = "float16" if half else "float32", case.photo.resize(SIZE)
     expected = case.load(device="cpu", dtype="float32")(photo, **case.parameters)

@@ -53,7 +53,7 @@ CARRYING = {
 
 
 class LeftOnCpu(AssertionError):
-    """Something was computed on the CPU, or read from there by the GPU, that belongs on the GPU."""
+    """Something that belongs on the GPU was computed on the CPU, or read from there."""
 
 
 class SimulatedGpu(FakeTensorMode):  # type: ignore[no-untyped-call]
@@ -117,7 +117,7 @@ class SimulatedGpu(FakeTensorMode):  # type: ignore[no-untyped-call]
         return found
 
     def check(self, func: Any, tensors: Sequence[FakeTensor], place: torch.device) -> None:
-        """Refuse what PyTorch lets pass though it is not done on the GPU. Notes the dtypes of convolutions."""
+        """Refuse work that PyTorch would do on the CPU without an error. Notes the dtypes of convolutions."""
         name = func.overloadpacket.__name__
         places = {tensor.device.type for tensor in tensors if tensor.dim()}
         if places <= {"cpu"} and place.type == "cpu" and name not in CARRYING and self.watches_cpu:
@@ -128,7 +128,7 @@ class SimulatedGpu(FakeTensorMode):  # type: ignore[no-untyped-call]
             self.convolved.add(tensors[0].dtype)
 
     def faked(self, value: Any) -> Any:
-        """A real tensor as a fake one on the CPU, where it lies."""
+        """A fake tensor on the CPU for a real one."""
         if isinstance(value, torch.device) and value == META:
             return GPU
         return value if isinstance(value, FakeTensor) else standing_for(self, value, CPU)
@@ -144,7 +144,7 @@ def standing_for(gpu: SimulatedGpu, value: Any, place: torch.device) -> Any:
 
 
 def real(value: Any) -> Any:
-    """What a fake tensor, or the simulated device, stands for."""
+    """The device that a fake tensor, or the simulated device, stands for."""
     if isinstance(value, FakeTensor):
         assert value.real_tensor is not None
         return value.real_tensor

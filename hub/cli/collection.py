@@ -44,7 +44,7 @@ def styles(
             )
         return
     if style is None:
-        raise ParameterError(f"Say which: stylehub styles {action} {'FILE' if action == 'add' else 'NAME'}.")
+        raise ParameterError(f"Name the style: stylehub styles {action} {'FILE' if action == 'add' else 'NAME'}.")
     if action == "add":
         fetching = {"offline": offline or None, "endpoint": endpoint, "token": token}
         kept = add(style, model, overwrite=overwrite, **fetching)

@@ -30,7 +30,7 @@ def settings_and_folders(words: Sequence[str], trust: bool) -> "tuple[Settings, 
     values, rest = parse(Settings, words)
     for word in rest:
         if word.startswith("-"):
-            raise ParameterError(f"{word} is no setting of a site; docs/site.md lists them.")
+            raise ParameterError(f"{word} is not a setting of a site; docs/site.md lists them.")
         require_consent(Path(word), trust)
         include(Path(word))
     return gather(values), [Path(word) for word in rest]

@@ -72,8 +72,8 @@ def evaluate_photos(
             by_region = 0.0
             for k in STYLE_LAYERS:
                 places = [place[k] for place in ours]
-                for there, gram, part in zip(places, masked_grams(found[k], places), parts[k], strict=True):
-                    by_region += float(there.share * relative_error(gram, part)[0]) / len(STYLE_LAYERS)
+                for region, gram, part in zip(places, masked_grams(found[k], places), parts[k], strict=True):
+                    by_region += float(region.share * relative_error(gram, part)[0]) / len(STYLE_LAYERS)
             rows[name].append(
                 [
                     structural_similarity(edge_map(result), edges).item(),

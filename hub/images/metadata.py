@@ -42,7 +42,9 @@ def result_exif(
     if too_long and photo and keep != "none":
         return result_exif(recipe, format)
     if too_long or (recipe is not None and len(_json(recipe)) > MAX_RECIPE):
-        raise ImageError(f"The recipe is too long for {format.upper()} ({len(data):,} bytes); shorten it.")
+        raise ImageError(
+            f"The provenance metadata are too long for {format.upper()} ({len(data):,} bytes); shorten them."
+        )
     return data
 
 
@@ -50,7 +52,9 @@ def _json(recipe: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(dict(recipe), allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
-        raise ImageError(f"The recipe cannot be stored as JSON ({error}); use plain values only.") from error
+        raise ImageError(
+            f"The provenance metadata cannot be stored as JSON ({error}); use plain values only."
+        ) from error
 
 
 def _kept(photo: bytes, keep: Keep) -> Image.Exif:
@@ -68,8 +72,8 @@ def _kept(photo: bytes, keep: Keep) -> Image.Exif:
         kept.get_ifd(ExifTags.IFD.Exif).update(
             {tag: v for tag, v in inner.items() if tag in _SAFE or (keep == "all" and tag not in _OF_PIXELS)}
         )
-        if keep == "all" and (place := source.get_ifd(ExifTags.IFD.GPSInfo)):
-            kept.get_ifd(ExifTags.IFD.GPSInfo).update(place)
+        if keep == "all" and (location := source.get_ifd(ExifTags.IFD.GPSInfo)):
+            kept.get_ifd(ExifTags.IFD.GPSInfo).update(location)
         kept.tobytes()  # values that cannot be written raise here
         return kept
     return Image.Exif()

@@ -126,7 +126,7 @@ def _h273(image: Image.Image) -> tuple[int, int, int] | None:
     stream: Any = getattr(image, "fp", None)
     if image.format not in ("PNG", "AVIF") or stream is None:
         return None
-    place = stream.tell()
+    position = stream.tell()
     try:
         stream.seek(0)
         if image.format == "AVIF":
@@ -135,7 +135,7 @@ def _h273(image: Image.Image) -> tuple[int, int, int] | None:
         else:
             found = _cicp(stream)
     finally:
-        stream.seek(place)
+        stream.seek(position)
     return found if found and found[0] in _PRIMARIES and found[1] in _TRANSFERS else None
 
 
@@ -161,9 +161,9 @@ def from_lab(lab: NDArray[Any], white: Sequence[float] | None = None) -> NDArray
     return deep
 
 
-def _as_xyz(places: Sequence[float]) -> Array:
-    """Rows of X, Y = 1, Z from ``places``: x and y, one after the other."""
-    x, y = np.reshape(np.asarray(places, np.float64), (-1, 2)).T
+def _as_xyz(chromaticities: Sequence[float]) -> Array:
+    """Rows of X, Y = 1, Z from ``chromaticities``: x and y, one after the other."""
+    x, y = np.reshape(np.asarray(chromaticities, np.float64), (-1, 2)).T
     if not y.all():
         raise ValueError("a primary without light")
     return np.stack([x / y, np.ones(len(x)), (1 - x - y) / y], 1)
@@ -190,8 +190,8 @@ def _profile(primaries: Sequence[float], *to_light: Callable[[Array], Array], fu
         tags[name] = b"curv" + struct.pack(">4xI", len(light)) + np.rint(light * 65535).astype(">u2").tobytes()
     end = 128 + 4 + 12 * len(tags)
     sizes = [len(tag) for tag in tags.values()]
-    places = [(name, end + sum(sizes[:number]), sizes[number]) for number, name in enumerate(tags)]
-    table = struct.pack(">I", len(places)) + b"".join(struct.pack(">4sII", *place) for place in places)
+    entries = [(name, end + sum(sizes[:number]), sizes[number]) for number, name in enumerate(tags)]
+    table = struct.pack(">I", len(entries)) + b"".join(struct.pack(">4sII", *entry) for entry in entries)
     body: bytes = table + b"".join(tags.values())
     head: bytes = (
         struct.pack(">I4xI4s4s4s", 128 + len(body), 0x02400000, b"mntr", b"RGB ", b"XYZ ").ljust(36, b"\0") + b"acsp"

@@ -139,11 +139,11 @@ def decode_tiff(image: Image.Image, data: memoryview, name: str) -> tuple[Levels
         color = to_levels(stored[..., :colors], name, white)
     color = WHITE - color if photometric == _WHITE_IS_ZERO else color
     extra = tags.get(TiffImagePlugin.EXTRASAMPLES, ())[: samples - colors]
-    place = next((place for place, kind in enumerate(extra) if kind != _UNSPECIFIED), None)
-    if place is None:
+    index = next((index for index, kind in enumerate(extra) if kind != _UNSPECIFIED), None)
+    if index is None:
         return color, None
-    alpha = to_levels(stored[..., colors + place], name, white)
-    if extra[place] == _PREMULTIPLIED:
+    alpha = to_levels(stored[..., colors + index], name, white)
+    if extra[index] == _PREMULTIPLIED:
         share = np.maximum(alpha, 1)[..., None]
         color = np.minimum((color.astype(np.uint32) * WHITE + share // 2) // share, WHITE).astype(np.uint16)
     return color, alpha
@@ -202,7 +202,7 @@ def _photometrics(image: TiffFile) -> Iterator[int]:
     """The photometric interpretation of the picture, and of those that belong to it."""
     yield _photometric(image)
     stream: Any = image.fp
-    place = stream.tell()
+    position = stream.tell()
     try:
         for offset in image.tag_v2.get(TiffImagePlugin.SUBIFD, ())[:8] if stream else ():
             stream.seek(0)
@@ -211,7 +211,7 @@ def _photometrics(image: TiffFile) -> Iterator[int]:
             directory.load(stream)
             yield int(directory.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, _WHITE_IS_ZERO))
     finally:
-        stream.seek(place)
+        stream.seek(position)
 
 
 def bits_of(image: TiffFile) -> tuple[int, ...]:

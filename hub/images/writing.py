@@ -157,6 +157,6 @@ def _as_image(picture: Any) -> Image.Image:
     if len(shape) == 3 and shape[2] == 3 and str(picture.dtype) == "uint8":
         return Image.fromarray(picture)
     raise ImageError(
-        f"{type(picture).__name__} {shape or ''} is no picture to save; give a PIL image, one tensor (1, 3, H, W), or an "
+        f"{type(picture).__name__} {shape or ''} cannot be saved as a picture; give a PIL image, one tensor (1, 3, H, W), or an "
         "array uint8 (H, W, 3)."
     )

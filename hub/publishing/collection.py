@@ -81,7 +81,7 @@ def info_by_name(model: str) -> str:
     """``model`` if it is the name of an installed model. Raises ``UnknownName``."""
     if re.fullmatch(NAME, model):
         return info(model).name
-    raise UnknownName(f"The style is for {model!r}, which is no name of an installed model; say which with --model.")
+    raise UnknownName(f"The style is for {model!r}, which is not installed; name an installed model with --model.")
 
 
 def remove(kept: Kept) -> None:

@@ -35,9 +35,9 @@ def with_fields(path: Path, keys: Sequence[str], fields: Mapping[str, str | int]
     added = []
     for name, value in fields.items():
         written = f'{" " * inner}{name}: "{value}"' if isinstance(value, str) else f"{' ' * inner}{name}: {value}"
-        there = [i for i in range(start, end) if re.match(rf" {{{inner}}}{re.escape(name)}:", lines[i])]
-        if there:
-            lines[there[0]] = written
+        found = [i for i in range(start, end) if re.match(rf" {{{inner}}}{re.escape(name)}:", lines[i])]
+        if found:
+            lines[found[0]] = written
         else:
             added.append(written)
     lines[start:start] = added

@@ -45,7 +45,7 @@ class Push:
     def __post_init__(self) -> None:
         """Refuse a name that no entry may have."""
         if not re.fullmatch(REPO_ID, self.repo_id):
-            raise PushError(f"{self.repo_id!r} is no repository; {NAMES}")
+            raise PushError(f"{self.repo_id!r} is not a repository; {NAMES}")
 
 
 def of_model(name: str, to: str | None = None) -> Push:

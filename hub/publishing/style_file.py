@@ -44,7 +44,7 @@ def of_style(path: Path, to: str | None) -> Push:
     if to is None:
         raise PushError(f"{path} names no repository; give one with --to owner/name.")
     if not LICENSE.fullmatch(style.license):
-        what = f"the licence {style.license!r}, which is none that SPDX knows" if style.license else "no licence"
+        what = f"the licence {style.license!r}, which SPDX does not know" if style.license else "no licence"
         raise PushError(f"{path} has {what}; make it again with --license, such as --license CC-BY-4.0.")
     files: dict[str, Path | bytes] = {FILE_NAME: path, "README.md": _card(style, model, to).encode()}
     if (picture := preview_of(path)) is not None:

@@ -188,8 +188,8 @@ class AdaINTraining(PerceptualLearning, TrainingTask):
         same = (identity - itself).abs().mean((1, 2, 3))
         if warm:
             with torch.no_grad():
-                there = self.vgg(itself, [CONTENT])[CONTENT]
-            same = same + balanced_error(self.vgg(identity, [CONTENT])[CONTENT], there)
+                features = self.vgg(itself, [CONTENT])[CONTENT]
+            same = same + balanced_error(self.vgg(identity, [CONTENT])[CONTENT], features)
         loss, parts = s.identity_weight * same, {"identity": same.mean()}
         if not warm:
             result = self.network.decode(adain(content, statistics(content), target)).float()

@@ -151,8 +151,8 @@ class DeepPhoto(Optimiser):
             for region in regions(photo, pixels, *given, parameters.parser, self.fetching):
                 masks[region.name] = region.photo
                 lacking[region.name] = region.style is None or lacking.get(region.name, False)
-                there = torch.ones_like(pixels[:, :1]) if region.style is None else region.style
-                brought = mask_pyramid(there, network, parameters.style_layers)
+                mask = torch.ones_like(pixels[:, :1]) if region.style is None else region.style
+                brought = mask_pyramid(mask, network, parameters.style_layers)
                 sums = grams.setdefault(region.name, {})
                 for layer, f in features.items():
                     (gram,) = masked_grams(f, [brought[layer]])
@@ -194,8 +194,8 @@ class PhotoOptimisation(Optimisation):
         style = zero
         for layer, weight in p.style_layers.items():
             places = [region[layer] for region in t.regions]
-            for there, gram, wanted in zip(places, masked_grams(features[layer], places), t.grams, strict=True):
-                style = style + weight * there.share * relative_error(gram, wanted[layer])[0]
+            for region, gram, wanted in zip(places, masked_grams(features[layer], places), t.grams, strict=True):
+                style = style + weight * region.share * relative_error(gram, wanted[layer])[0]
         variation = total_variation(self.picture)[0]
         loss = p.content_weight * content + p.style_weight * style + p.variation_weight * variation
         found = {"content": content, "style": style, "variation": variation}

@@ -334,11 +334,11 @@ def flat_colours(ranks: Tensor, own: Moments) -> list[Tensor]:
     return [ranks.flatten(1) - 0.5, own.mean - 0.5, 10 * own.covariance[:, rows, columns]]
 
 
-def blend_descriptors(looks: StyleDescriptor, shares: Tensor) -> StyleDescriptor:
+def blend_descriptors(descriptors: StyleDescriptor, shares: Tensor) -> StyleDescriptor:
     """One descriptor from several ``(N, ...)`` with ``shares`` ``(N,)`` that sum to 1: mean statistics, and all cells."""
     means = {
-        name: torch.einsum("n...,n->...", getattr(looks, name), shares)[None]
+        name: torch.einsum("n...,n->...", getattr(descriptors, name), shares)[None]
         for name in ("mean", "covariance", "quantiles", "histogram", "features")
     }
-    places = {name: getattr(looks, name).flatten(0, 1)[None] for name in ("keys", "colours")}
-    return StyleDescriptor(**means, **places, weights=(looks.weights * shares[:, None]).flatten()[None])
+    places = {name: getattr(descriptors, name).flatten(0, 1)[None] for name in ("keys", "colours")}
+    return StyleDescriptor(**means, **places, weights=(descriptors.weights * shares[:, None]).flatten()[None])

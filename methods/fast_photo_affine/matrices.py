@@ -44,8 +44,8 @@ def prepare(paths: Sequence[Path | str], out: Path, side: int, seed: int = 0, *,
     """
     photos = open_photos(paths)
     shards = [out / f"matting-{side}-{n:04d}.tar" for n in range(-(-len(photos) // PHOTOS_A_SHARD))]
-    if not overwrite and (there := next((shard for shard in shards if shard.exists()), None)):
-        raise StylehubError(already_exists(there))
+    if not overwrite and (existing := next((shard for shard in shards if shard.exists()), None)):
+        raise StylehubError(already_exists(existing))
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     keep_freed_memory()

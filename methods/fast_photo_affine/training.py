@@ -119,8 +119,8 @@ class FastPhotoAffineTraining(OneStyleTraining):
         picture, self.style = read_style(settings)
         self.prepared = Prepared(settings)
         super().__init__(settings, device, LAYERS)
-        self.look = to_tensor(at_short_side(picture, settings.style_size)).to(device)
-        self.look_groups = parse(self.look)
+        self.style_pixels = to_tensor(at_short_side(picture, settings.style_size)).to(device)
+        self.style_groups = parse(self.style_pixels)
         self.grams = self.style_grams()
         self.network = self.beginning()
 
@@ -136,11 +136,11 @@ class FastPhotoAffineTraining(OneStyleTraining):
 
         For a group that the style photo lacks it is that of the whole photo.
         """
-        features = self.vgg(self.look, STYLE_LAYERS)
-        everywhere = torch.ones_like(self.look[:, :1])
+        features = self.vgg(self.style_pixels, STYLE_LAYERS)
+        everywhere = torch.ones_like(self.style_pixels[:, :1])
         grams = {}
         for number, group in enumerate(GROUPS):
-            mask = self.look_groups[:, [number]]
+            mask = self.style_groups[:, [number]]
             places = mask_pyramid(mask if mask.mean() > SMALLEST else everywhere, self.vgg, STYLE_LAYERS)
             grams[group.title] = {layer: masked_grams(f, [places[layer]])[0] for layer, f in features.items()}
         return grams
@@ -168,7 +168,7 @@ class FastPhotoAffineTraining(OneStyleTraining):
 
     def opening_error(self, result: Tensor, photos: Tensor) -> Tensor:
         """Mean difference to Reinhard's colour transfer from the style photo."""
-        return (result - reinhard(photos, self.look)).abs().mean()
+        return (result - reinhard(photos, self.style_pixels)).abs().mean()
 
     def blended(self, result: Tensor, photos: Tensor) -> Tensor:
         """``result`` mixed with a share of the photo, for the losses."""
@@ -181,12 +181,12 @@ class FastPhotoAffineTraining(OneStyleTraining):
         """
         total = groups.new_zeros(())
         for index in range(len(groups)):
-            regions = paired(groups[[index]], self.look_groups)
+            regions = paired(groups[[index]], self.style_groups)
             places = [mask_pyramid(region.photo, self.vgg, STYLE_LAYERS) for region in regions]
             wanted = [self.grams[region.name] for region in regions]
             for layer in STYLE_LAYERS:
-                there = [place[layer] for place in places]
-                for place, gram, goal in zip(there, masked_grams(features[layer][[index]], there), wanted, strict=True):
+                masks = [place[layer] for place in places]
+                for place, gram, goal in zip(masks, masked_grams(features[layer][[index]], masks), wanted, strict=True):
                     total = total + place.share * relative_error(gram, goal[layer])[0]
         return total / (len(groups) * len(STYLE_LAYERS))
 
@@ -194,7 +194,7 @@ class FastPhotoAffineTraining(OneStyleTraining):
     def sheet(self, network: ImageTransformationNetwork) -> Image.Image:
         """Five photos and the style photo in the top row, their results below."""
         photos = torch.stack([self.prepared.item(index)["photos"] for index in range(5)]).to(self.device)
-        photos = torch.cat([photos, resized(self.look, (photos.shape[2], photos.shape[3]))])
+        photos = torch.cat([photos, resized(self.style_pixels, (photos.shape[2], photos.shape[3]))])
         results = network(photos, photos.new_ones(len(photos), 1)).float()
         return contact_sheet([to_image(cell[None]) for cell in (*photos, *results)], columns=len(photos))
 

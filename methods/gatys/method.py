@@ -71,7 +71,7 @@ class GatysParameters(OptimisationParameters):
 
 @dataclass
 class Targets:
-    """What the losses compare the picture with, at one scale."""
+    """The targets of the losses at one scale."""
 
     content: Mapping[str, Tensor]  # features of the photo at each content layer
     grams: Mapping[str, Tensor]  # mean Gram matrix of the paintings at each style layer

@@ -46,7 +46,7 @@ def pictures_of(result: Path) -> tuple[bytes, bytes, Image.Image, dict[str, Any]
     """
     recipe = read_recipe(result)
     if recipe is None:
-        raise StylehubError("Only a result of this site can be shared, and this picture is none.")
+        raise StylehubError("Only a result of this site can be shared; this picture was not made here.")
     clean = shareable(recipe)
     pixels = read_image(result).rgb
     small = pixels.copy()

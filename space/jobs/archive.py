@@ -24,7 +24,7 @@ def pictures(archive: Path, most: int, most_mb: int) -> list[tuple[zipfile.ZipIn
             path = PurePosixPath(member.filename.replace("\\", "/"))
             if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
                 raise ImageError(
-                    f"The zip holds {member.filename[:60]!r}, which leads out of its folder; make it anew."
+                    f"The zip holds {member.filename[:60]!r}, which leads out of its folder; make the zip again."
                 )
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise ImageError(f"The zip holds the link {member.filename[:60]!r}; put the picture itself into it.")
@@ -47,7 +47,7 @@ def pictures(archive: Path, most: int, most_mb: int) -> list[tuple[zipfile.ZipIn
 
 
 def unpack(archive: Path, folder: Path, most: int, most_mb: int) -> list[Path]:
-    """Unpack the pictures into ``folder``, counting what really comes out. Raises ``ImageError``."""
+    """Unpack the pictures into ``folder``; the limits count the bytes that come out. Raises ``ImageError``."""
     folder.mkdir(exist_ok=True)
     left = most_mb * _MB
     written: list[Path] = []
@@ -102,8 +102,8 @@ def _sentence() -> Iterator[None]:
     except ImageError:
         raise
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise ImageError("This is no zip that can be read here; make a plain one anew.") from error
+        raise ImageError("This file is not a zip that can be read here; make a plain zip.") from error
     except OSError as error:
         raise ImageError("The zip cannot be unpacked; the disk of this site may be full.") from error
     except Exception as error:  # zlib.error, lzma.LZMAError
-        raise ImageError("The zip is damaged; make it anew.") from error
+        raise ImageError("The zip is damaged; make it again.") from error

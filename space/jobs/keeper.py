@@ -1,4 +1,4 @@
-"""What must be looked after while jobs run: killed workers, lost messages, mails, old results. One process does it."""
+"""Upkeep while jobs run: killed workers, lost messages, mails, old results. One process does it."""
 
 import logging
 import threading

@@ -160,7 +160,7 @@ class Jobs:
         return False
 
     def cancel(self, id: str, owner: str) -> bool:
-        """The owner does not want it any more."""
+        """The owner cancels the job."""
         with self.database.changing() as db:
             changed = db.execute(
                 "update jobs set state = 'cancelled', finished = ? "
@@ -237,7 +237,7 @@ class Jobs:
         return self._mail("tries = ?, due = ?, error = coalesce(?, error)", id, tries, due, error)
 
     def mail_failed(self, id: str, error: str) -> None:
-        """It will not go."""
+        """The mail cannot be sent."""
         self._mail("state = 'failed', address = '', error = ?", id, error)
 
     def _mail(self, change: str, id: str, *values: Any) -> bool:

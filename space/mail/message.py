@@ -19,7 +19,7 @@ def checked_address(text: str) -> str:
     """The one e-mail address in ``text``. Raises ``ParameterError`` for anything else, such as a second line."""
     address = text.strip()
     if len(address) > 254 or not _ADDRESS.fullmatch(address) or ".." in address:
-        raise ParameterError("This is no e-mail address; write one, such as name@example.org, or leave it empty.")
+        raise ParameterError("This is not an e-mail address; write one, such as name@example.org, or leave it empty.")
     return address
 
 

@@ -1,4 +1,4 @@
-"""Sends the mails that are due. What does not go is tried again, each time later; what is refused for good is said so.
+"""Sends the mails that are due. A mail that fails is tried again, each time later; one that is refused for good is reported.
 
 The order is: note the try, send, note what became of it. A kill after the mail server has taken the mail, and before
 that is noted, sends it a second time, with the same Message-ID, at the time of the next try. The other choice would be to

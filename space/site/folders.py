@@ -23,7 +23,7 @@ class Folders:
     def path(self, id: str) -> Path:
         """The folder of ``id``, which need not exist. Raises ``StylehubError`` for what cannot be an id."""
         if not (0 < len(id) <= 64 and id.isascii() and id.replace("-", "").replace("_", "").isalnum()):
-            raise StylehubError("This is no address of a picture or a job here; check the link.")
+            raise StylehubError("This is not the address of a picture or a job here; check the link.")
         return self.root / id
 
     @contextmanager

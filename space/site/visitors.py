@@ -1,4 +1,4 @@
-"""Who is who, without keeping who it is: only hashes of tokens and of addresses are stored."""
+"""Tell visitors apart without storing who they are: only hashes of tokens and addresses are kept."""
 
 import hashlib
 import hmac

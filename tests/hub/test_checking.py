@@ -108,10 +108,10 @@ def case(folder: Path, tmp_path: Path) -> Case:
         ("sizes", "return content * ", "return content / content.max() * ", "NaN or infinite"),
         ("values", "content * parameters.shade", "content * 3 - 1", r"values go from -1.* clamp them"),
         ("strength", "content * ", "torch.rand_like(content) * ", "strength"),
-        ("parameters", "left of the light.", "left of the light", "has no description that is a sentence"),
+        ("parameters", "left of the light.", "left of the light", "has no description with a full stop"),
         ("parameters", "shade", "quality", "--quality is an option already"),
         ("tiling", "content * ", "content / content.mean() / 4 * ", "half of the photo alone differs by up to"),
-        ("entry", "code_license: MIT", "code_license: free for all", "is no SPDX identifier"),
+        ("entry", "code_license: MIT", "code_license: free for all", "is not an SPDX identifier"),
         ("entry", "arxiv.org", "example.org", "is an example"),
         ("entry", "A. Author", "TODO", "is not filled in"),
         ("entry", "[single]", "[arbitrary]", "needs style-images"),
@@ -267,7 +267,7 @@ def test_what_cannot_be_checked(write: Callable[..., Path], monkeypatch: pytest.
     monkeypatch.setattr(sys.modules["hub.checking"], "imports", named("imports"))
     folder = write()
     assert "There is no option 'shde'" in call("check", folder, "--trust", "--shde", "1").sentence
-    assert "'photo.jpg' is no flag" in call("check", folder, "--trust", "photo.jpg").sentence
+    assert "'photo.jpg' is not a flag" in call("check", folder, "--trust", "photo.jpg").sentence
     assert "did you mean gatys" in call("check", "gatis").sentence
     assert "does not exist" in call("check", "./nowhere").sentence
     (folder / "registry.yaml").write_text("methods: [")

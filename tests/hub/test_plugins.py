@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        (packaged("broken").replace("half: false", "halve: false"), "broken.halve is no field of an entry"),
+        (packaged("broken").replace("half: false", "halve: false"), "broken.halve is not a field of an entry"),
         ("methods: [", "not readable YAML"),
         (None, "a method folder or package needs a registry.yaml"),
         ("methods: {}", "has no methods"),

@@ -140,7 +140,7 @@ def test_a_push_that_cannot_be(server: lh.LoopbackHub, ink: Path, tmp_path: Path
     assert call("push", ink, "--to", "someone/ink", *words, "--overwrite").exit_code == 0
     assert "names no repository" in call("push", new(tmp_path / "other", weights=True), *words).sentence
     for name in ("not a name", "name-alone", "a/b/c", "../b"):
-        assert "is no repository; write owner/name" in call("push", ink, "--to", name, *words).sentence
+        assert "is not a repository; write owner/name" in call("push", ink, "--to", name, *words).sentence
     assert "There is no model 'nothing-like-it'" in call("push", "nothing-like-it", *words).sentence
     assert "Give the name of a model" in call("push").sentence
     nowhere = call("push", ink, "--to", "a/b", "--token", TOKEN, "--endpoint", "http://127.0.0.1:9")

@@ -62,7 +62,7 @@ def test_whatever_comes_back_is_saved(style: Method, photo: Image.Image, tmp_pat
         path = hub.save(style(picture, style="senecio"), tmp_path / f"{number}.png")
         assert Image.open(path).size == photo.size
     for wrong in (torch.zeros(2, 3, 4, 4), np.zeros((4, 4)), "photo.jpg", None):
-        with pytest.raises(ImageError, match="is no picture to save"):
+        with pytest.raises(ImageError, match="cannot be saved as a picture"):
             hub.save(wrong, tmp_path / "x.png")
 
 

@@ -69,8 +69,8 @@ def test_methods_never_import_gradio() -> None:
     ("old", "new", "message"),
     [
         ("tasks: [single]", "tasks: [singel]", "mirror.tasks"),
-        ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra is no field of an entry; remove it"),
-        ("tiling: none", "tilling: none", r"mirror\.tilling is no field of an entry; did you mean tiling\?"),
+        ("    half: false\n", "    half: false\n    extra: 1\n", "mirror.extra is not a field of an entry; remove it"),
+        ("tiling: none", "tilling: none", r"mirror\.tilling is not a field of an entry; did you mean tiling\?"),
         ("    half: false\n", "", r"mirror\.half is missing"),
         ("plugin: method:Mirror", "plugin: method.Mirror", "should be module:Class, such as method:Posterize"),
         ("methods:", "contract: 99\nmethods:", "written for version 99 of the contract.* install a newer stylehub"),

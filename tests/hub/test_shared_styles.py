@@ -88,8 +88,8 @@ def test_a_style_for_other_weights_is_refused(dots: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": "./somewhere"}, "is no name of an installed model"),
-        ({"model": "hf://a/b@" + "0" * 40}, "is no name of an installed model"),
+        ({"model": "./somewhere"}, "which is not installed; name"),
+        ({"model": "hf://a/b@" + "0" * 40}, "which is not installed; name"),
         ({"style": {"name": "../../evil"}}, "a name has lower-case letters"),
         ({"style": {"name": "x", "surprise": 1}}, "holds no style"),
         ({"style": 3}, "holds no style"),
@@ -184,7 +184,7 @@ def test_the_card_of_a_style_is_yaml_whatever_its_texts_are(dots: Path, tmp_path
     _, front, text = card.decode().split("---\n")
     assert yaml.safe_load(front)["license"] == "cc-by-4.0"
     assert "\n# a: [b\n" in text
-    with pytest.raises(StylehubError, match="has the licence 'mine: all', which is none that SPDX knows"):
+    with pytest.raises(StylehubError, match="has the licence 'mine: all', which SPDX does not know"):
         of_style(with_style(dots, tmp_path / "x.safetensors", license="mine: all"), "a/b")
 
 

@@ -1,4 +1,4 @@
-"""The state of an optimisation in a file, so that a stopped one goes on where it was and gives the same picture."""
+"""The state of an optimisation in a file: after a stop it continues from there and gives the same picture."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ class Checkpoint:
                 if header["run"] == self.run:
                     return Point(header["stage"], header["step"], _unpacked(header["state"], file), header["history"])
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise ParameterError(f"{self.path.name} is no checkpoint or is damaged; delete it.") from error
+            raise ParameterError(f"{self.path.name} is not a checkpoint, or is damaged; delete it.") from error
         raise ParameterError(
             f"The checkpoint {self.path.name} is of another photo or of other settings; delete it, or give another name."
         )

@@ -150,7 +150,7 @@ class Optimisation(ABC):
             yield dict(latest)
 
     def state(self) -> dict[str, Any]:
-        """All that ``restore`` needs to go on in the same way after a step."""
+        """The state after a step, from which ``restore`` continues."""
         optimizer = {name: value for name, value in self.optimizer.state[self.z].items() if name != "al"}  # scratch
         own = {"start": self.parameterisation.start, "z": self.z, "best": self.best, "least": self.least}
         rate = self.optimizer.param_groups[0]["lr"]
@@ -169,7 +169,7 @@ class Optimisation(ABC):
 
 
 class Flatness:
-    """Tells when ten iterations lower the loss by less than a share ``patience`` of it."""
+    """Whether ten iterations lowered the loss by less than the share ``patience``."""
 
     def __init__(self, patience: float) -> None:
         self.patience = patience

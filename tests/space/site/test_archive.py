@@ -58,7 +58,7 @@ def test_names_are_made_safe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../a.jpg", "/etc/a.jpg", "a/../../b.jpg", "..\\a.jpg", "C:\\a.jpg", "C:/a.jpg"])
 def test_a_path_that_leads_out(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ImageError, match="leads out of its folder; make it anew"):
+    with pytest.raises(ImageError, match="leads out of its folder; make the zip again"):
         archive.unpack(zipped(tmp_path / "a.zip", {"good.jpg": jpeg(), name: jpeg()}), tmp_path / "out", 100, 100)
     assert not list((tmp_path / "out").iterdir())
     assert not (tmp_path / "a.jpg").exists()
@@ -98,10 +98,10 @@ def test_no_zip(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     whole = zipped(path, {"a.jpg": jpeg(), "b.jpg": jpeg("blue")}).read_bytes()
     for data, words in [
-        (b"no zip", "no zip that can be read"),
-        (b"", "no zip that can be read"),
-        (whole[:-30], "no zip that can be read"),
-        (whole.replace(jpeg()[100:120], bytes(20), 1), "no zip that can be read"),
+        (b"no zip", "is not a zip that can be read"),
+        (b"", "is not a zip that can be read"),
+        (whole[:-30], "is not a zip that can be read"),
+        (whole.replace(jpeg()[100:120], bytes(20), 1), "is not a zip that can be read"),
         (zipped(tmp_path / "b.zip", {"a.txt": b"text"}).read_bytes(), "holds no picture"),
     ]:
         path.write_bytes(data)

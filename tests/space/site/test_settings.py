@@ -54,7 +54,7 @@ def test_accounts_and_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         (["--workers", "-1"], "greater than or equal to 0"),
         (["--workers", "many"], "cannot be 'many'"),
         (["--admin-token", "short"], "at least 16 characters"),
-        (["--mail-from", "a@b.c\nBcc: d@e.f"], "no e-mail address"),
+        (["--mail-from", "a@b.c\nBcc: d@e.f"], "not an e-mail address"),
         (["--smtp-host", "mail.example.org", "--smtp-security", "none"], "use starttls or tls"),
         (["--smtp-security", "ssl"], "starttls"),
         (["--root-path", "style"], "begin with /, such as /style"),

@@ -58,20 +58,22 @@ def scene(textures: Sequence[Array], height: int, width: int, rng: np.random.Gen
 
     _ground(surface, rays, eye, texture(), texture() if rng.random() < 0.5 else None, rng)
     spread = rng.uniform(8, 60) * max(1.0, eye / 4)
-    looks = [texture() for _ in range(4)]
+    materials = [texture() for _ in range(4)]
     for kind, place in _places(spread, rng):
-        look, size = looks[rng.integers(len(looks))], np.exp(rng.uniform(np.log(0.4), np.log(6)))
+        material, size = materials[rng.integers(len(materials))], np.exp(rng.uniform(np.log(0.4), np.log(6)))
         if kind == "box":
-            _box(surface, rays, place, eye, size * rng.uniform(0.5, 2, 3), rng.uniform(0, np.pi), look, light)
+            _box(surface, rays, place, eye, size * rng.uniform(0.5, 2, 3), rng.uniform(0, np.pi), material, light)
         elif kind == "ball":
-            _ellipsoid(surface, rays, (place[0], size / 2 - eye, place[1]), (size / 2,) * 3, look, light)
+            _ellipsoid(surface, rays, (place[0], size / 2 - eye, place[1]), (size / 2,) * 3, material, light)
         elif kind == "figure":
-            _ellipsoid(surface, rays, (place[0], 0.85 - eye, place[1]), (0.28, 0.85, 0.28), look, light)
+            _ellipsoid(surface, rays, (place[0], 0.85 - eye, place[1]), (0.28, 0.85, 0.28), material, light)
         else:
             tall = size * rng.uniform(1, 2)
-            _trunk(surface, rays, place, eye, tall, 0.04 * tall + 0.05, looks[0], light)
+            _trunk(surface, rays, place, eye, tall, 0.04 * tall + 0.05, materials[0], light)
             crown = rng.uniform(0.25, 0.5) * tall
-            _ellipsoid(surface, rays, (place[0], tall - eye, place[1]), (crown, crown * 1.2, crown), looks[1], light)
+            _ellipsoid(
+                surface, rays, (place[0], tall - eye, place[1]), (crown, crown * 1.2, crown), materials[1], light
+            )
     if rng.random() < 0.6:
         _hills(surface, rays, eye, [texture() for _ in range(3)], rng)
     inverse = np.where(np.isfinite(surface.distance), 1 / (surface.distance * forward), 0).astype(np.float32)
@@ -218,12 +220,12 @@ def _seen(surface: _Surface, rays: Array, sky: Array, rng: np.random.Generator) 
     if rng.random() < 0.6:  # clouds
         clouds = _sampled(sky, rays[..., 0] / 2, -up[..., 0]).mean(-1, keepdims=True)
         background = background + (clouds - 0.5) * rng.uniform(0, 0.6)
-    there = np.isfinite(surface.distance)
-    picture = np.where(there[..., None], surface.colour * surface.shade[..., None], background)
+    hit = np.isfinite(surface.distance)
+    picture = np.where(hit[..., None], surface.colour * surface.shade[..., None], background)
     if rng.random() < 0.7:
         reach = np.exp(rng.uniform(np.log(20), np.log(1500)))
-        clear = np.exp(-np.where(there, surface.distance, FAR) / reach)[..., None]
-        picture = np.where(there[..., None], picture * clear + horizon * (1 - clear), background)
+        clear = np.exp(-np.where(hit, surface.distance, FAR) / reach)[..., None]
+        picture = np.where(hit[..., None], picture * clear + horizon * (1 - clear), background)
     picture = picture + rng.normal(0, rng.uniform(0, 0.03), picture.shape)
     return np.clip(picture, 0, 1).astype(np.float32)
 

@@ -147,19 +147,19 @@ def _shown(maps: Tensor) -> Tensor:
 
 def normalised(maps: Tensor, known: Tensor) -> Tensor:
     """``(N, H, W)`` minus its median, divided by its mean deviation, where ``known`` is True; 0 elsewhere."""
-    flat, there = maps.flatten(1), known.flatten(1)
-    median = flat.detach().where(there, torch.nan).nanmedian(1, keepdim=True).indices
+    flat, valid = maps.flatten(1), known.flatten(1)
+    median = flat.detach().where(valid, torch.nan).nanmedian(1, keepdim=True).indices
     # No NaN may enter the graph: the gradient would be NaN.
-    centred = (flat.where(there, 0.0) - flat.gather(1, median)).where(there, 0.0)
-    deviation = centred.abs().sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp_min(1)
+    centred = (flat.where(valid, 0.0) - flat.gather(1, median)).where(valid, 0.0)
+    deviation = centred.abs().sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp_min(1)
     return (centred / deviation.clamp_min(1e-6)).view_as(maps)
 
 
 def trimmed(difference: Tensor, known: Tensor) -> Tensor:
     """The mean of the smallest 80 % of ``difference`` where ``known``, for each map: ``(N,)``."""
-    errors, there = difference.abs().flatten(1), known.flatten(1)
-    limit = errors.detach().where(there, torch.nan).nanquantile(0.8, dim=1, keepdim=True)
-    kept = there & (errors <= limit)
+    errors, valid = difference.abs().flatten(1), known.flatten(1)
+    limit = errors.detach().where(valid, torch.nan).nanquantile(0.8, dim=1, keepdim=True)
+    kept = valid & (errors <= limit)
     return (errors * kept).sum(1) / kept.sum(1).clamp_min(1)
 
 

@@ -148,11 +148,11 @@ def paired(photo: Tensor, style: Tensor) -> list[Region]:
 
 def _matched(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> list[Region]:
     """Leave out regions that are too small; scale the other masks to a sum of 1."""
-    there = {name: pair for name, pair in pairs.items() if pair[0].mean() > SMALLEST}
-    total = torch.stack([mask for mask, _ in there.values()]).sum(0).clamp_min(1e-3)
+    kept = {name: pair for name, pair in pairs.items() if pair[0].mean() > SMALLEST}
+    total = torch.stack([mask for mask, _ in kept.values()]).sum(0).clamp_min(1e-3)
     return [
         Region(name, mask / total, counterpart if counterpart.mean() > SMALLEST else None)
-        for name, (mask, counterpart) in there.items()
+        for name, (mask, counterpart) in kept.items()
     ]
 
 

@@ -134,5 +134,5 @@ def overlap(found: Tensor, labels: Tensor) -> Tensor:
     wanted = F.one_hot(labels.where(known, 0), found.shape[1]).permute(0, 3, 1, 2) * known[:, None]
     found = found * known[:, None]
     both, one, other = ((x).sum((0, 2, 3)) for x in (found * wanted, found, wanted))
-    there = other > 0
-    return (2 * both / (one + other).clamp_min(1))[there].mean()
+    occurs = other > 0
+    return (2 * both / (one + other).clamp_min(1))[occurs].mean()
