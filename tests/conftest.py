@@ -48,6 +48,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that remembers which precision is the faster one, measured once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("measured")))
+        patch.setattr(runtime, "_ROUNDS", 1)
         cpu = torch.device("cpu")
         runtime.fastest_dtype(cpu), runtime.training_dtype(cpu)
         return user_cache() / "runtime.json"
