@@ -124,8 +124,6 @@ def _parse_shares(value: Any) -> Any:
 
 # A path of which the provenance metadata hold only the file name.
 FilePath = Annotated[Path, PlainSerializer(lambda path: path.name)]
-
-
 # Names with their shares or weights, as a mapping or as text.
 Shares = Annotated[dict[str, float], BeforeValidator(_parse_shares)]
 
@@ -135,7 +133,8 @@ _KINDS = {bool: "flag", int: "integer", float: "number", Path: "path", str: "tex
 
 def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
     """The kind and the choices. Raises ``TypeError`` for a type that has no flag and no control."""
-    options = [a for a in get_args(annotation) if a is not type(None)] if _is_union(annotation) else [annotation]
+    union = get_origin(annotation) in (Union, UnionType)
+    options = [a for a in get_args(annotation) if a is not type(None)] if union else [annotation]
     options = [get_args(option)[0] if get_origin(option) is Annotated else option for option in options]
     plain = options[0]
     if get_origin(plain) is Literal:
@@ -153,10 +152,6 @@ def _kind(annotation: Any) -> tuple[Any, tuple[str, ...]]:
             "Literal, list, or Shares, Pictures or Map of the hub"
         )
     return _KINDS[plain], ()
-
-
-def _is_union(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, UnionType)
 
 
 def _bound(field: FieldInfo, *names: str) -> float | None:

@@ -1,7 +1,5 @@
 """Find pictures by files, folders and patterns; the supported formats."""
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path

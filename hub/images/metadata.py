@@ -1,7 +1,5 @@
 """The EXIF of a result: provenance metadata (the recipe) as JSON, and what is kept of the photo's EXIF."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Open a picture within limits on size, and say in one sentence why one cannot be read."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import io

@@ -5,8 +5,6 @@ box, which holds the same numbers of ITU-T H.273 as cICP. Cameras say Adobe RGB 
 and curves. Everything else is sRGB.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Callable, Sequence

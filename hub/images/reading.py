@@ -1,7 +1,5 @@
 """Read pictures as upright 8-bit sRGB, within limits on size."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

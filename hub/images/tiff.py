@@ -4,8 +4,6 @@ Pillow reads the header only, so that limits and errors are those of every pictu
 reads the pixels.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Encode pictures in one of four formats, and write them atomically."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os
@@ -73,22 +71,13 @@ def encode_image(
     return buffer.getvalue()
 
 
-def write_image(
-    image: Image.Image,
-    path: Path,
-    *,
-    overwrite: bool = False,
-    recipe: Mapping[str, Any] | None = None,
-    quality: int = 95,
-    keep_metadata: Keep = "safe",
-) -> None:
-    """Write `image` to `path` atomically, in the format of its extension; see encode_image.
+def write_image(image: Image.Image, path: Path, *, overwrite: bool = False, **options: Any) -> None:
+    """Write `image` to `path` atomically, in the format of its extension; `options` are those of encode_image.
 
     Raises ImageError for an unknown extension, and as write_encoded does.
     """
     path = Path(path)
     format = format_of(path)
-    options: dict[str, Any] = {"recipe": recipe, "quality": quality, "keep_metadata": keep_metadata}
     write_encoded(lambda: encode_image(image, format, **options), path, overwrite=overwrite)
 
 

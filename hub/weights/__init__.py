@@ -22,7 +22,6 @@ from hub.weights.tensors import (
 
 __all__ = (
     "REPOSITORY", "Fetching", "FileHash", "Repository", "WeightsSpec", "cached_weights", "check_finite", "check_tensors",
-    "checked_config",
-    "fetch_repository", "find_weights", "load_strict", "network_sha256", "read_config", "read_metadata",
+    "checked_config", "fetch_repository", "find_weights", "load_strict", "network_sha256", "read_config", "read_metadata",
     "read_safetensors", "read_weights", "sha256_of", "write_model", "write_safetensors",
 )  # fmt: skip

@@ -1,7 +1,5 @@
 """Find weights in the cache, in the package or on the hub, and check their size and sha256."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import logging

@@ -1,7 +1,5 @@
 """The repository and file of weights, with the file's size and hash."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Self
 
