@@ -34,17 +34,17 @@ class Style(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    title: str = Field("", description="The painting's title.")
-    artist: str = Field("", description="The painting's artist.")
-    year: str = Field("", description="The painting's year.")
+    title: str = Field(default="", description="The painting's title.")
+    artist: str = Field(default="", description="The painting's artist.")
+    year: str = Field(default="", description="The painting's year.")
 
 
 class AddedStyle(Style):
     """A style that somebody has added, with what others must know to use it."""
 
-    author: str = Field("", description="Who makes the file.")
-    license: str = Field("", description="The licence of the file, such as CC-BY-4.0; needed to push it.")
-    source: str = Field("", description="Where the painting is from, such as an address.")
+    author: str = Field(default="", description="Who makes the file.")
+    license: str = Field(default="", description="The licence of the file, such as CC-BY-4.0; needed to push it.")
+    source: str = Field(default="", description="Where the painting is from, such as an address.")
 
     @field_validator("*")
     @classmethod

@@ -231,7 +231,7 @@ def test_a_region_learns_from_its_like(material: Path, shards: Path) -> None:
     left = torch.zeros(1, 10, 64, 64)
     left[:, 0, :, :32], left[:, 5, :, 32:] = 1, 1
     halves = torch.cat([torch.rand(1, 3, 64, 32), 0.2 * torch.rand(1, 3, 64, 32)], 3)
-    recipe.look, recipe.look_groups = halves, left
+    recipe.style_pixels, recipe.style_groups = halves, left
     recipe.grams = recipe.style_grams()
     assert [region.name for region in paired(left, left)] == ["Sky", "Water"]
     features = recipe.vgg(halves, STYLE_LAYERS)

@@ -90,8 +90,7 @@ class CodeTraining(PerceptualLearning, TrainingTask):
         self.presets = {s.name: s for s in (read_styles(folder, everything=True) if folder else ())}
         with torch.no_grad():
             sample = torch.stack([self.targets[self.epochs[i]]["description"] for i in range(64)])
-            crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(device)
-            features = self.vgg(crops, CONTENT)
+            features = self.vgg(self.crops.sample().to(device), CONTENT)
         self.energy = {k: settings.content_floor * f.float().square().mean().item() for k, f in features.items()}
         self.network = self.build(sample.shape[1]).to(device)
         if settings.initial:

@@ -59,6 +59,8 @@ class ArbitrarySettings(PerceptualSettings):
 class PhotoCrops(Dataset[Tensor]):
     """For each step ``(batch, 3, crop, crop)`` in [0, 1]: crops of photos, scaled to a short side of 288 to 512 pixels."""
 
+    SAMPLED: ClassVar = 192  # side of the crops of ``sample``
+
     def __init__(self, settings: PerceptualSettings) -> None:
         self.settings = settings
         self.photos = open_photos(settings.content)
@@ -85,6 +87,10 @@ class PhotoCrops(Dataset[Tensor]):
             if crop.std() > 0.03:
                 break
         return crop
+
+    def sample(self) -> Tensor:
+        """A few crops, of one size for all settings: ``(16, 3, SAMPLED, SAMPLED)``."""
+        return torch.stack([self.crop(index, self.SAMPLED) for index in range(16)])
 
     def draw(
         self,
@@ -128,9 +134,8 @@ class PerceptualTask(PerceptualLearning):
 
     def typical_energy(self) -> dict[str, float]:
         """Mean square of the features at each content layer, over a few crops."""
-        crops = torch.stack([self.crops.crop(index, 192) for index in range(16)]).to(self.device)
         with torch.no_grad():
-            features = self.vgg(crops, self.content_layers)
+            features = self.vgg(self.crops.sample().to(self.device), self.content_layers)
         return {layer: f.float().square().mean().item() for layer, f in features.items()}
 
     def style_grams(self, painting: Image.Image) -> dict[str, Tensor]:
