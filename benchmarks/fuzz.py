@@ -311,7 +311,8 @@ def _mended(data: bytearray) -> bytearray:
 def read(format: str, data: bytes, folder: Path) -> str:
     """Read ``data`` with every reader: "picture" or "sentence". Raises whatever is neither."""
     from hub.deep import read_deep
-    from hub.images import MAX_PIXELS, PHOTO, encode_image, read_image, read_plane, read_recipe, read_size
+    from hub.images import MAX_PIXELS, PHOTO, encode_image, read_image, read_plane, read_size
+    from hub.provenance import read_recipe
     from methods.fast_photo.cube import read_cube
     from methods.fast_photo.lut import INTERPOLATIONS, hald_clut
 
