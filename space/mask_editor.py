@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from space.photo import read_reduced, upload_of
+from space.photo import MaskInput, read_reduced
 from space.result import saved
 
 SIDE = 480  # long side in pixels of the picture in the editor
@@ -14,7 +14,7 @@ SIDE = 480  # long side in pixels of the picture in the editor
 
 def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.ImageEditor:
     """An editor with a brush in ``colors``; a handler gets the files of the strokes."""
-    editor = gr.ImageEditor(
+    return MaskInput(
         type="filepath",
         sources=[],
         brush=gr.Brush(default_size=24, colors=[*colors], color_mode="fixed"),
@@ -24,8 +24,6 @@ def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.Imag
         height=height,
         label=label,
     )
-    editor.preprocess = _strokes  # type: ignore[method-assign, assignment]  # Gradio's own would open any path
-    return editor
 
 
 def read_for_editor(path: str) -> Image.Image:
@@ -39,9 +37,3 @@ def backdrop(picture: Image.Image) -> dict[str, Any]:
     """The editor's value: ``picture`` without strokes."""
     file = saved(picture, "editor.png")
     return {"background": file, "layers": [], "composite": file}
-
-
-def _strokes(payload: Any) -> list[str]:
-    """The files of the strokes; never another file of this machine, whatever path an API call gives."""
-    layers = payload.layers if payload is not None else []
-    return [path for layer in layers if (path := upload_of("drawing", layer)) is not None]

@@ -1,6 +1,7 @@
 """The input for a photo or painting: its control, its reader and the answer to a photo that arrives."""
 
-from functools import lru_cache, partial
+from abc import ABCMeta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,49 @@ _REDUCIBLE = 120_000_000  # a larger photo is refused, since reading it takes mu
 SMALL = 320  # long side in pixels where a glimpse is enough
 
 
+class _OfOurs(type(gr.Image)):  # type: ignore[misc]
+    """The class of our components: Gradio's own would write a ``.pyi`` file beside this module."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> Any:
+        return ABCMeta.__new__(cls, name, bases, members)
+
+
+class PhotoInput(gr.Image, metaclass=_OfOurs):
+    """Takes uploaded files alone. A class, not a patched object: Gradio builds components anew at updates.
+
+    Gradio would convert the file first and answer a broken one with a long message; our reader knows more formats and
+    gives one sentence.
+    """
+
+    is_template = True  # in the browser it is Gradio's Image
+
+    def preprocess(self, payload: Any) -> Any:
+        """The path of the uploaded file. Raises ``gr.Error`` for any other path."""
+        return upload_of(str(self.label).lower(), payload)
+
+    def example_payload(self) -> Any:
+        """The example on the API page; Gradio's own is an internet address."""
+        return {"path": f"{str(self.label).lower()}.jpg", "meta": {"_type": "gradio.FileData"}}
+
+
+class MaskInput(gr.ImageEditor, metaclass=_OfOurs):
+    """Its value is the files of the strokes, and uploaded files alone."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        """The paths of the strokes. Raises ``gr.Error`` for a path that is no upload."""
+        layers = payload.layers if payload is not None else []
+        return [path for layer in layers if (path := upload_of("drawing", layer)) is not None]
+
+
 def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 300) -> gr.Image:
     """An input for a photo by upload, webcam or paste; its value is the path of the uploaded file.
 
     ``title``: a short name for the picture.
     """
     what = title.lower()
-    photo = gr.Image(
+    return PhotoInput(
         type="filepath",
         label=title,
         show_label=False,
@@ -38,11 +75,6 @@ def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 
         alt_text="The photo to paint" if what == "photo" else f"The {what}",
         placeholder=f"Drop {_an(what)} here\n- or -\nClick to choose one",
     )
-    # Gradio would convert the file first and answer a broken one with a long message; our reader knows more formats
-    # and gives one sentence.
-    photo.preprocess = partial(upload_of, what)  # type: ignore[method-assign]
-    photo.example_payload = partial(_api_example, what)  # type: ignore[method-assign]
-    return photo
 
 
 def _an(what: str) -> str:
@@ -77,11 +109,6 @@ def read_draft(path: str | None, short: int) -> tuple[Image.Image, tuple[int, in
     return (at_short_side(image, short) if min(image.size) > short else image), image.size
 
 
-def _api_example(what: str) -> dict[str, Any]:
-    """The example on the API page; Gradio's own example is an internet address."""
-    return {"path": f"{what}.jpg", "meta": {"_type": "gradio.FileData"}}
-
-
 def upload_of(what: str, payload: Any) -> str | None:
     """The uploaded file; never another file of this machine, whatever path an API call gives."""
     if payload is None:
@@ -95,10 +122,7 @@ def upload_of(what: str, payload: Any) -> str | None:
 
 
 def accept(path: str | None) -> tuple[Any, str]:
-    """A photo that has just arrived, and what is to be said: it is refused, or reduced if it is too large.
-
-    Never an update of the component: for one, Gradio would build the component anew, without the checks of ours.
-    """
+    """A photo that has just arrived, and what is to be said: it is refused, or reduced if it is too large."""
     if path is None:
         return None, ""
     try:

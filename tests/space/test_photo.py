@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -33,3 +34,33 @@ def test_what_is_no_photo_leaves_its_place_and_is_named(tmp_path: Path, content:
     assert empty is None
     assert sentence in said
     assert str(tmp_path) not in said
+
+
+def test_a_path_from_a_client_is_refused_even_after_an_update(photo_file: Path, tmp_path: Path) -> None:
+    """Gradio builds a component anew when a handler returns an update; a check on the old object would be lost."""
+    from gradio.data_classes import ImageData
+    from gradio_client import Client, handle_file
+
+    with gr.Blocks() as demo:
+        picture = photo.photo_input()
+        gr.Button().click(lambda: gr.Image(label="Photo", height=99), outputs=[picture], api_name="update")
+        gr.Button().click(lambda path: path, inputs=[picture], outputs=[gr.Textbox()], api_name="path")
+    app, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, show_error=True)
+    try:
+        client = Client(address, verbose=False, download_files=str(tmp_path))
+        for _ in range(2):
+            assert client.predict(handle_file(str(photo_file)), api_name="/path").endswith(photo_file.name)
+            for path in ("/etc/passwd", str(photo_file), "../photo.png"):
+                data = {"path": path, "meta": {"_type": "gradio.FileData"}}
+                body = {"data": [data], "session_hash": client.session_hash}
+                call = httpx.post(f"{address}gradio_api/call/path", json=body, timeout=30).json()
+                answer = httpx.get(f"{address}gradio_api/call/path/{call['event_id']}", timeout=30).text
+                assert answer.startswith("event: error"), answer
+            client.predict(api_name="/update")
+        updated = app.state_holder[client.session_hash][picture._id]
+        assert updated is not picture, "the update has built nothing anew, so this shows nothing"
+        for held in (picture, updated):
+            with pytest.raises(gr.Error, match="was not uploaded"):
+                held.preprocess(ImageData(path=str(photo_file)))
+    finally:
+        demo.close()
