@@ -20,6 +20,7 @@ if not __package__:  # a Space runs this as a file; the repository is one folder
 from space import zero_gpu  # isort: skip  # before anything that imports torch
 import gradio as gr
 from gradio.events import api
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -32,6 +33,7 @@ from space.any import build_any
 from space.depth import build_depth
 from space.errors import one_sentence
 from space.events import adopt
+from space.first import First, FirstPaint
 from space.fusion import build_fusion
 from space.handlers import Handlers
 from space.learn import LOCAL
@@ -41,8 +43,9 @@ from space.panel import Panel
 from space.photo import MAX_FILE_SIZE
 from space.plugins import leave_out_hanging
 from space.realistic import build_realistic
+from space.reopening import connect_mine
 from space.single import build_single
-from space.tasks import build_tasks, offered
+from space.tasks import build_tasks, choose_task, offered
 from space.theme import CSS, Gallery
 from space.words import catalogue, word
 
@@ -79,16 +82,19 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
             gr.HTML("<h1>stylehub</h1>", apply_default_css=False)
             gr.Markdown(word("lead"), elem_classes=["lead"])
         with gr.Row(elem_classes=["both"]):
+            shown = {task: made for task, made in TASKS.items() if offered(task)}
+            choices = choose_task([*shown])
             with gr.Column(scale=7, min_width=300, elem_classes=["see"]):
                 page = build_page()
             with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
-                panels = build_tasks(handlers, page, {task: made for task, made in TASKS.items() if offered(task)})
+                panels = build_tasks(handlers, page, shown, choices)
         if service is not None:
             from space.site.build import build_site
 
             build_site(demo, service, handlers, page, panels, {entry.name: entry for entry in offered()}, set(TASKS))
         gr.Markdown(word("privacy") if service is None else word("privacy site"), elem_classes=["about"])
         connect_page(page, handlers, {entry.name: entry for entry in offered()})
+        connect_mine(page, handlers, choices, panels, {task: offered(task) for task in shown})
         first = next((panel for panel in panels if panel.style is not None), None)
         if first is not None and first.style is not None:
             demo.load(
@@ -106,8 +112,9 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
     return demo
 
 
-def prepare(models: Models) -> None:
+def prepare(models: Models, first: First) -> None:
     """Paint what the page shows first, before the first visitor comes."""
+    first.picture()
     for entry in offered(next(iter(TASKS))):
         with suppress(StylehubError):
             method = models.get(entry.name)
@@ -173,6 +180,8 @@ def serve(
         watch = Watch(service)
         watch.page = demo
         options = {"routes": watch.routes, "middleware": watch.middleware}
+    first = First(models, next(iter(offered(next(iter(TASKS)))), None))
+    options["middleware"] = [*options.get("middleware", ()), Middleware(FirstPaint, first=first)]
     try:
         _, local, public = demo.launch(
             server_name=host,
@@ -201,7 +210,7 @@ def serve(
     address: str = public or local
     print(f"stylehub is at {address}  (Ctrl-C stops it)", flush=True)
     if block:
-        Thread(target=prepare, args=[models], name="stylehub-prepare", daemon=True).start()
+        Thread(target=prepare, args=[models, first], name="stylehub-prepare", daemon=True).start()
         try:
             demo.block_thread()
         finally:

@@ -88,7 +88,8 @@ class Handlers:
                     yield (gr.skip(),) * 5
                     continue
                 lines = recipe_lines(news, values) if news.done else ("", "")
-                yield shown(news, news.full), *lines, Shown(entry.name, task, values, news), ""
+                files = shown(news, news.full)
+                yield files, *lines, Shown(entry.name, task, values, news, files=files), ""
 
         handler.__name__ = f"show_{entry.slug}_{task}"
         return said_on_the_page(handler, 5)
@@ -198,7 +199,9 @@ class Handlers:
             style = after.info["stylehub"]["parameters"]["style"]
             values = {"photo": str(example_photo()), "style": style}
             lines = recipe_lines(painted, values)
-            return shown(painted), *lines, Shown(entry.name, "single", values, painted), "", gr.update(value=style)
+            files = shown(painted)
+            kept = Shown(entry.name, "single", values, painted, files=files, first=True)
+            return files, *lines, kept, "", gr.update(value=style)
 
         handler.__name__ = f"first_{entry.slug}"
         return one_sentence(handler)

@@ -1,53 +1,138 @@
-// What the browser keeps: the photo, so that it is there again after a reload or a restart of the server.
+// What the browser keeps and does by itself: the photo, one's own results, links, the divider by keys.
 () => {
   const NAME = "stylehub";
+  const SETTINGS = "stylehub-settings";
 
   function database() {
     return new Promise((done, failed) => {
-      const request = indexedDB.open(NAME, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore("kept");
-      request.onsuccess = () => done(request.result);
+      const request = indexedDB.open(NAME, 2);
+      request.onupgradeneeded = () => {
+        const stores = request.result.objectStoreNames;
+        if (!stores.contains("kept")) request.result.createObjectStore("kept");
+        if (!stores.contains("results")) request.result.createObjectStore("results", { keyPath: "id" });
+      };
+      request.onsuccess = () => {
+        request.result.onversionchange = () => request.result.close(); // another tab has a newer page
+        done(request.result);
+      };
       request.onerror = () => failed(request.error);
     });
   }
 
-  async function kept(mode, act) {
-    const store = (await database()).transaction("kept", mode).objectStore("kept");
+  async function kept(name, mode, act) {
+    const base = await database();
+    const store = base.transaction(name, mode).objectStore(name);
     return new Promise((done, failed) => {
       const request = act(store);
       request.onsuccess = () => done(request.result);
       request.onerror = () => failed(request.error);
-    });
+    }).finally(() => base.close());
   }
 
   async function keepPhoto(photo) {
-    if (!photo) return kept("readwrite", (store) => store.delete("photo"));
+    if (!photo) return kept("kept", "readwrite", (store) => store.delete("photo"));
     const blob = await (await fetch(photo.url)).blob();
     const name = photo.orig_name || photo.path.split("/").pop();
-    return kept("readwrite", (store) => store.put({ blob, name }, "photo"));
+    return kept("kept", "readwrite", (store) => store.put({ blob, name }, "photo"));
   }
 
   async function restorePhoto() {
-    const photo = await kept("readonly", (store) => store.get("photo"));
+    const photo = await kept("kept", "readonly", (store) => store.get("photo"));
     if (!photo) return;
-    for (let tries = 0; tries < 100; tries += 1) {
-      const input = document.querySelector("#photo input[type=file]");
-      if (input) {
-        const files = new DataTransfer();
-        files.items.add(new File([photo.blob], photo.name, { type: photo.blob.type }));
-        input.files = files.files;
-        input.dispatchEvent(new Event("change", { bubbles: true }));
-        return;
-      }
+    const input = await there("#photo input[type=file]");
+    const files = new DataTransfer();
+    files.items.add(new File([photo.blob], photo.name, { type: photo.blob.type }));
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  async function there(selector, tries = 100) {
+    for (; tries; tries -= 1) {
+      const found = [...document.querySelectorAll(selector)].find((node) => node.isConnected);
+      if (found) return found;
       await new Promise((later) => setTimeout(later, 100));
     }
+    throw new Error(`${selector} is not on the page`);
+  }
+
+  // The language of the page's own scripts, as Gradio chooses it for the rest.
+  const chinese = navigator.language.toLowerCase().startsWith("zh");
+  if (chinese) document.documentElement.lang = "zh";
+  let settings = null;
+  let title = "";
+
+  const painting = () => [...document.querySelectorAll(".result img")].filter((image) => image.offsetParent).pop();
+
+  function link(of) {
+    return `${location.origin}${location.pathname}?${new URLSearchParams(of)}`;
+  }
+
+  function said(button, text) {
+    const before = button.textContent;
+    if (before === text) return;
+    button.textContent = text;
+    setTimeout(() => { button.textContent = before; }, 2000);
   }
 
   window.stylehub = {
+    style: null, // the famous painting that was chosen last, for the next model
+    link,
+    words: (all) => all[chinese ? "zh" : "en"],
     // A private window may keep nothing; the page works without.
     photoChanged(photo) {
       keepPhoto(photo).catch(() => {});
       document.querySelector(".repaint")?.click();
+    },
+    async repaint() {
+      await new Promise((later) => setTimeout(later, 400)); // until the controls of another task are on the page
+      document.querySelector(".repaint")?.click();
+    },
+    results: async () => (await kept("results", "readonly", (store) => store.getAll())).sort((a, b) => (a.id < b.id ? 1 : -1)),
+    remember: (result) => kept("results", "readwrite", (store) => store.put(result)),
+    forget: (id) => kept("results", "readwrite", (store) => store.delete(id)),
+    shows(now, name, own) {
+      settings = now;
+      title = name;
+      if (own) sessionStorage.setItem(SETTINGS, JSON.stringify(now));
+    },
+    // The settings to begin with: those of a link, or those before a reload.
+    asked() {
+      const words = Object.fromEntries(new URLSearchParams(location.search));
+      if (words.task || words.model) return words;
+      try {
+        return JSON.parse(sessionStorage.getItem(SETTINGS));
+      } catch {
+        return null;
+      }
+    },
+    async copyLink(of, button) {
+      const text = link(of || settings || {});
+      try {
+        await navigator.clipboard.writeText(text);
+        said(button, chinese ? "已复制" : "Copied");
+      } catch {
+        window.prompt("", text); // a page without https has no clipboard
+      }
+    },
+    async share() {
+      const picture = painting();
+      if (!picture) return;
+      const blob = await (await fetch(picture.src)).blob();
+      const name = `${(title || "painted").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-")}.jpg`;
+      const file = new File([blob], name, { type: blob.type || "image/jpeg" });
+      if (navigator.canShare?.({ files: [file] })) {
+        try {
+          await navigator.share({ files: [file] });
+          return;
+        } catch (error) {
+          if (error.name === "AbortError") return; // the visitor has closed the sheet
+        }
+      }
+      const save = document.createElement("a");
+      save.href = URL.createObjectURL(file);
+      save.download = name;
+      save.click();
+      setTimeout(() => URL.revokeObjectURL(save.href), 60000);
     },
   };
   restorePhoto().catch(() => {});

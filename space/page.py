@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from space.examples import example_strip
+from space.mine import my_results
 from space.photo import photo_input
 from space.result import OFFERED
 from space.words import word
@@ -20,6 +21,7 @@ _HERE = Path(__file__).resolve().parent
 SCRIPT = _HERE / "page.js"
 # The browser keeps the photo, and lets the panel that is on the page paint it.
 _PHOTO_CHANGED = "(photo) => { window.stylehub?.photoChanged(photo); }"
+_COPY = "() => { window.stylehub?.copyLink(null, document.querySelector('.copy-link')); }"
 _SAVE = """(file) => {
   if (!file) return;
   const link = document.createElement('a');
@@ -43,6 +45,7 @@ class Page:
     format: gr.Radio
     download: gr.Button
     stop: gr.Button
+    mine: gr.HTML
     shown: gr.State
     running: list[Any] = field(default_factory=list)
 
@@ -58,7 +61,8 @@ class Page:
 
 
 def build_page() -> Page:
-    """Lay out the column with the result, the photo and the download."""
+    """Lay out the column with the result, the photo, the download and one's own results."""
+
     slider = gr.ImageSlider(
         type="filepath",
         format="png",
@@ -82,15 +86,27 @@ def build_page() -> Page:
     with gr.Row(elem_classes=["take-home"]):
         download = gr.Button(word("download"), variant="primary", size="md", scale=2, min_width=120)
         format = gr.Radio(
-            list(OFFERED), value="JPEG", label=word("format"), show_label=False, container=False, scale=3, min_width=230
+            list(OFFERED),
+            value="JPEG",
+            label=word("format"),
+            show_label=False,
+            container=False,
+            scale=2,
+            min_width=200,
+            elem_classes=["format"],
         )
+        share = gr.Button(word("send"), size="md", scale=1, min_width=90, elem_classes=["share"])
+        link = gr.Button(word("copy link"), size="md", scale=1, min_width=90, elem_classes=["copy-link"])
         stop = gr.Button(word("stop"), size="md", scale=1, min_width=80, elem_classes=["stop"])
+    mine = my_results()
     with gr.Accordion(word("again"), open=False, elem_classes=["again"]):
         command = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
         python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
     picture = gr.File(label="Picture", visible=False, interactive=False)
     file = gr.File(label="File", visible=False, interactive=False)
-    page = Page(photo, slider, notice, command, python, picture, file, format, download, stop, gr.State(None))
+    page = Page(photo, slider, notice, command, python, picture, file, format, download, stop, mine, gr.State(None))
+    share.click(None, js="() => { window.stylehub?.share(); }", api_visibility="private")
+    link.click(None, js=_COPY, api_visibility="private")
     strip.connect(photo)
     return page
 

@@ -31,6 +31,7 @@ class Panel:
     entry: Entry
     page: Page
     inputs: dict[str, Any]
+    task: str
     style: gr.HTML | None = None
     names: list[gr.Dropdown] = field(default_factory=list)
     settled: list[Any] = field(default_factory=list)
@@ -64,7 +65,7 @@ def build_panel(
 
     An iterative method paints only at a click; others paint after every change.
     """
-    panel = Panel(entry, page, {"photo": page.photo})
+    panel = Panel(entry, page, {"photo": page.photo}, task)
     fields = list(field_specs(parameters_of(entry)))
     starts = {"size": WORKING_SIZE} if entry.method.iterative else {}
     named = [f for f in fields if style_control and by_name(entry, task, f)]
@@ -83,7 +84,7 @@ def build_panel(
             _add_group(panel, group, fields, opened=False)
     if task == "depth":
         _add_group(panel, GROUP, fields, opened=True)
-    panel.below = gr.Column()
+    panel.below = gr.Column(elem_classes=["below"])
     # The API has its own event without the page's state, since Gradio's MCP server fails on a state as output.
     gr.Button(visible=False).click(
         handlers.paint(entry, task),

@@ -12,6 +12,7 @@ from PIL import Image
 from hub.errors import ImageError, StylehubError
 from hub.images import at_short_side, read_image, write_image
 from space.temporary import temporary_folder
+from space.words import word
 
 # Limits for a visitor on a shared machine; the command line and Python do not have them.
 MAX_PIXELS = 40_000_000
@@ -73,7 +74,7 @@ def photo_input(elem_id: str | None = None, title: str = "Photo", height: int = 
         elem_id=elem_id,
         elem_classes=["photo"],
         alt_text="The photo to paint" if what == "photo" else f"The {what}",
-        placeholder=f"Drop {_an(what)} here\n- or -\nClick to choose one",
+        placeholder=word("choose photo") if what == "photo" else f"Choose {_an(what)}",
     )
 
 

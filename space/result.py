@@ -25,6 +25,8 @@ class Shown:
     values: Mapping[str, Any]
     painted: Painted = field(repr=False)
     picture: str | None = None
+    files: tuple[str, str] | None = None  # before and after as the page shows them
+    first: bool = False  # what the page shows before anybody has chosen anything
 
     def __post_init__(self) -> None:
         if self.picture is None and self.painted.full in (None, self.painted.after.size):

@@ -38,6 +38,25 @@ function mark() {
     tile.setAttribute("aria-pressed", String(tile === chosen));
     tile.tabIndex = tile === (chosen || tiles[0]) ? 0 : -1;
   }
+  if (!chosen) return;
+  if (window.stylehub) window.stylehub.style = props.value;
+  // In sight inside the wall; the page itself does not move.
+  const edge = (start, size, from, room) => (start < from || start + size > from + room ? start - (room - size) / 2 : from);
+  wall.scrollTo(
+    edge(chosen.offsetLeft - wall.offsetLeft, chosen.offsetWidth, wall.scrollLeft, wall.clientWidth),
+    edge(chosen.offsetTop - wall.offsetTop, chosen.offsetHeight, wall.scrollTop, wall.clientHeight),
+  );
+}
+
+// Another model takes over the painting that was chosen for the last one, if it knows it.
+let fresh = true;
+function takeOver() {
+  const style = window.stylehub?.style;
+  if (!fresh || !props.styles.length) return;
+  fresh = false;
+  if (!style || style === props.value || !props.styles.some((one) => one.name === style)) return;
+  props.value = style;
+  trigger("pick");
 }
 
 function draw() {
@@ -48,6 +67,7 @@ function draw() {
   if (same) {
     props.styles.forEach((style, i) => { if (style.picture) tiles[i].querySelector("img").src = style.picture; });
   } else wall.replaceChildren(...props.styles.map(tile));
+  takeOver();
   mark();
 }
 

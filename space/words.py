@@ -34,6 +34,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "stop": ("Stop", "停止"),
     "download": ("Download", "下载"),
     "format": ("Format", "格式"),
+    "choose photo": ("Choose your photo", "选择你的照片"),
+    "model": ("Model", "模型"),
+    "send": ("Share", "分享"),
+    "copy link": ("Copy link", "复制链接"),
+    "mine": ("Mine", "我的作品"),
+    "mine how": ("Kept by this browser alone.", "只保存在此浏览器中。"),
+    "download all": ("Download all", "全部下载"),
+    "use settings": ("Use these settings", "使用这些设置"),
+    "delete": ("Delete", "删除"),
+    "close": ("Close", "关闭"),
+    "compare with": ("Compare with", "对比"),
+    "the photo": ("The photo", "照片"),
     "again": ("Make it again", "再做一次"),
     "own painting": ("Add your own painting", "添加你自己的画"),
     "several": ("Several at once", "同时使用多幅"),
@@ -76,6 +88,11 @@ def word(key: str) -> Any:
     """The words for ``key``, in the language of the visitor's browser."""
     assert key in WORDS, key
     return _I18N(key)
+
+
+def texts(*keys: str) -> dict[str, dict[str, str]]:
+    """The words for ``keys`` in both languages, for a script of the page, which chooses."""
+    return {locale: {key: WORDS[key][place] for key in keys} for place, locale in enumerate(("en", "zh"))}
 
 
 def catalogue() -> gr.I18n:

@@ -1,0 +1,86 @@
+"""Settings that come back: from a link, after a reload, or from one's own results."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from hub.errors import StylehubError
+from hub.registry import Entry
+from space.handlers import Handlers
+from space.link import opened, settings_of
+from space.page import Page
+from space.panel import Panel
+from space.result import Shown
+from space.tasks import Choices
+from space.values import file_name
+
+# After the settings are back: paint with them, once their controls are on the page.
+_REPAINT = "() => { window.stylehub?.repaint(); }"
+
+
+def connect_mine(
+    page: Page, handlers: Handlers, choices: Choices, panels: list[Panel], offered: dict[str, list[Entry]]
+) -> None:
+    """Let the browser keep what was painted, and let settings come back from it or from a link."""
+    entries = {entry.name: entry for each in offered.values() for entry in each}
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    page.slider.change(_made(handlers, entries), inputs=[page.shown], outputs=[page.mine], **quietly)
+    controls = {(panel.entry.name, panel.task): panel.inputs for panel in panels}
+    outputs = [*choices.controls(), page.notice]
+    outputs += [made for inputs in controls.values() for name, made in inputs.items() if name != "photo"]
+    back = page.mine.open(_reopened(handlers, choices, controls, offered, page.notice), outputs=outputs, **quietly)
+    back.success(None, js=_REPAINT, **quietly)
+
+
+def _made(handlers: Handlers, entries: Mapping[str, Entry]) -> Callable[..., Any]:
+    def made(shown: Shown | None) -> Any:
+        """What the browser keeps of the picture that is shown."""
+        if shown is None or not shown.painted.done or shown.files is None or shown.model not in entries:
+            return gr.skip()
+        entry = entries[shown.model]
+        settings = settings_of(entry, shown.task, shown.values)
+        style = settings.get("style") or settings.get("style_name") or ""
+        known = handlers.reader.known(entry)
+        title = known[style].title if style in known else ""
+        before, after = shown.files
+        return gr.update(
+            value={
+                "before": before,
+                "after": after,
+                "settings": settings,
+                "title": title or entry.model.title,
+                "photo": file_name(str(shown.values.get("photo") or "")),
+                "keep": not shown.first,
+            }
+        )
+
+    return made
+
+
+def _reopened(
+    handlers: Handlers,
+    choices: Choices,
+    controls: Mapping[tuple[str, str], Mapping[str, Any]],
+    offered: dict[str, list[Entry]],
+    notice: Any,
+) -> Callable[..., Any]:
+    def reopened(event: gr.EventData) -> Any:
+        """The controls as a link or a kept result says."""
+        asked = getattr(event, "_data", None) or {}
+        words = asked.get("settings") if isinstance(asked, dict) else None
+        try:
+            entry, task, values = opened(handlers.reader, offered, words if isinstance(words, dict) else {})
+        except StylehubError as error:
+            return {notice: str(error)}
+        except Exception:
+            return {notice: "This link cannot be read; copy it again."}
+        updates = {**choices.chosen(task, entry.name), notice: ""}
+        for name, made in controls[entry.name, task].items():
+            if name != "photo":
+                updates[made] = gr.update(value=values.get(name, getattr(made, "value", None)))
+        return updates
+
+    return reopened
+
+
