@@ -1,5 +1,7 @@
 """Turns on the accelerator: one piece of work at a time, and short work does not wait for long work."""
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
@@ -15,7 +17,9 @@ class Accelerator:
         self._changed = Condition()
         self._busy = False
         self._short = 0  # how many pieces of short work wait
+        self._small = 0  # and of small work
         self._line: list[object] = []  # long work, the one in work first
+        self._typical: float | None = None  # seconds of long work, the newest counted most
 
     @contextmanager
     def short(self) -> Iterator[None]:
@@ -24,6 +28,21 @@ class Accelerator:
             self._short += 1
             self._changed.wait_for(lambda: not self._busy)
             self._short -= 1
+            self._busy = True
+        try:
+            yield
+        finally:
+            self._leave()
+
+    @contextmanager
+    def small(self) -> Iterator[None]:
+        """A turn for a picture that nobody has asked for, such as one of a wall: after short work, before long work."""
+        with self._changed:
+            self._small += 1
+            try:
+                self._changed.wait_for(lambda: not self._busy and not self._short)
+            finally:
+                self._small -= 1
             self._busy = True
         try:
             yield
@@ -42,14 +61,21 @@ class Accelerator:
         try:
             while not self._enter(ticket):
                 waiting(self._line.index(ticket))
+            start = time.monotonic()
             try:
                 yield self._give_way
             finally:
                 self._leave()
+                took = time.monotonic() - start
+                self._typical = took if self._typical is None else 0.5 * (self._typical + took)
         finally:
             with self._changed:
                 self._line.remove(ticket)
                 self._changed.notify_all()
+
+    def about(self, before: int) -> int | None:
+        """The seconds that ``before`` others will take, as far as one knows."""
+        return None if self._typical is None else math.ceil(before * self._typical)
 
     def _enter(self, ticket: object) -> bool:
         with self._changed:
@@ -60,7 +86,7 @@ class Accelerator:
 
     def _give_way(self) -> None:
         with self._changed:
-            if not self._short:
+            if not (self._short or self._small):
                 return
             self._busy = False
             self._changed.notify_all()
@@ -69,7 +95,7 @@ class Accelerator:
             self._busy = True
 
     def _free(self) -> bool:
-        return not self._busy and not self._short
+        return not (self._busy or self._short or self._small)
 
     def _leave(self) -> None:
         with self._changed:

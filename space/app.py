@@ -119,7 +119,7 @@ def prepare(models: Models, first: First) -> None:
         with suppress(StylehubError):
             method = models.get(entry.name)
             previews.example(method, models.accelerator.short)
-            previews.styles(method, models.accelerator.short)
+            previews.styles(method, models.accelerator.small)
 
 
 def _list_styles(handlers: Handlers, entry: Entry) -> Callable[[], list[dict[str, str]]]:

@@ -9,15 +9,16 @@ import gradio as gr
 from PIL import Image, ImageChops
 
 from hub.errors import ImageError
+from hub.files import example_photo
 from hub.images import read_image
 from hub.registry import Entry
 from hub.spatial import SpatialParameters
 from space.endpoint import with_names
-from space.errors import one_sentence
+from space.errors import one_sentence, said_on_the_page
 from space.handlers import Handlers
 from space.mask_editor import backdrop, build_mask_editor, read_for_editor
-from space.page import SHORT, Page
-from space.panel import Panel, build_panel, connect, when_shown
+from space.page import SHORT, Page, build_notice
+from space.panel import Panel, build_panel, connect, fill, when_shown
 from space.photo import read_reduced
 from space.result import saved
 from space.values import api_names, needs_map, split
@@ -36,32 +37,50 @@ def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> 
 
     def chosen(event: Any) -> None:
         """After a click on the map or a painted mask: show the maps, and paint."""
-        show(event.success, api_visibility="private")
+        show(event.success)
         connect(handlers, panel, event.success, "depth")
+
+    with panel.below:
+        notice = build_notice()
 
     def show(listen: Callable[..., Any], **options: Any) -> None:
         listen(
-            maps_of(handlers, entry),
+            said_on_the_page(_maps_and_nothing_to_say(handlers, entry), 3),
             inputs_kwargs=panel.inputs,
-            outputs=[depth, strength],
+            outputs=[depth, strength, notice],
             show_progress="hidden",
             concurrency_id=SHORT,
             trigger_mode="always_last",
+            api_visibility="private",
             **options,
         )
 
-    show(partial(gr.on, [photo.change, *panel.place]), api_name=f"{entry.slug}_maps")
+    # The endpoint answers with the maps alone, and with an error as an error.
+    gr.Button(visible=False).click(
+        one_sentence(maps_of(handlers, entry)),
+        inputs_kwargs=panel.inputs,
+        outputs=[depth, strength],
+        concurrency_id=SHORT,
+        api_name=f"{entry.slug}_maps",
+    )
+    show(partial(gr.on, [photo.change, *panel.place]))
     chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
 
     with panel.below, gr.Accordion(word("mask"), open=False):
         editor = build_mask_editor("The style will apply where you paint", ["#ff3b30"], 380)
-        use = gr.Button("Use this mask", size="sm")
+        use = gr.Button("Use this mask", size="md")
+        said = build_notice()
     photo.change(
         one_sentence(_backdrop), inputs=[photo], outputs=[editor], show_progress="hidden", api_visibility="private"
     )
-    chosen(use.click(one_sentence(_mask), inputs=[editor], outputs=[given, where], api_visibility="private"))
+    drawn = use.click(
+        said_on_the_page(_drawn, 3), inputs=[editor], outputs=[given, where, said], api_visibility="private"
+    )
+    chosen(drawn)
+    there = when_shown()
     if panel.names:
-        when_shown(handlers.names(entry, len(panel.names)), [*panel.names])
+        fill(there.need, handlers.names(entry, len(panel.names)), [*panel.names])
+    show(there.need)
     return panel
 
 
@@ -84,7 +103,18 @@ def maps_of(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
     handler.__name__ = f"{entry.slug}_maps"
     handler.__doc__ = f"The depth map of the photo, and the strength map of the style for {entry.name}."
     handler.__signature__ = with_names(handler, api_names(entry, "depth"))  # type: ignore[attr-defined]
-    return one_sentence(handler)
+    return handler
+
+
+def _maps_and_nothing_to_say(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
+    """The maps for the page, of the example where there is no photo, and an empty notice."""
+    maps = maps_of(handlers, entry)
+
+    def handler(**values: Any) -> Any:
+        return *maps(**{**values, "photo": values.get("photo") or str(example_photo())}), ""
+
+    handler.__name__ = f"show_maps_{entry.slug}"
+    return handler
 
 
 def _map_with(caption: str) -> gr.Image:
@@ -108,6 +138,10 @@ def _layer(path: str | None, place: gr.SelectData) -> Any:
 def _backdrop(path: str | None) -> Any:
     """A small copy of the photo to draw on."""
     return None if path is None else backdrop(read_for_editor(path))
+
+
+def _drawn(layers: list[str]) -> tuple[str, str, str]:
+    return *_mask(layers), ""
 
 
 def _mask(layers: list[str]) -> tuple[str, str]:

@@ -88,7 +88,9 @@ class FirstPaint:
             body.write(message.get("body", b""))
             if message.get("more_body"):
                 return
-            page = self._with_first(body.getvalue(), dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1"))
+            page = self._with_first(
+                body.getvalue(), dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+            )
             others = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             if scope["method"] == "GET":
                 start["headers"] = [*others, (b"content-length", str(len(page)).encode())]

@@ -47,7 +47,12 @@ class Handlers:
             try:
                 with self.jobs.running(request.session_hash) as check:
                     painted = self.run(
-                        entry.name, content, parameters, photo, _report(progress, check), waiting_line(progress, check)
+                        entry.name,
+                        content,
+                        parameters,
+                        photo,
+                        _report(progress, check),
+                        waiting_line(progress, check, self.models.accelerator.about),
                     )
             except Cancelled:
                 return gr.skip()  # the old result stays
@@ -181,7 +186,7 @@ class Handlers:
                             parameters,
                             photo,
                             _report(progress, check),
-                            waiting_line(progress, check),
+                            waiting_line(progress, check, self.models.accelerator.about),
                         )
                 except Cancelled:
                     return None, ""
@@ -217,7 +222,7 @@ class Handlers:
             own = read_reduced(photo, DISPLAY)[0] if photo else None
             session = f"wall {request.session_hash}"  # another photo ends the wall of the one before, nothing else
             with suppress(Cancelled), self.jobs.running(session, instead=(entry.name, photo)) as check:
-                for styles in previews.growing(method, self.models.accelerator.short, own):
+                for styles in previews.growing(method, self.models.accelerator.small, own):
                     check()
                     yield gr.update(styles=styles)
 
@@ -276,12 +281,17 @@ def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
     return report
 
 
-def waiting_line(progress: gr.Progress, check: Callable[[], None]) -> Callable[[int], None]:
-    """Tell how many others are served before this visitor."""
+def waiting_line(
+    progress: gr.Progress, check: Callable[[], None], about: Callable[[int], int | None] = lambda before: None
+) -> Callable[[int], None]:
+    """Tell how many others are served before this visitor, and ``about`` how many seconds they take."""
 
     def waiting(before: int) -> None:
         check()
-        progress(0.0, desc=f"{before} before you" if before else "Starting soon")
+        seconds = about(before)
+        progress(
+            0.0, desc=f"{before} before you{f', about {seconds} s' if seconds else ''}" if before else "Starting soon"
+        )
 
     return waiting
 

@@ -89,7 +89,9 @@ def _learn(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
         try:
             with (
                 handlers.jobs.running(request.session_hash) as check,
-                handlers.models.accelerator.long(waiting_line(progress, check)) as give_way,
+                handlers.models.accelerator.long(
+                    waiting_line(progress, check, handlers.models.accelerator.about)
+                ) as give_way,
             ):
                 style_file = add_style(
                     entry.name, read(path), slug, title=(name or "").strip(), device=str(method.device), progress=report

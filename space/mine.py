@@ -12,7 +12,7 @@ _TEMPLATE = """
   <div class="head"><h2></h2><span></span><button type="button" class="all"></button></div>
   <div class="strip" role="group"></div>
   <dialog>
-    <form method="dialog"><button class="close">×</button></form>
+    <form method="dialog"><button class="close">&times;</button></form>
     <h3></h3>
     <div class="two"><figure><img><figcaption></figcaption></figure><figure><img><figcaption></figcaption></figure></div>
     <div class="strip against" role="group"></div>
@@ -25,6 +25,7 @@ _TEMPLATE = """
   </dialog>
 </section>
 """
+
 
 def my_results() -> gr.HTML:
     """The strip of results; its event ``open`` asks for settings, which its data ``settings`` holds."""

@@ -22,7 +22,7 @@ SCRIPT = _HERE / "page.js"
 # The browser keeps the photo, and lets the panel that is on the page paint it.
 _PHOTO_CHANGED = "(photo) => { window.stylehub?.photoChanged(photo); }"
 _COPY = "() => { window.stylehub?.copyLink(null, document.querySelector('.copy-link')); }"
-_SAVE = """(file) => {
+SAVE = """(file) => {
   if (!file) return;
   const link = document.createElement('a');
   link.href = file.url;
@@ -62,7 +62,6 @@ class Page:
 
 def build_page() -> Page:
     """Lay out the column with the result, the photo, the download and one's own results."""
-
     slider = gr.ImageSlider(
         type="filepath",
         format="png",
@@ -73,13 +72,7 @@ def build_page() -> Page:
         max_height=620,
         elem_classes=["result"],
     )
-    notice = gr.HTML(
-        value="",
-        html_template='<p role="status"></p>',  # without values: see space/style_gallery.py
-        js_on_load=(_HERE / "notice.js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_classes=["notice"],
-    )
+    notice = build_notice()
     with gr.Row(elem_classes=["sources"]):
         photo = photo_input("photo", height=104)
         strip = example_strip()
@@ -111,6 +104,17 @@ def build_page() -> Page:
     return page
 
 
+def build_notice() -> gr.HTML:
+    """A place for one sentence beside what it is about; it takes no room while there is none."""
+    return gr.HTML(
+        value="",
+        html_template='<p role="status"></p>',  # without values: see space/style_gallery.py
+        js_on_load=(_HERE / "notice.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_classes=["notice"],
+    )
+
+
 def connect_page(page: Page, handlers: Any, entries: dict[str, Any]) -> None:
     """Connect the photo, the download and Stop, after the panels have added their events."""
     from space.photo import accept
@@ -128,7 +132,7 @@ def connect_page(page: Page, handlers: Any, entries: dict[str, Any]) -> None:
         trigger_mode="once",
         api_visibility="private",
     )
-    made.success(None, inputs=[page.file], js=_SAVE, **quietly)
+    made.success(None, inputs=[page.file], js=SAVE, **quietly)
     page.stop.click(handlers.stop, cancels=[*page.running, made, accepted], queue=False, api_visibility="private")
 
 

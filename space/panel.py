@@ -114,10 +114,9 @@ def connect(handlers: Handlers, panel: Panel, listen: Callable[..., Any], task: 
     paints(panel.page, listen, handlers.show(panel.entry, task), panel.inputs)
 
 
-def when_shown(handler: Callable[..., Any], outputs: list[Any]) -> None:
-    """Fill ``outputs`` when the panel is on the page for the first time."""
-    there = gr.HTML(html_template="", js_on_load='trigger("need")', apply_default_css=False, elem_classes=["there"])
-    fill(there.need, handler, outputs)
+def when_shown() -> gr.HTML:
+    """A component whose event ``need`` fires when the panel comes on the page."""
+    return gr.HTML(html_template="", js_on_load='trigger("need")', apply_default_css=False, elem_classes=["there"])
 
 
 def fill_styles(handlers: Handlers, panel: Panel) -> None:

@@ -1,6 +1,6 @@
 """The tab for photorealistic style transfer, with an editor for the segmentation masks of both photos."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,17 @@ import gradio as gr
 from PIL import Image
 
 from hub.errors import ImageError
+from hub.files import example_photo
 from hub.images import read_image
 from hub.parameters import field_of
 from hub.registry import Entry
 from methods.parts.dense.segmentation.groups import GROUPS
 from methods.parts.dense.segmentation.masks import scene
 from space.endpoint import with_names
-from space.errors import one_sentence
+from space.errors import one_sentence, said_on_the_page
 from space.handlers import Handlers, silent
 from space.mask_editor import backdrop, build_mask_editor, read_for_editor
-from space.page import SHORT, Page
+from space.page import SAVE, SHORT, Page, build_notice
 from space.panel import Panel, build_panel
 from space.photo import read_reduced
 from space.result import saved
@@ -36,13 +37,22 @@ def build_realistic(handlers: Handlers, page: Page, entry: Entry, api_name: str)
         _masks(panel, [panel.inputs[name] for name in ("photo", style)], [panel.inputs[str(mask)] for mask in masks])
     if field_of(parameters, "table"):
         with panel.below:
-            make = gr.Button(word("table"), size="sm")
-            table = gr.DownloadButton("Download the look as a colour table (.cube)", interactive=False, size="sm")
+            make = gr.Button(word("table"), size="md")
+            table = gr.DownloadButton(interactive=False, visible=False)
+            file = gr.File(visible=False, interactive=False)
+            notice = build_notice()
         make.click(
-            table_of(handlers, entry, "photo"),
+            said_on_the_page(_table_to_save(handlers, entry), 2),
+            inputs_kwargs=panel.inputs,
+            outputs=[file, notice],
+            show_progress="minimal",
+            concurrency_id=SHORT,
+            api_visibility="private",
+        ).success(None, inputs=[file], js=SAVE, show_progress="hidden", api_visibility="private")
+        gr.Button(visible=False).click(
+            one_sentence(table_of(handlers, entry, "photo")),
             inputs_kwargs=panel.inputs,
             outputs=[table],
-            show_progress="minimal",
             concurrency_id=SHORT,
             api_name=f"{entry.slug}_table",
         )
@@ -55,16 +65,30 @@ def table_of(handlers: Handlers, entry: Entry, task: str) -> Callable[..., Any]:
     def handler(**values: Any) -> Any:
         if values.get("photo") is None or incomplete(entry, task, values):
             return gr.update(value=None, interactive=False)
-        content, _ = read_reduced(values["photo"])  # a thumbnail is enough for a table
-        path = temporary_folder() / "look.cube"
-        table = {str(field_of(parameters_of(entry), "table")): path}
-        handlers.run(entry.name, content, handlers.reader.parameters(entry, task, values) | table, None, silent)
-        return gr.update(value=str(path), interactive=True)
+        return gr.update(value=_table(handlers, entry, task, values), interactive=True)
 
     handler.__name__ = f"{entry.slug}_table"
     handler.__doc__ = f"The look that {entry.name} gives a photo as a .cube colour table for any editor."
     handler.__signature__ = with_names(handler, api_names(entry, task))  # type: ignore[attr-defined]
-    return one_sentence(handler)
+    return handler
+
+
+def _table_to_save(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
+    def handler(**values: Any) -> Any:
+        values["photo"] = values.get("photo") or str(example_photo())
+        return _table(handlers, entry, "photo", values), ""
+
+    handler.__name__ = f"save_table_{entry.slug}"
+    return handler
+
+
+def _table(handlers: Handlers, entry: Entry, task: str, values: Mapping[str, Any]) -> str:
+    """The colour table as a file. Raises ``ParameterError`` where a choice is missing."""
+    content, _ = read_reduced(values["photo"])  # a thumbnail is enough for a table
+    path = temporary_folder() / "look.cube"
+    table = {str(field_of(parameters_of(entry), "table")): path}
+    handlers.run(entry.name, content, handlers.reader.parameters(entry, task, values) | table, None, silent)
+    return str(path)
 
 
 def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
@@ -73,7 +97,8 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
         boards = [build_mask_editor(title, colors, 300) for title in ("Photo", "Style photo")]
-        use = gr.Button("Use these masks", size="sm")
+        use = gr.Button("Use these masks", size="md")
+        said = build_notice()
     for picture, editor in zip(pictures, boards, strict=True):
         picture.change(
             one_sentence(_overlaid),
@@ -84,9 +109,9 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
             api_visibility="private",
         )
     use.click(
-        one_sentence(_painted_over),
+        said_on_the_page(_painted_over_and_nothing_to_say, 3),
         inputs=[*pictures, *boards],
-        outputs=[*masks],
+        outputs=[*masks, said],
         concurrency_id=SHORT,
         api_visibility="private",
     )
@@ -100,6 +125,10 @@ def _overlaid(path: str | None) -> Any:
         return None
     small = read_for_editor(path)
     return backdrop(Image.blend(small, scene(small), 0.55))
+
+
+def _painted_over_and_nothing_to_say(*given: Any) -> tuple[Any, ...]:
+    return *_painted_over(*given), ""
 
 
 def _painted_over(

@@ -82,5 +82,3 @@ def _reopened(
         return updates
 
     return reopened
-
-

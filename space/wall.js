@@ -54,7 +54,7 @@ function takeOver() {
   const style = window.stylehub?.style;
   if (!fresh || !props.styles.length) return;
   fresh = false;
-  if (!style || style === props.value || !props.styles.some((one) => one.name === style)) return;
+  if (!style || props.value || !props.styles.some((one) => one.name === style)) return;
   props.value = style;
   trigger("pick");
 }

@@ -74,3 +74,18 @@ def test_who_gives_up_waiting_leaves_the_line() -> None:
         assert len(accelerator._line) == 1
     with accelerator.short():
         pass
+
+
+def test_a_wall_waits_for_what_somebody_has_asked_for() -> None:
+    accelerator, order = Accelerator(), []
+
+    def work(kind: str) -> None:
+        with getattr(accelerator, kind)():
+            order.append(kind)
+
+    with accelerator.short():
+        threads = [in_a_thread(lambda kind=kind: work(kind)) for kind in ("small", "long", "short")]
+        until(lambda: accelerator._small == accelerator._short == len(accelerator._line) == 1)
+    for thread in threads:
+        thread.join(10)
+    assert order == ["short", "small", "long"]

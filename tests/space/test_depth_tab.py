@@ -66,4 +66,6 @@ def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
             depth._mask(layers)
     for path in OUTSIDE:
         with pytest.raises(gr.Error, match="was not uploaded"):
-            mask_editor.build_mask_editor("Mask", ["#ff0000"], 100).preprocess(SimpleNamespace(layers=[SimpleNamespace(path=path)]))
+            mask_editor.build_mask_editor("Mask", ["#ff0000"], 100).preprocess(
+                SimpleNamespace(layers=[SimpleNamespace(path=path)])
+            )

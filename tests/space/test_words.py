@@ -21,5 +21,6 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 def test_every_word_is_used() -> None:
     code = "".join(path.read_text() for path in (ROOT / "space").rglob("*.py"))
-    used = {*re.findall(r'word\("([^"]+)"\)', code), *TASKS, "fast", "better", "best"}
+    lists = "".join(re.findall(r"texts\(([^)]*)\)", code))
+    used = {*re.findall(r'"([^"]+)"', lists), *re.findall(r'word\("([^"]+)"\)', code), *TASKS, "fast", "better", "best"}
     assert used == set(WORDS)
