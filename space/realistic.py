@@ -38,7 +38,7 @@ def build_realistic(handlers: Handlers, page: Page, entry: Entry, api_name: str)
     if field_of(parameters, "table"):
         with panel.below:
             make = gr.Button(word("table"), size="md")
-            table = gr.DownloadButton(interactive=False, visible=False)
+            table = gr.DownloadButton("Download the look as a colour table (.cube)", visible=False)
             file = gr.File(visible=False, interactive=False)
             notice = build_notice()
         make.click(
