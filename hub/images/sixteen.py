@@ -9,20 +9,20 @@ import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
 from hub.images.opening import whole_file
-from hub.images.tiff import Levels, codecs_for, decode_tiff, is_deep_tiff, misread
+from hub.images.tiff import WHITE, Levels, codecs_for, decode_tiff, is_deep_tiff, misread
 
 _PNG_SAMPLES = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}  # Pillow's raw modes
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether the header announces grey or RGB with more than 8 bits per channel."""
+    """Whether the header announces more than 8 bits per channel."""
     return is_deep_tiff(image) or (
         isinstance(image, PngImagePlugin.PngImageFile) and bool(image.tile) and image.tile[0].args in _PNG_SAMPLES
     )
 
 
 def decode_deep(image: Image.Image, name: str) -> tuple[Levels, Levels | None]:
-    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)``, as stored; ``image`` is deep, or misread by Pillow."""
+    """Colour ``(H, W, 1, 3 or 4)`` and alpha ``(H, W)``, as stored; ``image`` is deep, or misread by Pillow."""
     data = whole_file(image, name)
     if is_deep_tiff(image) or misread(image):
         return decode_tiff(image, data, name)
@@ -36,19 +36,24 @@ def decode_deep(image: Image.Image, name: str) -> tuple[Levels, Levels | None]:
 
 
 def as_srgb(colour: Levels, icc: bytes | None) -> Levels:
-    """``colour`` ``(H, W, 1 or 3)`` as sRGB ``(H, W, 3)``. A broken or unsuitable profile is ignored."""
-    plain = colour if colour.shape[2] == 3 else np.repeat(colour, 3, axis=2)
-    if not icc:
+    """``colour``, grey, RGB or CMYK, as sRGB ``(H, W, 3)``. A broken or unsuitable profile is ignored."""
+    channels = colour.shape[2]
+    plain = colour if channels == 3 else np.repeat(colour, 3, axis=2)
+    if channels == 4:
+        ink = WHITE - colour.astype(np.uint32)
+        plain = ((ink[..., :3] * ink[..., 3:] + WHITE // 2) // WHITE).astype(np.uint16)
+    space = {b"GRAY": 1, b"CMYK": 4}.get(icc[16:20], 3) if icc else 0
+    if not icc or (channels, space) not in ((1, 1), (1, 3), (3, 3), (4, 4)):  # grey pictures often have an RGB profile
         return plain
+    own = colour if channels == 4 else plain if space == 3 else colour[..., 0]
     codecs: Any = codecs_for("16 bits per channel")
-    by_grey = colour.shape[2] == 1 and icc[16:20] == b"GRAY"  # grey pictures often have an RGB profile instead
     flags = codecs.CMS.FLAGS
     try:
         srgb: Levels = codecs.cms_transform(
-            colour[..., 0] if by_grey else plain,
+            own,
             icc,
             codecs.cms_profile("srgb"),
-            colorspace="gray" if by_grey else "rgb",
+            colorspace={1: "gray", 4: "cmyk"}.get(space, "rgb"),
             outcolorspace="rgb",
             intent=codecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
             # Optimisation would use a coarse table, with errors of thousands of the 65536 levels.

@@ -6,6 +6,7 @@ reads the pixels.
 
 import logging
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
@@ -20,8 +21,8 @@ from hub.images.profiles import from_lab
 
 Levels = NDArray[np.uint16]
 WHITE = 65535
-_WHITE_IS_ZERO, _RGB, _PALETTE, _LAB = 0, 2, 3, 8  # photometric interpretations; 1 is grey with 0 as black
-_COLORS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _LAB: 3}  # samples of a colour
+_WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _LAB = 0, 2, 3, 5, 8  # photometric interpretations; 1 is grey with 0 as black
+_COLORS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _LAB: 3}  # samples of a colour
 _RAW = (32803, 34892)  # photometric interpretations of what a camera's sensor saw
 _SUBFILE, _WHITE_POINT, _DNG_VERSION = 254, 318, 50706  # tags
 _THUMBNAIL, _MASK = 1, 4  # bits of the kind of a page
@@ -76,7 +77,7 @@ def codecs_for(what: str) -> Any:
 
 
 def is_deep_tiff(image: Image.Image) -> bool:
-    """Whether this is a TIFF of grey, RGB, a palette or L*a*b* with more than 8 bits a channel."""
+    """Whether this is a TIFF of a kind in ``_COLORS`` with more than 8 bits a channel."""
     return isinstance(image, TiffFile) and max(bits_of(image)) > 8 and _photometric(image) in _COLORS
 
 
@@ -94,7 +95,7 @@ def misread(image: Image.Image) -> bool:
 
 
 def decode_tiff(image: Image.Image, data: memoryview, name: str) -> tuple[Levels, Levels | None]:
-    """Colour ``(H, W, 1 or 3)`` and alpha ``(H, W)`` at 16 bits, with black at 0 and colours not premultiplied.
+    """Colour ``(H, W, 1, 3 or 4)`` and alpha ``(H, W)`` at 16 bits, with black at 0 and colours not premultiplied.
 
     Raises ``ImageError`` for a kind of TIFF that nothing here reads, and without imagecodecs.
     """
@@ -114,6 +115,8 @@ def decode_tiff(image: Image.Image, data: memoryview, name: str) -> tuple[Levels
     planes = _planar(image)
     shape = (samples, height, width) if planes else (height, width, samples)
     # The decoder reads the shape from the file again. It refuses to fill an array of another shape.
+    if photometric == _CMYK:
+        _call_it_rgb(image, data)
     out = np.empty(shape if samples > 1 else shape[:2], bool if bits[0] == 1 else f"{kind}{size // 8}")
     try:
         stored = codecs.tiff_decode(data, index=image.tell(), out=out).reshape(shape)
@@ -145,6 +148,16 @@ def decode_tiff(image: Image.Image, data: memoryview, name: str) -> tuple[Levels
         share = np.maximum(alpha, 1)[..., None]
         color = np.minimum((color.astype(np.uint32) * WHITE + share // 2) // share, WHITE).astype(np.uint16)
     return color, alpha
+
+
+def _call_it_rgb(image: TiffFile, data: memoryview) -> None:
+    """Change the photometric interpretation in ``data``: the decoder refuses CMYK, though it need not convert it."""
+    tags: Any = image.tag_v2
+    first, entry, value = (8, 20, 12) if tags._bigtiff else (2, 12, 8)
+    for place in range(tags.offset + first, len(data) - entry, entry):
+        if struct.unpack_from(f"{tags._endian}H", data, place)[0] == TiffImagePlugin.PHOTOMETRIC_INTERPRETATION:
+            struct.pack_into(f"{tags._endian}H", data, place + value, _RGB)
+            break
 
 
 def to_levels(values: NDArray[Any], name: str = "The picture", white: float | None = None) -> Levels:

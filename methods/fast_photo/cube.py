@@ -97,7 +97,7 @@ def _lines(path: Path) -> Iterator[str]:
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    for line in data.decode(encoding, "replace").splitlines():
+    for line in re.split(r"\r\n?|\n", data.decode(encoding, "replace")):  # titles may hold other ends of lines
         if said := line.partition("#")[0].strip():
             yield said
 

@@ -13,7 +13,7 @@ from hub.images import to_tensor
 from methods.fast_photo.transport import through_curves
 
 LUT_SIZE = 65  # points per axis at which a chain of tables becomes one 3-D table
-_HALD = 0.5  # share of the variance along the rows of a Hald CLUT that the red of its input explains at least
+_HALD = 0.3  # share of what changes along the rows of a Hald CLUT that the red of its input explains at least
 
 
 def identity_lut(size: int) -> Tensor:
@@ -96,16 +96,15 @@ def hald_clut(picture: Image.Image) -> ColorTable | None:
     """The table in an RGB ``picture`` that is a Hald CLUT; None for any other picture.
 
     A Hald CLUT of level L is a square of side L³ that holds a 3-D table of L² points per axis, red varying fastest. A
-    photo may have that size too. So the red of the input must explain most of what changes along the picture's rows.
+    photo may have that size too. So each row must repeat itself, as the red of the input goes from 0 to 1 L times in it.
     """
     level = round(picture.width ** (1 / 3))
     if picture.size != (level**3, level**3) or not 2 <= level <= 16:
         return None
     size = level**2
     pixels = np.asarray(picture, np.float32)
-    changes = pixels - pixels.mean(1, keepdims=True)
-    red = np.tile(np.linspace(-1, 1, size, dtype=np.float32), level)
-    explained = np.einsum("yxc,x->yc", changes, red).mean(0) ** 2 * picture.height / (red**2).sum()
-    if explained.sum() <= _HALD * (changes**2).sum():
+    changes = (pixels - pixels.mean(1, keepdims=True)).reshape(-1, level, size, 3)
+    repeated = level * float((changes.mean(1) ** 2).sum()) / (float((changes**2).sum()) or 1.0)
+    if repeated <= _HALD + (1 - _HALD) / level:  # noise reaches 1 / level
         return None
     return table_of(to_tensor(picture)[0].view(3, size, size, size))

@@ -103,6 +103,7 @@ TABLES = {
         '# a\n\nTITLE "Look #1"\n LUT_3D_SIZE 2\n#LUT data points\n' + IDENTITY.replace("\n", "\n\n# b\n"),
         COLOURS,
     ),
+    "a title with other ends of lines": ('TITLE "a\u2028b\x0bc\x85d"\nLUT_3D_SIZE 2\n' + IDENTITY, COLOURS),
     "tabs and spaces": (
         'TITLE\t"x"\n\tLUT_3D_SIZE \t 2  \nDOMAIN_MIN\t0\t0 0\n' + IDENTITY.replace(" ", "\t  "),
         COLOURS,
@@ -154,6 +155,16 @@ def test_a_hald_clut_is_known_among_photos(photo: Image.Image) -> None:
         assert found is not None
         assert (found.stages[0].values - warm).abs().max() <= 0.51 / 255
         assert found.size == level**2
+    for look in (
+        lambda c: 1 - (2 * c - 1).abs(),
+        lambda c: (1 - (2 * c.mean(0, keepdim=True) - 1).abs()).expand(3, -1, -1, -1),
+    ):
+        solarised = look(identity_lut(16)).contiguous()
+        found = hald_clut(to_image(solarised.view(3, 64, 64)))
+        assert found is not None
+        assert (found.stages[0].values - solarised).abs().max() <= 0.51 / 255
+    for side in (8, 27, 64, 125, 343):
+        assert hald_clut(photo.resize((side, side))) is None
     square = photo.resize((512, 512))
     sunset = Image.linear_gradient("L").resize((512, 512)).convert("RGB")
     for other in (photo, square, sunset, sunset.rotate(90), Image.new("RGB", (64, 64), "red")):

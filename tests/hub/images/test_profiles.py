@@ -218,7 +218,8 @@ def test_a_profile_is_converted_before_rounding_to_8_bits(format):
     assert np.abs(np.asarray(read_image(file).rgb) - encoded_light(dark / 65535)).max() <= 0.6
 
 
-def test_a_profile_with_a_table_is_converted_exactly():
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_profile_with_a_table_is_converted_exactly(bits):
     """Little CMS would replace the table by a coarser one, which is wrong where colours are clipped."""
     cyan, magenta, yellow, black = np.mgrid[0:2, 0:2, 0:2, 0:2]
     lightness = (1 - 0.4 * cyan) * (1 - 0.5 * magenta) * (1 - 0.1 * yellow) * (1 - black)
@@ -229,6 +230,36 @@ def test_a_profile_with_a_table_is_converted_exactly():
     middle = (100 - 40 * share + 16) / 116
     f = np.concatenate([middle - share * 120 / 500, middle, middle + share * 60 / 200], 1)
     light = np.where(f > 6 / 29, f**3, (f - 4 / 29) * 108 / 841) * (0.9642, 1.0, 0.8249) @ np.linalg.inv(SRGB).T
-    image = Image.frombytes("CMYK", (256, 1), ramp.tobytes())
-    found = read_image(encoded(image, "TIFF", icc_profile=table_profile(corners))).rgb
-    assert np.abs(np.asarray(found)[0] - encoded_light(light)).max() <= 1
+    profile = (34675, table_profile(corners))
+    file = tiff(ramp if bits == 8 else ramp.astype(np.uint16) * 257, 5, profile)
+    assert np.abs(np.asarray(read_image(file).rgb)[0] - encoded_light(light)).max() <= 1
+    if bits == 16:
+        assert np.abs(read_deep(file).pixels[0, :, 0].T.numpy() * 255 - encoded_light(light)).max() <= 0.2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_ink_without_a_profile(dtype):
+    """Black ink takes the same share of the light that every other ink leaves."""
+    ink = np.random.default_rng(0).integers(0, 256, (4, 64, 4))
+    stored = (
+        (ink / 255).astype(dtype)
+        if dtype == np.float32
+        else ink.astype(dtype) * dtype(257 if dtype == np.uint16 else 1)
+    )
+    for planar in (False, True):
+        file = tiff(stored, 5, planar=planar)
+        wanted = (255 - ink[..., :3]) * (255 - ink[..., 3:]) / 255
+        assert np.abs(np.asarray(read_image(file).rgb) - wanted).max() <= 1
+        assert np.abs(read_deep(file).pixels[0].permute(1, 2, 0).numpy() * 255 - wanted).max() <= (
+            1 if dtype == np.uint8 else 0.1
+        )
+
+
+def test_a_colour_becomes_the_same_wherever_it_stands():
+    """The exact conversion takes each colour once."""
+    corners = np.random.default_rng(1).uniform((0, -60, -60), (100, 60, 60), (2, 2, 2, 2, 3))
+    few = np.random.default_rng(2).integers(0, 256, (300, 4)).astype(np.uint8)
+    order = np.random.default_rng(3).integers(0, 300, (50, 70))
+    profile = (34675, table_profile(corners))
+    one = np.asarray(read_image(tiff(few[:, None], 5, profile)).rgb)[:, 0]
+    assert np.array_equal(np.asarray(read_image(tiff(few[order], 5, profile)).rgb), one[order])
