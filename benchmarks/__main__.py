@@ -39,6 +39,7 @@ TABLES = {
     "kills": "benchmarks.kills",
     "contention": "benchmarks.contention",
     "fuzz": "benchmarks.fuzz",
+    "pictures": "benchmarks.pictures",
 }
 NEED_NOTHING = ("peer", "megapixels", "batch", "gpu", "papers", "contention")
 

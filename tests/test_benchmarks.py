@@ -19,7 +19,7 @@ from PIL import Image
 from torch import nn
 
 from benchmarks import __main__ as command
-from benchmarks import contention, machine, megapixels, papers, timing
+from benchmarks import contention, fuzz, machine, megapixels, papers, pictures, timing
 from benchmarks.depth import order, similarity_in, style_distance_in
 from benchmarks.floor import Cost, Rates, cost
 from benchmarks.fresh import in_fresh_process, peak_memory
@@ -147,6 +147,66 @@ def test_optimisation(
     assert row["ours"] < row["untouched"]
     assert row["tutorial"] < row["untouched"]
     assert "red-stripes" in table
+
+
+def test_fuzz(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result, table = run(capsys, tmp_path, "fuzz", "--count", 44, "--workers", 1)
+    assert sum(row["pictures"] + row["sentences"] for row in result["rows"]) == 44
+    assert any(row["pictures"] for row in result["rows"])
+    assert any(row["sentences"] for row in result["rows"])
+    assert "44 damaged files; nothing else came of any" in table
+
+
+def test_fuzz_tells_what_is_neither_a_picture_nor_a_sentence() -> None:
+    def two_lines() -> None:
+        raise StylehubError("one\ntwo.")
+
+    def memory() -> None:
+        try:
+            raise MemoryError
+        except MemoryError as error:
+            raise StylehubError("Too large.") from error
+
+    def sentence() -> None:
+        raise StylehubError("Damaged.")
+
+    assert fuzz._said(sentence) is None
+    for wrong in (two_lines, memory):
+        with pytest.raises(AssertionError):
+            fuzz._said(wrong)
+    with pytest.raises(KeyError):
+        fuzz._said(lambda: {}["missing"])
+    sound = fuzz.samples()
+    assert [fuzz.mutant(number, sound) for number in range(30)] == [fuzz.mutant(number, sound) for number in range(30)]
+
+
+@pytest.mark.slow
+def test_fuzz_for_longer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run(capsys, tmp_path, "fuzz", "--count", 3000, "--begin", 10**6)
+
+
+@pytest.mark.slow
+def test_pictures(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result, table = run(capsys, tmp_path, "pictures")
+    assert len(result["rows"]) >= 30  # of Pillow alone
+    for row in result["rows"]:
+        assert row["difference"] <= 1, row
+        assert row["difference_16"] <= (0.2 if row["deep"] and row["format"] in ("PNG", "TIFF") else 1), row
+    assert "| PNG    |" in table
+
+
+def test_pictures_measures_what_is_visible() -> None:
+    right = np.full((2, 2, 4), (10.0, 20.0, 30.0, 0.0))
+    right[0, 0, 3] = 9
+    found = right.copy()
+    found[1, 1, :3] += 100  # under transparent pixels
+    assert pictures.difference(found, right) == 0
+    found[0, 0, 1] += 3
+    assert pictures.difference(found, right) == 3
+    found[1, 0, 3] = 7
+    assert pictures.difference(found, right) == 7
+    with pytest.raises(StylehubError, match="came out as"):
+        pictures.difference(found[:1], right)
 
 
 def test_contention(
