@@ -16,6 +16,7 @@ import re
 import resource
 import struct
 import tempfile
+import textwrap
 import time
 import traceback
 import warnings
@@ -473,8 +474,9 @@ def render(result: dict[str, Any]) -> str:
     lines = [[row["format"], f"{row['pictures']:,}", f"{row['sentences']:,}"] for row in rows]
     total = [sum(row[name] for row in rows) for name in ("pictures", "sentences")]
     lines.append(["all", *(f"{number:,}" for number in total)])
-    return (
-        f"{markdown(['format', 'read as a picture', 'refused with a sentence'], lines)}\n\n"
+    text = (
         f"{sum(total):,} damaged files; nothing else came of any. All readers together took at most "
         f"{result['most_bytes'] / 2**20:.0f} MiB and {result['longest_seconds']:.1f} s for a file. {where(result)}"
     )
+    headings = ["format", "read as a picture", "refused with a sentence"]
+    return f"{markdown(headings, lines)}\n\n{textwrap.fill(text, 118)}"

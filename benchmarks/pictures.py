@@ -10,6 +10,7 @@ import argparse
 import shutil
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -403,8 +404,8 @@ def render(result: dict[str, Any]) -> str:
     headings = ["format", "files", "made by", "largest difference", "of", "deep ones with `--bits 16`"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     skipped = "".join(f" Left out: {name}, since {reason}." for name, reason in result["skipped"].items())
-    return (
-        f"{markdown(headings, lines)}\n\n"
-        f"{len(rows)} files at strength 0, in levels of 255, against the pixels that they were made of or what another program "
-        f"reads in them. {versions}.{skipped}"
+    text = (
+        f"{len(rows)} files at strength 0, in levels of 255, against the pixels that they were made of or what another "
+        f"program reads in them. {versions}.{skipped}"
     )
+    return f"{markdown(headings, lines)}\n\n{textwrap.fill(text, 118)}"
