@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from hub.parameters import Parameters as Parameters
     from hub.progress import Progress as Progress
     from hub.registry import info as info
-    from hub.registry import list_models as list  # noqa: F401
+    from hub.registry import list_models
+
+    list = list_models
 
 __version__ = "0.1.0"
 

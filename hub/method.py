@@ -191,6 +191,10 @@ class Method(ABC):
         values = self.checked(parameters)
         return run(self, content, values, strength_map, progress or (lambda _: None))
 
+    @overload
+    def batch(self, photos: Iterable[Picture], **options: Any) -> Iterator[Image.Image]: ...
+    @overload
+    def batch(self, photos: Iterable[Any], **options: Any) -> Iterator[Any]: ...
     def batch(self, photos: Iterable[Any], **options: Any) -> Iterator[Any]:
         """Stylise many ``photos`` with the same ``options``, each when its result is asked for.
 

@@ -75,7 +75,8 @@ def plugin_class(entry: Entry, dotted_path: str | None = None) -> Any:
 
 def _reason(error: BaseException) -> str:
     """What an import raised, in one line, without the name that we gave to the modules of a folder."""
-    text = " ".join(f"{str(error) or type(error).__name__}".split()).rstrip(".")
+    plain = isinstance(error, ImportError | SyntaxError)
+    text = " ".join(str(error if plain else f"{type(error).__name__}: {error}").split()).rstrip(".:")
     if PREFIX in text:
         before, _, after = text.partition(PREFIX)
         text = before + after.partition(".")[2]

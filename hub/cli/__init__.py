@@ -80,6 +80,8 @@ def main() -> NoReturn:
     try:
         app()
     except StylehubError as error:
+        if os.environ.get("STYLEHUB_TRACEBACK"):
+            raise
         print(f"stylehub: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stylehub: stopped.", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.cli.console import print_json
-from hub.cli.options import Json, Trust
+from hub.cli.options import Json, Trust, model_names
 
 if TYPE_CHECKING:
     from hub.checking import Finding
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def check(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A name of `stylehub list` or `stylehub plugins`, or ./folder.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A name of `stylehub list` or `stylehub plugins`, or ./folder.",
+            autocompletion=model_names,
+        ),
     ],
     words: Annotated[
         list[str] | None, typer.Argument(metavar="FLAGS...", help="What the method is called with.")

@@ -22,8 +22,22 @@ if TYPE_CHECKING:
 # Typer does not know a method's flags; they arrive among the words, and ``flags.parse`` reads them.
 FREE = {"ignore_unknown_options": True, "allow_extra_args": True}
 FLAGS_HELP = "`stylehub info MODEL` lists the method's own flags (such as --style, --strength, --size)."
+
+
+def model_names() -> list[str]:
+    """What a shell offers after ``stylehub stylize``."""
+    from hub.registry import list_models
+
+    return [entry.name for entry in list_models()]
+
+
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name of `stylehub list`, hf://owner/repo@commit or ./folder.",
+        autocompletion=model_names,
+    ),
 ]
 Words = Annotated[
     list[str],

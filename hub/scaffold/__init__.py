@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +36,7 @@ def new(folder: Path, *, task: Task = "single", weights: bool = False, package: 
     ``package`` it can be installed. Raises ``ParameterError``, before anything is written, for a name that is taken or
     is none, and for a folder that exists.
     """
-    name = check_name(folder.name, package)
+    name = check_name(folder.name or str(folder), package)
     if weights and task != "single":
         raise ParameterError(f"With weights it is a method for the task single, not {task}; leave out one of the two.")
     if os.path.lexists(folder):
@@ -76,9 +77,17 @@ def check_name(name: str, package: bool) -> str:
     taken = {*parts()}.union(*({entry.name, entry.method_id} for entry in list_models()))
     if name in taken:
         raise ParameterError(f"There is a method or model {name!r} already; choose another name.")
-    if package and find_spec(module) is not None:
+    if package and (find_spec(module) is not None or _is_installed(name)):
         raise ParameterError(f"There is a Python package {module!r} already; choose another name.")
     return name
+
+
+def _is_installed(distribution: str) -> bool:
+    """Whether pip would take it for a new version of something else, maybe of stylehub itself."""
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
 
 
 def _class_name(name: str) -> str:

@@ -59,7 +59,8 @@ def find_weights(
     if bundled and bundled.is_file():
         fault = _fault(bundled, spec, cache_dir)
         if fault:
-            raise WeightsError(f"The installation is damaged: {bundled} {fault}. Install {owner} again.")
+            mend = f"Install {owner} again; your own weights belong there by `stylehub bundle`."
+            raise WeightsError(f"{bundled} is damaged, or not the file of its entry: it {fault}. {mend}")
         return bundled
 
     if spec.repo_id is None or commit is None:

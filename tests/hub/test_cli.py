@@ -320,3 +320,16 @@ def test_train_help_lists_the_recipes_settings() -> None:
     text = call("train", "cin", "--help").stdout
     for flag in ("--content", "--styles", "--vgg", "--steps", "--style-weight", "--out"):
         assert flag in text
+
+
+def test_a_shell_completes_commands_flags_and_models() -> None:
+    def offered(words: str) -> list[str]:
+        place = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_STYLEHUB_COMPLETE": "complete_bash"}
+        program = [sys.executable, "-c", "import sys; sys.argv = ['stylehub']; from hub.cli import app; app()"]
+        return subprocess.run(
+            program, env=os.environ | place, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert offered("stylehub sty") == ["stylize", "styles"]
+    assert "--task" in offered("stylehub list --")
+    assert offered("stylehub stylize cin") == ["cin-25styles", "cin-25styles-lite"]

@@ -116,7 +116,7 @@ def test_plugins_are_listed_with_their_faults(install: Install) -> None:
         1,
         [],
     )
-    assert "other.method:Mirror, which does not load: no" in other["faults"][0]
+    assert "other.method:Mirror, which does not load: SystemExit: no" in other["faults"][0]
     shown = call("plugins").stdout
     assert "mirror  mirror 1.0, " in shown
     assert "  does not load: The method 'other'" in shown

@@ -2,6 +2,8 @@
 
 import gc
 import pickle
+import re
+import subprocess
 import sys
 import weakref
 from collections.abc import Callable
@@ -18,6 +20,7 @@ import hub
 from hub import folders
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.method import Method
+from tests.support.paths import ROOT
 from tests.support.plugins import MIRROR, MIRROR_ENTRY
 
 
@@ -132,3 +135,32 @@ def test_memory_is_free_when_nothing_refers_to_it(tiny_model: Path, photo: Image
     del style
     gc.collect()
     assert network() is None
+
+
+TYPES = """
+import numpy, torch
+import hub
+
+style = hub.load("cin-25styles")
+reveal_type(style("photo.jpg", style="udnie"))
+reveal_type(style(torch.zeros(1, 3, 8, 8)))
+reveal_type(style(numpy.zeros((8, 8, 3), numpy.uint8)))
+reveal_type(style.batch(["a.jpg", "b.jpg"]))
+reveal_type(hub.list()[0])
+"""
+
+
+@pytest.mark.slow
+def test_a_type_checker_understands_what_users_write(tmp_path: Path) -> None:
+    """Also in its strict mode, which takes what is exported alone."""
+    (tmp_path / "user.py").write_text(TYPES)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path, tmp_path / "user.py"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    kinds = re.findall(r'Revealed type is "([\w.\[]+)', told)
+    assert kinds == [
+        "PIL.Image.Image",
+        "torch._tensor.Tensor",
+        "numpy.ndarray[Any",
+        "typing.Iterator[PIL.Image.Image",
+        "hub.entries.Entry",
+    ]

@@ -142,7 +142,7 @@ OWN_STRENGTH = TAKES_A_DICT.replace("table: dict = {}", "strength: float = 3.0")
         ),
         (TAKES_A_DICT, "parameter 'table' of MirrorParameters is declared wrongly: the type dict has no flag"),
         (OWN_STRENGTH, "parameter 'strength' of MirrorParameters is one that every method has"),
-        ("raise SystemExit(3)", "does not load: 3"),
+        ("raise SystemExit(3)", "does not load: SystemExit: 3"),
         ("import no_such_package", "No module named 'no_such_package'; install no_such_package"),
         ("from . import nothing", "cannot import name 'nothing'"),
     ],

@@ -121,6 +121,8 @@ def test_a_package_is_built_with_its_entry_and_its_weights(tmp_path: Path) -> No
         (["cin-25styles"], "There is a method or model 'cin-25styles' already"),
         (["depth"], "already"),
         (["json", "--package"], "There is a Python package 'json' already"),
+        (["stylehub", "--package"], "There is a Python package 'stylehub' already"),
+        (["."], "'.' cannot be the name of a method"),
         (["taken"], "taken exists; choose another name"),
         (["mine", "--task", "phot"], "There is no task 'phot'; did you mean photo"),
         (["mine", "--task", "photo", "--weights"], "leave out one of the two"),

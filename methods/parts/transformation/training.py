@@ -65,6 +65,7 @@ class PhotoCrops(Dataset[Tensor]):
         self.settings = settings
         self.photos = open_photos(settings.content)
         self.epochs = Epochs(len(self.photos), settings.seed)
+        self.opened: tuple[int, Image.Image] | None = None  # the last photo, often the only one
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -81,9 +82,11 @@ class PhotoCrops(Dataset[Tensor]):
     def crop(self, index: int, side: int) -> Tensor:
         """One crop. An empty one is drawn again: instance normalisation would amplify its rounding errors."""
         rng = np.random.default_rng([self.settings.seed, 1, index])
-        photo = self.photos.image(self.epochs[index])
+        number = self.epochs[index]
+        if self.opened is None or self.opened[0] != number:
+            self.opened = number, self.photos.image(number)
         for _ in range(8):
-            crop = self.draw(photo, side, rng)
+            crop = self.draw(self.opened[1], side, rng)
             if crop.std() > 0.03:
                 break
         return crop
