@@ -32,11 +32,6 @@ class Plugin:
     def name(self) -> str:
         return self.point.name
 
-    @property
-    def package(self) -> str:
-        """The distribution and its version, as a package index knows it."""
-        return f"{self.point.dist.name} {self.point.dist.version}" if self.point.dist else self.point.value
-
 
 def installed() -> list[Plugin]:
     """Every installed plugin, in the order of the names; ``STYLEHUB_PLUGINS=0`` switches them off. None is imported."""

@@ -41,10 +41,11 @@ def plugins(as_json: Json = False) -> None:
 
 def _facts(plugin: "Plugin") -> dict[str, Any]:
     methods = {} if plugin.fault else {entry.method_id: entry for entry in plugin.entries}
+    dist = plugin.point.dist
     faults = [fault for entry in methods.values() if (fault := _fault(entry))]
     return {
         "name": plugin.name,
-        "package": plugin.package,
+        "package": f"{dist.name} {dist.version}" if dist else plugin.point.value,
         "folder": str(plugin.folder) if plugin.folder else None,
         "contract": plugin.entries[0].contract if plugin.entries else None,
         "models": [entry.name for entry in plugin.entries],

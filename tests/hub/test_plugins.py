@@ -66,7 +66,7 @@ def test_a_broken_plugin_is_left_out_alone(
     broken, good = registry.plugins()
     assert fault in str(broken.fault)
     assert good.fault is None
-    assert good.package == "good 1.0"
+    assert good.name == "good"
 
 
 def test_two_plugins_with_one_name(install: Install) -> None:
