@@ -7,7 +7,7 @@ from the principal components of its 25 rows.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -34,6 +34,7 @@ class AnyStyleTraining(CodeTraining):
 
     Settings = AnyStyleSettings
     method = "any-style"
+    fit_steps: ClassVar = 400  # of ``fit``
     settings: AnyStyleSettings
     network: AnyStyleNetwork
 
@@ -71,7 +72,7 @@ class AnyStyleTraining(CodeTraining):
         load_strict(self.network.transformation, state, base)
         self.fit(styles, codes.to(self.device))
 
-    def fit(self, styles: list[str], codes: Tensor, steps: int = 400) -> None:
+    def fit(self, styles: list[str], codes: Tensor) -> None:
         """Train the prediction network on the codes of the base's paintings, at several sizes of each."""
         descriptions, wanted = [], []
         for name, code in zip(styles, codes, strict=True):
@@ -80,7 +81,7 @@ class AnyStyleTraining(CodeTraining):
                 wanted.append(code)
         x, y = torch.cat(descriptions), torch.stack(wanted)
         optimizer = torch.optim.Adam(self.network.predictor.parameters(), lr=1e-3)
-        for _ in range(steps):
+        for _ in range(self.fit_steps):
             noisy = x + 0.1 * self.network.predictor.deviation * torch.randn_like(x)
             found = self.network.predictor(noisy)[:, 1:]
             loss = (found[:, : y.shape[1]] - y).square().mean() + 0.1 * found[:, y.shape[1] :].square().mean()

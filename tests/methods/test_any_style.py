@@ -223,8 +223,9 @@ def base(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_starts_as_the_conditional_network_learns_and_what_it_exports_is_loaded(
-    material: Path, base: Path, tmp_path: Path, photo: Image.Image
+    material: Path, base: Path, tmp_path: Path, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(AnyStyleTraining, "fit_steps", 50)
     given = settings(material, base=base, presets=material / "paintings", steps=16, average=0.5)
     recipe = AnyStyleTraining(given, CPU)
     source = random_network(2, 2)

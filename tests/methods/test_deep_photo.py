@@ -209,7 +209,7 @@ def test_masks_confine_a_style() -> None:
     result = np.asarray(
         deep_photo(
             Image.fromarray(grey), style=Image.fromarray(style), photo_mask=labels, style_mask=upper, size=96,
-            iterations=80, content_weight=1.0, affine_weight=0, backbone="vgg-slim",
+            iterations=40, content_weight=1.0, affine_weight=0, backbone="vgg-slim",
         ),
         np.int16,
     )  # fmt: skip
