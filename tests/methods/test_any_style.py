@@ -237,7 +237,7 @@ def test_it_starts_as_the_conditional_network_learns_and_what_it_exports_is_load
     assert min((reached - rows).abs().max(), (reached.flip(0) - rows).abs().max()) < 1e-4
     losses: list[float] = []
     folder = train(recipe, tmp_path / "run", CPU, lambda p: losses.append(p.losses["loss"]))
-    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     method = hub.load(pinned(as_plugin(folder.parent)), device="cpu", trust=True)
     assert set(method.styles) == {"red-stripes", "blue-dots"}
     assert isinstance(method, AnyStyle)
