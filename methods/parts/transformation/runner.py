@@ -27,7 +27,7 @@ class TiledRunner:
     """Runs ``network`` on the device and with the precision of ``method``, at any size."""
 
     # Larger pictures are computed in tiles with the statistics of the whole picture: same result, less memory.
-    # Whole pictures are faster (1.15 times at width 16, 1.7 at width 8), so the limit is as high as memory allows.
+    # Whole pictures are faster (see `tiling.py`), so the limit is as high as memory allows.
     whole_pixels = 3_000_000
     tiles = (256, 128)  # sides; the next one is tried when memory is too small
 

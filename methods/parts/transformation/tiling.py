@@ -2,8 +2,8 @@
 
 Instance normalisation uses a whole channel, so independent tiles would get different colours. Here each layer's mean
 and variance are summed over all tiles, in float64, before it is normalised. Small feature maps are kept. Large ones (at
-the picture's own resolution) are computed again from the nearest kept map; this limits memory and needs about 1.5 times
-the arithmetic.
+the picture's own resolution) are computed again from the nearest kept map; this limits memory. A picture in tiles takes
+about 1.9 times as long as a whole one at width 8, 1.35 times at width 16 (float32, one thread, AVX-512).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -86,10 +86,11 @@ class Tiled:
             height, width = ((n * 2 if layer.upsample else n) for n in self.sizes[index - 1])
             self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
         self.fold()
-        # Numbers per pixel of the picture. A map is kept if it is about as small as the smallest hidden one, or 3.5.
+        # Numbers per pixel of the picture. The residual blocks need three of the smallest hidden maps at once; elsewhere
+        # a map may be as large as two of them.
         area = content.shape[2] * content.shape[3]
         density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(layers))]
-        limit = max(3.5, 1.01 * min(density[:-1], default=0))
+        limit = max(3.5, 2.02 * min(density[:-1], default=0))
         self.keeps = [d <= limit for d in density]
         self.kept: dict[int, Tensor] = {-1: content}
         self.sample = content.new_empty(0)
@@ -132,9 +133,9 @@ class Tiled:
             (squares / seen).to(sample.device, torch.float32)[None],
         )
         if raw is not None:
-            for rows, columns in self.pieces(index):
-                piece = raw[:, :, slice(*rows), slice(*columns)]
-                raw[:, :, slice(*rows), slice(*columns)] = self.finished(index, piece, rows, columns)
+            for rows, columns in self.bands(index):
+                band = raw[:, :, slice(*rows)]
+                band.copy_(self.finished(index, band, rows, columns))
             self.kept[index] = raw
             self.drop_unneeded(index)
 
@@ -158,6 +159,13 @@ class Tiled:
         for top in range(0, height, tile):
             for left in range(0, width, tile):
                 yield (top, min(top + tile, height)), (left, min(left + tile, width))
+
+    def bands(self, index: int) -> Iterator[tuple[Span, Span]]:
+        """Layer ``index`` in full rows, which are contiguous in memory; each has about as many numbers as a piece."""
+        height, width = self.sizes[index]
+        rows = max(1, self.tile**2 * min(32, self.channels[index]) // (self.channels[index] * width))
+        for top in range(0, height, rows):
+            yield (top, min(top + rows, height)), (0, width)
 
     def multiple(self, index: int) -> int:
         """The side of a piece is a multiple of this."""
