@@ -10,8 +10,9 @@ from PIL import Image
 from hub.errors import Cancelled
 from hub.files import example_photo
 from hub.images import read_image
-from hub.progress import Pace, Progress, ProgressCallback
+from hub.progress import Progress, ProgressCallback
 from hub.registry import Entry
+from methods.parts.pace import Pace
 from space import paintings, previews, zero_gpu
 from space.endpoint import description, with_names
 from space.errors import one_sentence, said_on_the_page

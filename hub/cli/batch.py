@@ -39,7 +39,7 @@ def batch(
 ) -> None:
     """Stylise whole folders; run the same command again to continue after an interruption."""
     from hub.batch import run_folder
-    from hub.progress import Pace
+    from methods.parts.pace import Pace
 
     parameters, photos = split_words(method, words)
     pace = Pace()

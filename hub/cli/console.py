@@ -29,7 +29,7 @@ def progress_bar(hidden: bool) -> "Iterator[Bars]":
 
 def updating(bar: "Bars", task: Any, latest: "list[Image.Image] | None" = None) -> "ProgressCallback":
     """Update the bar and its losses, and keep the ``latest`` preview; without a terminal print a line every 10 seconds."""
-    from hub.progress import Pace
+    from methods.parts.pace import Pace
 
     name, pace = bar.tasks[task].description, Pace()
 

@@ -76,9 +76,9 @@ def train(
         print(f"usage: stylehub train {method} FLAGS...\n")
         wide_console().print(table)
         return
-    from hub.progress import Pace
     from hub.runtime import choose_device
     from hub.trainer import train as run
+    from methods.parts.pace import Pace
 
     if background:
         give_way_to_all()

@@ -9,7 +9,8 @@ from typing import Any
 
 from hub.files import write_whole
 from hub.images import encode_image
-from hub.progress import Pace, Progress
+from hub.progress import Progress
+from methods.parts.pace import Pace
 
 EVERY = 1.0  # seconds
 _POINTS = 400  # of the loss curve at most

@@ -24,8 +24,8 @@ from hub.batch.pipeline import Limits, Pipeline
 from hub.errors import ImageError, ParameterError, UnknownName
 from hub.images import read_image
 from hub.method import Method
-from hub.progress import Pace
 from hub.provenance import read_recipe
+from methods.parts.pace import Pace
 from tests.support.command import call
 from tests.support.plugins import MIRROR_ENTRY
 from tests.support.profiles import ADOBE_RGB, rgb_profile

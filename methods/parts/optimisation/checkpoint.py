@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hub.errors import ImageError, ParameterError
-from hub.progress import Pace
+from methods.parts.pace import Pace
 
 SHORTEST = 2.0  # seconds between two checkpoints at least
 RATE = 5e6  # bytes a second on average at most: L-BFGS remembers 40 pictures

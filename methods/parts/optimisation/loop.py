@@ -12,11 +12,12 @@ from torch import Tensor
 from hub.errors import Cancelled
 from hub.files import free_name
 from hub.images import to_image
-from hub.progress import Pace, Progress, ProgressCallback
+from hub.progress import Progress, ProgressCallback
 from methods.parts.optimisation.checkpoint import Checkpoint, Point
 from methods.parts.optimisation.curves import draw_curves
 from methods.parts.optimisation.parameterisation import FourierParameterisation
 from methods.parts.optimisation.parameters import OptimisationParameters
+from methods.parts.pace import Pace
 
 logger = logging.getLogger(__name__)
 
