@@ -1,6 +1,7 @@
 """Add a style to a model: learn it from one painting and keep it as a small file."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from hub.parameters import validate
 from hub.plugins import plugin_class
 from hub.progress import Progress, ProgressCallback
 from hub.publishing.preview import encode_preview
-from hub.registry import NAME
+from hub.registry import NAME, list_models
 from hub.styles import AddedStyle, home, known_as
 from hub.trainer.loop import Trainer
 from hub.training.settings import facts
@@ -73,6 +74,8 @@ def add_style(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"Cannot create the folder {path.parent} ({error.strerror}); choose another.") from None
+    if not os.access(path.parent, os.W_OK):
+        raise ParameterError(f"The folder {path.parent} cannot be written; choose another.")
     picture = read_image(painting).visible
     if is_flat(picture):
         raise ImageError("The painting has only one colour, so it has no style; choose another picture.")
@@ -100,7 +103,8 @@ def add_style(
 def training_of(method: Method) -> Any:
     """The training task class that adds a style to ``method``. Raises ``StylehubError`` if it cannot learn styles."""
     if method.entry.method.adding is None:
-        raise StylehubError(f"{method.entry.name} cannot learn further styles.")
+        able = " or ".join(entry.name for entry in list_models() if entry.method.adding)
+        raise StylehubError(f"{method.entry.name} cannot learn further styles; choose {able}.")
     return plugin_class(method.entry, method.entry.method.adding)
 
 

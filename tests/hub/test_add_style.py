@@ -159,6 +159,14 @@ def test_what_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(
+    learn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(ParameterError, match="cannot be written; choose another"):
+        learn(out=tmp_path / "x.safetensors")
+
+
 def test_nothing_is_written_before_the_end(learn: Any, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         raise Cancelled("Stopped.")
