@@ -85,7 +85,8 @@ def _require_whole(entry: Entry) -> None:
         except LeftOut:
             continue
         except StylehubError as error:
-            raise PushError(f"The {rule.__name__} of {entry.name} is not whole: {error}") from error
+            verb = "are" if rule is description.weights else "is"
+            raise PushError(f"The {rule.__name__} of {entry.name} {verb} not whole: {error}") from error
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -273,7 +273,8 @@ def test_weights_that_are_not_those_of_the_entry(server: lh.LoopbackHub, ink: Pa
     config = json.loads((ink / "weights" / "config.json").read_text())
     write_model(ink / "weights", {"x": torch.zeros(1)}, config)
     words = ["push", ink, "--token", TOKEN, "--endpoint", server.url]
-    assert "model.safetensors has " in call(*words).sentence
+    assert "The weights of ink are not whole" in call(*words).sentence
+    assert "model.safetensors is damaged, or not the file of its entry: it has " in call(*words).sentence
     assert "sha256" in call(*words).sentence
 
 
