@@ -1,20 +1,20 @@
-"""Many visitors of the app at once: answers, errors, waiting times, and whether its memory stays flat.
+"""Many visitors of the site at once: answers, errors, how fairly they wait, whether memory stays flat, a full queue.
 
-    python -m benchmarks load --users 20 --seconds 60
-    python -m benchmarks load --users 1 --requests 200
+    python -m benchmarks load --users 50 --seconds 120 --model cin-25styles-lite --side 512
+    python -m benchmarks load --users 80 --seconds 30 --looks 0       # more than may wait
 
-Starts the app in a process of its own on this machine (Linux) and lets users paint one small photo after another.
-Needs stylehub[space].
+Starts a site in a process of its own on this machine (Linux), and locust in another, whose visitors paint one small photo
+after another (benchmarks/visitors.py). Needs stylehub[space,site] and locust.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from PIL import Image
 from benchmarks.numbers import amount, count
 from benchmarks.results import markdown, where
 from hub.errors import StylehubError
-from hub.registry import list_models
+from hub.registry import info, list_models
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,110 +31,100 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default=next(e.name for e in list_models("single") if "style-names" in e.method.inputs)
     )
-    parser.add_argument("--users", type=count, default=20)
-    parser.add_argument("--seconds", type=amount, default=60, help="stop asking after this long")
-    parser.add_argument("--requests", type=count, default=10**9, help="or after this many requests in all")
-    parser.add_argument("--side", type=count, default=256, help="long side of the photo in pixels")
+    parser.add_argument("--users", type=count, default=50)
+    parser.add_argument("--seconds", type=amount, default=120, help="stop asking after this long")
+    parser.add_argument("--side", type=count, default=512, help="long side of the photo in pixels")
+    parser.add_argument("--looks", type=float, default=10.0, help="seconds for which a visitor looks at a picture")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Answers, waits and memory of one run."""
-    try:
-        gradio = import_module("gradio_client")
-    except ModuleNotFoundError:
-        raise StylehubError("The app needs Gradio: pip install 'stylehub[space]'.") from None
+    for package in ("gradio", "huey", "locust"):
+        if find_spec(package) is None:
+            raise StylehubError(f"This table needs {package}: pip install 'stylehub[space,site]' locust.")
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         app = subprocess.Popen(
-            [sys.executable, "-m", "space"],
+            [sys.executable, "-m", "hub", "space", "--data-dir", f"{folder}/site", "--gallery"],
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"GRADIO_TEMP_DIR": folder},
+            env=os.environ | {"GRADIO_TEMP_DIR": f"{folder}/uploads"},
         )
         try:
             assert app.stdout is not None
             words = app.stdout.readline().split()
             if len(words) < 4:
-                raise StylehubError("The app did not start; run `stylehub space` to see why.")
-            address = words[3]
+                raise StylehubError("The site did not start; run `stylehub space --data-dir` to see why.")
             up = time.perf_counter() - started
-            return {
-                "model": options.model,
-                "users": options.users,
-                "side": options.side,
-                "server_up_s": round(up, 1),
-                **_load(gradio, app.pid, address, options, Path(folder)),
-            }
+            found = _visit(app.pid, words[3], options, Path(folder))
         finally:
             app.terminate()
             app.wait()
+    asked = {name: getattr(options, name) for name in ("model", "users", "seconds", "side", "looks")}
+    return {**asked, "server_up_s": round(up, 1), **found}
 
 
 def render(result: dict[str, Any]) -> str:
     """One line a run."""
-    waits = [f"{result[key]:.2f} s" if result[key] else "" for key in ("median_s", "slowest_s")]
-    line = [
-        f"`{result['model']}`",
-        str(result["users"]),
-        str(result["answers"]),
-        str(result["errors"]),
-        *waits,
-        ", ".join(map(str, result["memory_mb"])),
-    ]
-    headings = ["model", "users", "answers", "errors", "median wait", "longest wait", "MB of the app, first to last"]
-    return f"{markdown(headings, [line])}\n\nPhotos of {result['side']} pixels. {where(result)}"
+    waits = [f"{result[key]:.1f} s" if result[key] else "" for key in ("median_s", "most_s", "slowest_s")]
+    fair = f"{result['luckiest_s']:.1f} to {result['unluckiest_s']:.1f} s" if result["answers"] else ""
+    full = f"{result['full']}, within {result['full_s']:.2f} s" if result["full"] else "0"
+    numbers = [str(result[key]) for key in ("users", "answers", "errors")]
+    memory = ", ".join(map(str, result["memory_mb"]))
+    headings = ["visitors", "pictures", "errors", "median wait", "95 of 100 within", "longest wait"]
+    headings += ["median of each visitor", "told that the queue is full", "MB of the web, first to last"]
+    return (
+        f"{markdown(headings, [[*numbers, *waits, fair, full, memory]])}\n\n"
+        f"`{result['model']}`, photos of {result['side']} pixels, for {result['seconds']:g} s; each visitor looks at a "
+        f"picture for {result['looks']:g} s on average. The server was up in {result['server_up_s']} s. {where(result)}"
+    )
 
 
-def _load(gradio: Any, pid: int, address: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def _visit(pid: int, address: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Let locust's visitors come, for a bounded time."""
     from hub.files import example_photo
+    from hub.loading import load
 
-    slug = options.model.replace("-", "_")
     image = Image.open(example_photo())
     image.thumbnail((options.side, options.side))
-    photo = folder / "photo.png"
-    image.save(photo)
-    first = gradio.Client(address, verbose=False, download_files=False)
-    style = first.predict(api_name=f"/{slug}_styles")[0]["name"]
-    waits: list[float] = []
-    memory = [_resident(pid)]
-    errors: list[str] = []
-    lock = threading.Lock()
-    until = time.perf_counter() + options.seconds
-
-    def user() -> None:
-        client = gradio.Client(address, verbose=False, download_files=False)
-        while time.perf_counter() < until:
-            with lock:
-                if len(waits) + len(errors) >= options.requests:
-                    return
-            asked = time.perf_counter()
-            try:
-                client.predict(photo=gradio.handle_file(str(photo)), style=style, api_name=f"/{slug}_single")
-            except Exception as error:
-                with lock:
-                    errors.append(str(error))
-                continue
-            with lock:
-                waits.append(time.perf_counter() - asked)
-                memory.append(_resident(pid))
-
-    users = [threading.Thread(target=user) for _ in range(options.users)]
-    for thread in users:
-        thread.start()
-    for thread in users:
-        thread.join()
-    waits.sort()
+    image.save(folder / "photo.jpg")
+    asked = {
+        "pid": pid,
+        "photo": str(folder / "photo.jpg"),
+        "out": str(folder / "found.json"),
+        "endpoint": f"/{info(options.model).slug}_single",
+        "values": {"style": next(iter(load(options.model).styles))},
+        "looks": [0.5 * options.looks, 1.5 * options.looks],
+    }
+    words = ["-f", str(Path(__file__).with_name("visitors.py")), "--headless", "--only-summary", "--host", address.rstrip("/")]
+    words += ["-u", str(options.users), "-r", str(max(1, options.users // 5)), "-t", f"{options.seconds:g}s"]
+    words += ["--stop-timeout", "60", "--exit-code-on-error", "0"]
+    subprocess.run(
+        [sys.executable, "-m", "locust", *words],
+        env=os.environ | {"LOAD": json.dumps(asked)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=options.seconds + 180,
+        check=True,
+    )
+    found = json.loads((folder / "found.json").read_text())
+    waits = sorted(wait for own in found["waits"].values() for wait in own)
+    each = sorted(_middle(sorted(own)) for own in found["waits"].values())
+    memory = found["memory"]
     return {
         "answers": len(waits),
-        "errors": len(errors),
-        "first_errors": errors[:5],
-        "median_s": round(waits[len(waits) // 2], 3) if waits else None,
-        "slowest_s": round(waits[-1], 3) if waits else None,
+        "errors": len(found["errors"]),
+        "first_errors": found["errors"][:5],
+        "median_s": _middle(waits),
+        "most_s": waits[len(waits) * 95 // 100] if waits else 0.0,
+        "slowest_s": waits[-1] if waits else 0.0,
+        "luckiest_s": each[0] if each else 0.0,
+        "unluckiest_s": each[-1] if each else 0.0,
+        "full": len(found["full"]),
+        "full_s": max(found["full"], default=0.0),
         "memory_mb": [round(memory[i * (len(memory) - 1) // 4] / 1e6) for i in range(5)],
     }
 
 
-def _resident(pid: int) -> int:
-    """Bytes of memory that process ``pid`` holds (Linux)."""
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+def _middle(numbers: list[float]) -> float:
+    return numbers[len(numbers) // 2] if numbers else 0.0
