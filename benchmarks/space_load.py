@@ -96,7 +96,14 @@ def _visit(pid: int, address: str, options: argparse.Namespace, folder: Path) ->
         "values": {"style": next(iter(load(options.model).styles))},
         "looks": [0.5 * options.looks, 1.5 * options.looks],
     }
-    words = ["-f", str(Path(__file__).with_name("visitors.py")), "--headless", "--only-summary", "--host", address.rstrip("/")]
+    words = [
+        "-f",
+        str(Path(__file__).with_name("visitors.py")),
+        "--headless",
+        "--only-summary",
+        "--host",
+        address.rstrip("/"),
+    ]
     words += ["-u", str(options.users), "-r", str(max(1, options.users // 5)), "-t", f"{options.seconds:g}s"]
     words += ["--stop-timeout", "60", "--exit-code-on-error", "0"]
     subprocess.run(

@@ -40,8 +40,9 @@ from space.learn import LOCAL
 from space.models import Models
 from space.page import SCRIPT, SHORT, Page, build_page, connect_page
 from space.panel import Panel
-from space.photo import MAX_FILE_SIZE
+from space.photo import MAX_MB
 from space.plugins import leave_out_hanging
+from space.programs import build_programs
 from space.realistic import build_realistic
 from space.reopening import connect_mine
 from space.single import build_single
@@ -88,6 +89,7 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
                 page = build_page()
             with gr.Column(scale=5, min_width=300, elem_classes=["choose"]):
                 panels = build_tasks(handlers, page, shown, choices)
+        build_programs(panels)
         if service is not None:
             from space.site.build import build_site
 
@@ -190,7 +192,7 @@ def serve(
             mcp_server=mcp,
             prevent_thread_lock=True,
             show_error=True,
-            max_file_size=MAX_FILE_SIZE,
+            max_file_size=f"{MAX_MB if service is None else max(MAX_MB, service.place.settings.zip_mb)}mb",
             theme=Gallery(),
             css_paths=[CSS],
             i18n=catalogue(),

@@ -32,6 +32,7 @@ class Panel:
     page: Page
     inputs: dict[str, Any]
     task: str
+    api_name: str
     style: gr.HTML | None = None
     names: list[gr.Dropdown] = field(default_factory=list)
     settled: list[Any] = field(default_factory=list)
@@ -65,7 +66,7 @@ def build_panel(
 
     An iterative method paints only at a click; others paint after every change.
     """
-    panel = Panel(entry, page, {"photo": page.photo}, task)
+    panel = Panel(entry, page, {"photo": page.photo}, task, api_name)
     fields = list(field_specs(parameters_of(entry)))
     starts = {"size": WORKING_SIZE} if entry.method.iterative else {}
     named = [f for f in fields if style_control and by_name(entry, task, f)]

@@ -2,7 +2,7 @@
 
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -67,17 +67,32 @@ def unpack(archive: Path, folder: Path, most: int, most_mb: int) -> list[Path]:
     return written
 
 
-def pack(files: list[Path], archive: Path) -> None:
+def gather(files: Sequence[Path], archive: Path, most: int, most_mb: int) -> None:
+    """Write the pictures among uploaded ``files`` into ``archive``. Raises ``ImageError``, also for too many."""
+    found = [path for path in files if path.suffix.lower() in READ_EXTENSIONS and not path.name.startswith(".")]
+    if not found:
+        raise ImageError("There is no picture among these files; choose a folder with photos.")
+    if len(found) > most:
+        raise ImageError(f"These are more than {most} pictures; send them in parts.")
+    if sum(path.stat().st_size for path in found) > most_mb * _MB:
+        raise ImageError(f"These pictures have more than {most_mb} MB; send them in parts.")
+    pack(found, archive)
+
+
+def pack(files: Sequence[Path], archive: Path) -> None:
     """Write ``files`` into ``archive``, whole or not at all. Pictures are packed already, so they are only stored."""
     partial = archive.with_name(f".{archive.name}.partial")
+    names: set[str] = set()
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as file:
             for path in files:
-                file.write(path, path.name)
+                name = _free(path.name, names)
+                names.add(name.lower())
+                file.write(path, name)
         partial.replace(archive)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ImageError("The zip of results cannot be written; the disk of this site is full.") from error
+        raise ImageError("The zip cannot be written; the disk of this site is full.") from error
 
 
 def _safe(path: PurePosixPath) -> str:

@@ -8,7 +8,10 @@ from hub.errors import ParameterError
 from hub.parameters import field_specs
 from hub.registry import Entry
 from space import paintings
+from space.jobs import archive
 from space.jobs.request import Request, safe_name
+from space.site.settings import Settings
+from space.temporary import temporary_folder
 from space.values import Reader, by_name, file_name, parameters_of
 
 
@@ -27,6 +30,16 @@ def request_of(
         request = Request(entry.name, parameters, safe_name(name), photo)
     reader.models.get(entry.name).checked(parameters)  # what is wrong is said at once, not when the job is done
     return request
+
+
+def one_zip(files: Sequence[str], settings: Settings) -> Path:
+    """The zip among uploaded ``files``, or one of all their photos. Raises ``ImageError`` beyond the limits of a zip."""
+    paths = [Path(file) for file in files]
+    if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
+        return paths[0]
+    target = temporary_folder() / "photos.zip"
+    archive.gather(paths, target, settings.zip_files, settings.zip_mb)
+    return target
 
 
 def task_for(entry: Entry, tasks: Collection[str], *, pictures: bool) -> str:

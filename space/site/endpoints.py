@@ -16,7 +16,7 @@ from space.errors import one_sentence
 from space.jobs.service import Service, Status
 from space.page import SHORT
 from space.photo import photo_input
-from space.site.asking import request_of, task_for, values_of
+from space.site.asking import one_zip, request_of, task_for, values_of
 from space.site.visitors import new_token, owner_of
 from space.temporary import temporary_folder
 from space.values import Reader
@@ -31,20 +31,20 @@ class Endpoints:
     def submit(
         self,
         model: str,
-        photo: str | None,
-        photos: str | None,
-        pictures: list[str] | None,
-        parameters: dict[str, Any] | None,
-        email: str | None,
-        token: str | None,
-        request: gr.Request,
+        photo: str | None = None,
+        photos: list[str] | None = None,
+        pictures: list[str] | None = None,
+        parameters: dict[str, Any] | None = None,
+        email: str | None = None,
+        token: str | None = None,
+        request: gr.Request | None = None,
     ) -> dict[str, str]:
         """Let a long job wait: a photo, or all photos of a zip, painted by a model.
 
         Args:
             model: The name of the model, such as gatys.
             photo: The photo to paint.
-            photos: Instead of a photo: a zip of photos.
+            photos: Instead of a photo: many of them, or a zip of them.
             pictures: The paintings or the other photo whose look is wanted, for a model that takes pictures.
             parameters: The other parameters of the model by their names.
             email: The result goes to this address too, if the site sends e-mail. Empty: to none.
@@ -56,12 +56,12 @@ class Endpoints:
         entry = self.entries[resolve(model, list(self.entries), "model")]
         task = task_for(entry, self.tasks, pictures=bool(pictures))
         values = values_of(entry, task, parameters or {}, pictures or [])
-        if (photo is None) == (photos is None):
-            raise ParameterError("Give a photo, or a zip of photos, and not both.")
-        name = Path(photos).name if photos else None
-        asked = request_of(self.reader, entry, task, {**values, "photo": photo}, name)
+        if (photo is None) == (not photos):
+            raise ParameterError("Give a photo, or many photos or a zip of them, and not both.")
+        zipped = one_zip(photos, self.service.place.settings) if photos else None
+        asked = request_of(self.reader, entry, task, {**values, "photo": photo}, zipped.name if zipped else None)
         owner = token or new_token()
-        id = self.service.submit(asked, owner, host_of(request), email, Path(photos) if photos else None)
+        id = self.service.submit(asked, owner, host_of(request), email, zipped)
         return {"job": id, "token": owner}
 
     def status(self, job: str) -> dict[str, Any]:
@@ -149,9 +149,11 @@ def connect_endpoints(endpoints: Endpoints) -> None:
     with gr.Column(visible=False):
         model = gr.Textbox(label="model")
         photo = photo_input(title="Photo")
-        photos = gr.File(label="photos", type="filepath", file_types=[".zip"])
+        photos = gr.File(label="photos", type="filepath", file_count="multiple")
         pictures = gr.File(label="pictures", type="filepath", file_count="multiple")
         parameters = gr.JSON(label="parameters")
+        # What Gradio says of it, a type {}, is no JSON schema, and MCP refuses every call of a tool with it.
+        parameters.api_info = lambda: {"type": "object", "additionalProperties": True}  # type: ignore[method-assign]
         email, token, id = (gr.Textbox(label=name) for name in ("email", "token", "id"))
         answer, file = gr.JSON(label="job"), gr.File(label="result")
         gr.Button().click(

@@ -15,7 +15,7 @@ from space.jobs.store import Job
 from space.page import SHORT, Page
 from space.panel import Panel
 from space.result import Shown
-from space.site.asking import request_of
+from space.site.asking import one_zip, request_of
 from space.site.endpoints import handed_out, host_of
 from space.site.visitors import new_token
 from space.words import word
@@ -63,7 +63,9 @@ def build_jobs(
             share = gr.Button(word("share"), size="md", visible=service.place.gallery is not None)
         with gr.Accordion(word("many"), open=False):
             gr.Markdown(word("many how"))
-            photos = gr.File(label="ZIP", type="filepath", file_types=[".zip"], height=120)
+            with gr.Row():
+                photos = gr.File(label=word("folder"), type="filepath", file_count="directory", height=120)
+                zipped = gr.File(label=word("zip"), type="filepath", file_types=[".zip"], height=120)
             many_mail = _mail_box(service)
             many = gr.Button(word("paint many"), size="md")
     timer = gr.Timer(_EVERY, active=False)
@@ -83,7 +85,7 @@ def build_jobs(
             submit = _submit(service, handlers, made.entry, _task_of(made, entries))
             _then_show(panel, looks, begin.click, submit, [token, mail], made.inputs)
     submit_many = _submit_many(service, handlers, entries)
-    _then_show(panel, looks, many.click, submit_many, [token, many_mail, page.shown, photos], {})
+    _then_show(panel, looks, many.click, submit_many, [token, many_mail, page.shown, photos, zipped], {})
     return panel
 
 
@@ -183,13 +185,14 @@ def _submit(service: Service, handlers: Handlers, entry: Entry, task: str) -> An
 
 
 def _submit_many(service: Service, handlers: Handlers, entries: Mapping[str, Entry]) -> Any:
-    def submit(token: str, mail: str, shown: Shown | None, photos: str | None, request: gr.Request) -> tuple[Any, str]:
-        from pathlib import Path
-
+    def submit(
+        token: str, mail: str, shown: Shown | None, photos: list[str] | None, zipped: str | None, request: gr.Request
+    ) -> tuple[Any, str]:
         try:
-            if shown is None or photos is None:
-                raise ParameterError("Choose a style above and a zip of photos first.")
-            entry, path = entries[shown.model], Path(photos)
+            files = [zipped] if zipped else photos
+            if shown is None or not files:
+                raise ParameterError("Choose a style above, and a folder or a zip of photos first.")
+            entry, path = entries[shown.model], one_zip(files, service.place.settings)
             asked = request_of(handlers.reader, entry, shown.task, shown.values, path.name)
             return service.submit(asked, token, host_of(request), mail, path), ""
         except StylehubError as error:

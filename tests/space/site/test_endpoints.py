@@ -1,8 +1,13 @@
 """A site's endpoints, called as a program calls them."""
 
+import ast
+import asyncio
+import base64
 import io
+import shutil
 import zipfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -38,7 +43,8 @@ class Served:
         chosen = settings(folder, gallery=True, workers=0, jobs_each=1000, zip_files=3)
         self.service = Service(Place(chosen))
         self.worker = Worker(chosen, load)
-        self.demo, self.address = app.serve(block=False, service=self.service)
+        mcp = find_spec("mcp") is not None
+        self.demo, self.address = app.serve(block=False, mcp=mcp, service=self.service)
         self.client = Client(self.address, verbose=False, download_files=str(folder / "downloads"))
 
     def ask(self, name: str, **values: Any) -> Any:
@@ -46,8 +52,7 @@ class Served:
 
     def done(self, photo: Any, token: str = "", **parameters: Any) -> dict[str, str]:
         """A finished job."""
-        values = {"pictures": None, "photos": None, "email": "", "token": token}
-        job: dict[str, str] = self.ask("submit", model=MODEL, photo=photo, parameters=QUICK | parameters, **values)
+        job: dict[str, str] = self.ask("submit", model=MODEL, photo=photo, parameters=QUICK | parameters, token=token)
         self.worker.work()
         return job
 
@@ -101,12 +106,76 @@ def test_a_zip(site: Served, tmp_path: Path) -> None:
         return handle_file(str(tmp_path / "photos.zip"))
 
     values = {"photo": None, "pictures": None, "email": "", "token": "", "parameters": QUICK, "model": MODEL}
-    job = site.ask("submit", photos=zipped(2), **values)
+    job = site.ask("submit", photos=[zipped(2)], **values)
     site.worker.work()
     with zipfile.ZipFile(io.BytesIO(Path(site.ask("result", job=job["job"])).read_bytes())) as file:
         assert sorted(file.namelist()) == ["0.jpg", "1.jpg"]
-    assert "more than 3 pictures" in refused(site.client, "/submit", photos=zipped(4), **values)
+    assert "more than 3 pictures" in refused(site.client, "/submit", photos=[zipped(4)], **values)
     assert "cannot be shared" in refused(site.client, "/share", **job)
+
+
+def test_photos_without_a_zip(site: Served, tmp_path: Path) -> None:
+    """As a folder gives them: the same name twice, and what is no photo."""
+    files = []
+    for folder, name in (("a", "one.jpg"), ("b", "one.jpg"), ("b", "notes.txt")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        color = (200, 10, 10) if folder == "a" else (10, 10, 200)
+        (tmp_path / folder / name).write_bytes(encoded(Image.new("RGB", (64, 48), color), "jpeg"))
+        files.append(handle_file(str(tmp_path / folder / name)))
+    values = {"photo": None, "pictures": None, "email": "", "token": "", "parameters": QUICK, "model": MODEL}
+    job = site.ask("submit", photos=files, **values)
+    site.worker.work()
+    with zipfile.ZipFile(site.ask("result", job=job["job"])) as file:
+        assert sorted(file.namelist()) == ["one-2.jpg", "one.jpg"]
+    assert "no picture among these files" in refused(site.client, "/submit", photos=[files[2]], **values)
+    assert "more than 3 pictures" in refused(site.client, "/submit", photos=[files[0]] * 4, **values)
+
+
+def test_a_zip_may_be_larger_than_a_photo(site: Served, tmp_path: Path) -> None:
+    large = tmp_path / "large.zip"
+    with zipfile.ZipFile(large, "w") as file:
+        file.writestr("one.jpg", encoded(Image.new("RGB", (64, 48), "red"), "jpeg"))
+        file.writestr("rest.bin", bytes(41_000_000))
+    values = {"photo": None, "photos": None, "pictures": None, "email": "", "token": "", "model": MODEL}
+    assert site.ask("submit", **values | {"photos": [handle_file(str(large))], "parameters": QUICK})["job"]
+    site.worker.work()
+    photo = shutil.copy(large, tmp_path / "large.jpg")
+    said = refused(site.client, "/submit", **values | {"photo": handle_file(str(photo)), "parameters": QUICK})
+    assert "more than 40 MB" in said
+
+
+def test_agents_can_use_them(site: Served, photo_file: Path) -> None:
+    """Through a real MCP client: a job from submit to its picture in the gallery."""
+    mcp = pytest.importorskip("mcp", reason="needs the extra stylehub[mcp]")
+    http = pytest.importorskip("mcp.client.streamable_http")
+
+    async def visit() -> tuple[set[str], Any]:
+        async with (
+            http.streamable_http_client(site.address + "gradio_api/mcp/") as streams,
+            mcp.ClientSession(streams[0], streams[1]) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name for tool in (await session.list_tools()).tools}
+
+            async def ask(name: str, **values: Any) -> Any:
+                answer = await session.call_tool(name, values)
+                assert not answer.isError, answer
+                return answer.content[0]
+
+            photo = "data:image/png;base64," + base64.b64encode(photo_file.read_bytes()).decode("ascii")
+            job = ast.literal_eval((await ask("submit", model=MODEL, photo=photo, parameters=QUICK)).text)
+            assert ast.literal_eval((await ask("status", job=job["job"])).text)["state"] == "queued"
+            await asyncio.to_thread(site.worker.work)
+            assert "painted" in str(await ask("result", job=job["job"]))
+            picture = (await ask("share", **job)).text
+            assert picture in str(await ask("gallery", model=MODEL))
+            assert (await session.call_tool("cancel", {"job": job["job"], "token": "guessed"})).content
+            assert (await session.call_tool("result", {"job": "guessed"})).isError
+            return tools, picture
+
+    tools, picture = asyncio.run(visit())
+    assert {name[1:] for name in NAMES} <= tools
+    assert site.service.gallery.get(picture)
 
 
 def test_the_gallery(site: Served, photo_at: Any) -> None:
@@ -140,7 +209,7 @@ def test_what_is_refused(site: Served, photo_at: Any) -> None:
         ("no-such-model", {}, "no-such-model"),
         (MODEL, {}, "Choose the style first"),
         (MODEL, {"parameters": {"style": "starry-night"}, "email": "a@b.c"}, "sends no e-mail"),
-        (MODEL, {"parameters": {"style": "starry-night"}, "photo": None}, "Give a photo, or a zip"),
+        (MODEL, {"parameters": {"style": "starry-night"}, "photo": None}, "Give a photo, or many photos"),
         (MODEL, {"parameters": {"style": "starry-night"}, "pictures": [photo_at]}, "no use for the picture"),
         ("gatys", {}, "Choose the painting first"),
         (MODEL, {"parameters": {"style": "starry-night", "size": 7}}, "'size' cannot be 7"),
