@@ -204,6 +204,7 @@ def serve(
             root_path=root_path,
             auth=auth,
             app_kwargs=options,
+            _frontend=False,  # does only without a check that gives up after 3 s, as on a busy machine
         )
     except OSError as error:
         raise StylehubError(f"The app cannot start ({error}); try another --host or --port.") from None

@@ -22,6 +22,7 @@ from space.jobs.request import Request
 from space.jobs.service import Service
 from space.jobs.worker import Worker
 from space.site.place import Place
+from space.site.running import open_site
 from tests.support.site import Slow, request, settings
 
 
@@ -256,6 +257,28 @@ def test_a_newer_or_broken_data_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StylehubError, match="cannot be written"):
         Place(settings(tmp_path / "file"))
+
+
+def test_two_sites_on_one_folder(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, workers=0)
+    with (
+        open_site(chosen),
+        pytest.raises(StylehubError, match=r"Another app serves .*; stop it, or give another --data-dir"),
+        open_site(chosen),
+    ):
+        pass
+    with open_site(chosen):  # the first has ended
+        pass
+
+
+def test_a_worker_without_the_model(site: Site) -> None:
+    """The job says so, and the worker goes on with the next."""
+    absent = site.service.submit(request(model="another"), "token")
+    good = site.service.submit(request(), "token")
+    site.worker.work()
+    site.worker.work()
+    assert site.service.status(absent).job.error == "There is no model another."
+    assert site.service.status(good).job.state == "done"
 
 
 def test_a_lost_message_is_sent_again(site: Site) -> None:

@@ -1,6 +1,7 @@
 """The site in a real browser: a long job with a reload meanwhile, sharing, browsing, deleting, 400 pixels."""
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tools.browser import CHROMIUM, FLAGS, open_page, visible
+from tools.browser import CHROMIUM, FLAGS, open_page, painted, visible
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
@@ -16,18 +17,33 @@ pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
 pytestmark = pytest.mark.slow
 
 from hub.files import example_photo
+from hub.images import encode_image
+from space.jobs.service import Service
 from space.site.running import open_site
 from tests.support.site import settings
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
     from space.app import serve
 
     with open_site(settings(tmp_path_factory.mktemp("site"), gallery=True, workers=1)) as service:
         demo, address = serve(block=False, service=service)
-        yield address
+        yield service, address
         demo.close()
+
+
+@pytest.fixture(scope="module")
+def address(site: tuple[Service, str]) -> str:
+    return site[1]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: STYLEHUB_SCREENSHOTS keeps them."""
+    folder = Path(os.environ.get("STYLEHUB_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +56,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def test_a_long_job(chromium: Any, address: str, tmp_path: Path) -> None:
-    pictures = Path(os.environ.get("STYLEHUB_SCREENSHOTS") or tmp_path)
-    pictures.mkdir(parents=True, exist_ok=True)
+def test_a_long_job(chromium: Any, address: str, pictures: Path, tmp_path: Path) -> None:
     photo = tmp_path / "holiday.png"
     Image.open(example_photo()).resize((120, 80)).save(photo)
     foreign: list[str] = []
@@ -84,4 +98,63 @@ def test_a_long_job(chromium: Any, address: str, tmp_path: Path) -> None:
     page.get_by_role("button", name="Delete mine").click()
     thumbnail.wait_for(state="detached")
     assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_make_mine_like_this(
+    chromium: Any, site: tuple[Service, str], pictures: Path, tmp_path: Path, width: int
+) -> None:
+    """A shared picture's settings paint one's own photo; it can be reported, and not deleted by others."""
+    service, address = site
+    recipe = {"model": "cin-25styles-lite", "parameters": {"style": "picabia-udnie"}}
+    path = tmp_path / "result.png"
+    path.write_bytes(encode_image(Image.open(example_photo()).resize((300, 200)).rotate(180), "png", recipe=recipe))
+    id = service.gallery.share(path, "another's")
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": width, "height": 900})
+    page.set_default_timeout(120_000)
+    before = painted(page, [])
+    page.get_by_text("Gallery", exact=True).locator("visible=true").first.click()
+    page.locator(".shared .thumbnail-item, .shared button img").first.click()
+    page.get_by_text("stylehub stylize cin-25styles-lite").locator("visible=true").first.wait_for()
+    page.get_by_role("button", name="Make mine like this").click()
+    painted(page, before)
+    page.screenshot(path=pictures / f"site-like-{width}.png", full_page=True)
+    page.get_by_role("button", name="Delete mine").click()
+    page.get_by_text("It is not your picture").wait_for()
+    page.get_by_role("button", name="Report").click()
+    page.get_by_text("The administrator will look at it").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert service.gallery.delete(id)
+    assert not foreign
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_many_photos(chromium: Any, address: str, pictures: Path, tmp_path: Path, width: int) -> None:
+    """A folder of photos becomes a zip, in the style that the page shows."""
+    folder = tmp_path / "holidays"
+    folder.mkdir()
+    for number in range(2):
+        Image.open(example_photo()).resize((90, 60)).save(folder / f"{number}.jpg")
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": width, "height": 900})
+    page.set_default_timeout(120_000)
+    painted(page, [])
+    page.get_by_text("Your jobs").first.click()
+    page.get_by_text("Many photos at once").first.click()
+    page.locator(".jobs input[type=file][webkitdirectory]").set_input_files(folder)
+    page.get_by_text("1.jpg").locator("visible=true").first.wait_for()
+    page.get_by_role("button", name="Paint all of them").click()
+    page.get_by_text("photos.zip, cin-25styles: done").first.wait_for()
+    page.locator(".jobs a[download]").locator("visible=true").first.wait_for()
+    page.screenshot(path=pictures / f"site-many-{width}.png", full_page=True)
+    with page.expect_download() as download:
+        page.locator(".jobs a[download]").locator("visible=true").first.click()
+    download.value.save_as(tmp_path / "painted.zip")
+    with zipfile.ZipFile(tmp_path / "painted.zip") as file:
+        assert sorted(file.namelist()) == ["0.jpg", "1.jpg"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not foreign
     page.context.close()
