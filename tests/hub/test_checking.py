@@ -249,7 +249,7 @@ def test_every_model_of_a_folder_is_checked(write: Callable[..., Path], monkeypa
     assert models_of(folder) == [f"{folder}/mine", f"{folder}/other"]
     found = {str(rule): rule for rule in rules(folder, trust=True)}
     found["mine: entry"]()
-    with pytest.raises(Broken, match="no sentence"):
+    with pytest.raises(Broken, match="not a sentence"):
         found["other: entry"]()
     monkeypatch.setattr("hub.checking.DEVICES", ())
     monkeypatch.setattr("hub.checking.CALLS", ())
