@@ -4,6 +4,7 @@ The format is Adobe's "Cube LUT Specification 1.0", and what DaVinci Resolve add
 keyword, curves before a 3-D table, and values in video range.
 """
 
+import logging
 import os
 import re
 from array import array
@@ -17,6 +18,8 @@ from hub.errors import ImageError, ParameterError
 from hub.files import write_whole
 from methods.fast_photo.lut import ColorTable, Stage
 
+logger = logging.getLogger(__name__)
+
 SUFFIX = ".cube"
 LARGEST = 129  # points per axis of a 3-D table; editors write 17, 33 or 65
 LARGEST_CURVE = 65536
@@ -24,6 +27,7 @@ LARGEST_FILE = 128 << 20  # bytes
 _BLACK, _WHITE = 16 / 255, 235 / 255  # of video range
 _SIZES = {"LUT_1D_SIZE": LARGEST_CURVE, "LUT_3D_SIZE": LARGEST}
 _RANGES = ("DOMAIN_MIN", "DOMAIN_MAX", "LUT_1D_INPUT_RANGE", "LUT_3D_INPUT_RANGE")
+_UNKNOWN = re.compile(r"(?!LUT_|DOMAIN_|TITLE$|INFINITY$)[A-Z][A-Z0-9_]{3,}")  # words about other things than the table
 _VIDEO = ("LUT_IN_VIDEO_RANGE", "LUT_OUT_VIDEO_RANGE")
 
 
@@ -46,6 +50,7 @@ def read_cube(path: Path) -> ColorTable:
     sizes: dict[str, int] = {}
     ranges: dict[str, list[float]] = {}
     video: set[str] = set()
+    unknown: set[str] = set()
     rows = array("f")
     for line in _lines(path):
         word, *values = line.split()
@@ -60,10 +65,14 @@ def read_cube(path: Path) -> ColorTable:
             ranges[word] = _numbers(path, line, values, 3 if word.startswith("DOMAIN") else 2)
         elif word in _VIDEO:
             video.add(word)
+        elif _UNKNOWN.fullmatch(word):
+            unknown.add(word)
         elif word != "TITLE":
             rows.extend(_numbers(path, line, [word, *values], 3))
             if len(rows) > 3 * (LARGEST**3 + LARGEST_CURVE):
                 raise ImageError(f"{path.name} has more than {LARGEST} points per axis; export a smaller table.")
+    for word in sorted(unknown)[:3]:
+        logger.warning("%s says %s, which is not known and changes nothing.", path.name, word[:40])
     if not sizes:
         raise _broken(path, "LUT_3D_SIZE or LUT_1D_SIZE is missing")
     counts = [sizes[word] ** (3 if "3D" in word else 1) for word in sorted(sizes)]
@@ -97,7 +106,9 @@ def _lines(path: Path) -> Iterator[str]:
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    for line in re.split(r"\r\n?|\n", data.decode(encoding, "replace")):  # titles may hold other ends of lines
+    for line in re.split(
+        r"\r\n?|\n", data.decode(encoding, "replace").rstrip("\0\x1a")
+    ):  # titles may hold other ends of lines
         if said := line.partition("#")[0].strip():
             yield said
 

@@ -104,6 +104,10 @@ TABLES = {
         COLOURS,
     ),
     "a title with other ends of lines": ('TITLE "a\u2028b\x0bc\x85d"\nLUT_3D_SIZE 2\n' + IDENTITY, COLOURS),
+    "words about other things, the end of a file as in DOS": (
+        'COPYRIGHT "x"\nLUT_3D_SIZE 2\nCREATED_BY someone\n' + IDENTITY + "\x1a",
+        COLOURS,
+    ),
     "tabs and spaces": (
         'TITLE\t"x"\n\tLUT_3D_SIZE \t 2  \nDOMAIN_MIN\t0\t0 0\n' + IDENTITY.replace(" ", "\t  "),
         COLOURS,
@@ -132,6 +136,12 @@ def test_what_other_programs_write_is_read(tmp_path: Path, kind: str) -> None:
     for interpolation in ("trilinear", "tetrahedral"):
         found = read_cube(tmp_path / "a.cube")(pixels, interpolation)[0, :, 0].T
         assert torch.allclose(found, torch.tensor(wanted), atol=1e-5)
+
+
+def test_a_word_that_is_not_known_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.cube").write_text("COPYRIGHT me\nLUT_3D_SIZE 2\n" + IDENTITY)
+    read_cube(tmp_path / "a.cube")
+    assert caplog.messages == ["a.cube says COPYRIGHT, which is not known and changes nothing."]
 
 
 def test_utf_16_is_read(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ LABELS: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("kind", LABELS)
-@pytest.mark.parametrize("form", ["PNG", "TIFF", "16 bits", "palette", "array"])
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "16 bits", "palette", "lossless WebP", "array"])
 def test_labels_are_regions_however_close(
     kind: str, form: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -209,8 +209,9 @@ def test_labels_are_regions_however_close(
     masks: list[Any] = []
     for labels in (stripes, stripes[:, :30]):  # the style lacks the last ones
         picture = Image.fromarray(labels.astype(np.uint16) if form == "16 bits" else labels)
-        path = tmp_path / f"{len(masks)}.{'tif' if form == 'TIFF' else 'png'}"
-        (picture.convert("P") if form == "palette" and grey else picture).save(path)
+        path = tmp_path / f"{len(masks)}.{ {'TIFF': 'tif', 'lossless WebP': 'webp'}.get(form, 'png') }"
+        options = {"lossless": True} if form == "lossless WebP" else {}
+        (picture.convert("P") if form == "palette" and grey else picture).save(path, **options)
         masks.append(ColorMask(labels) if form == "array" else ColorMask(path))
     found = regions(photo, torch.rand(1, 3, 40, 30), *masks)
     width = 60 // len(values)

@@ -62,7 +62,7 @@ class ColorMask(Map):
                 return None
         else:
             with opened(self.source) as (image, name):
-                if image.format in LOSSY:
+                if image.format in LOSSY and not _is_lossless_webp(image):
                     return None
                 plane = np.asarray(image if image.mode.startswith("I") else decoded(image, name).on_black)
         found: NDArray[np.int64] = plane.astype(np.int64)
@@ -105,6 +105,17 @@ class Region:
     name: str
     photo: Tensor  # its mask (1, 1, H, W) in [0, 1]
     style: Tensor | None  # its mask; None stands for the whole style photo
+
+
+def _is_lossless_webp(image: Image.Image) -> bool:
+    stream: Any = getattr(image, "fp", None)
+    if image.format != "WEBP" or stream is None:
+        return False
+    place = stream.tell()
+    stream.seek(0)
+    head = stream.read(64)
+    stream.seek(place)
+    return b"VP8L" in head
 
 
 def colorize(masks: Tensor) -> Image.Image:
