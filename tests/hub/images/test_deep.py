@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import hub
-from hub.deep import DeepPhoto, encode_deep, read_deep, save_deep
+from hub.deep import DeepPhoto, encode_deep, read_deep, save_deep, stylize_deep
 from hub.errors import ImageError, StylehubError
 from hub.images import read_image, to_image
 from hub.method import Method
@@ -83,6 +83,38 @@ def look(photo: Image.Image) -> Image.Image:
 
 
 # The whole way
+
+
+def cut_outs(picture: Image.Image) -> list[Image.Image]:
+    """Two pictures that look the same: their colours differ where they are transparent, the edge is soft."""
+    alpha = Image.linear_gradient("L").rotate(90).resize(picture.size).point(lambda level: max(0, level - 60))
+    found = []
+    for color in ("black", "white", "lime"):
+        hidden = Image.composite(
+            picture, Image.new("RGB", picture.size, color), alpha.point(lambda level: 255 * (level > 0))
+        )
+        hidden.putalpha(alpha)
+        found.append(hidden)
+    return found
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
+def test_cut_outs_that_look_the_same_give_the_same_result(
+    deep: bool, fast_photo: Method, tiny_model: Path, photo: Image.Image, look: Image.Image
+) -> None:
+    style = hub.load(tiny_model, device="cpu", dtype="float32")
+    painted, graded = [], []
+    for cut_photo, cut_look in zip(cut_outs(photo), cut_outs(look), strict=True):
+        for found, method, taken, words in (
+            (painted, style, cut_photo, {"style": "senecio"}),
+            (graded, fast_photo, photo, {"style": cut_look}),
+        ):
+            if deep:
+                found.append(levels(stylize_deep(method, encoded(taken, "PNG"), **words)))
+            else:
+                found.append(np.asarray(method(taken, **words).convert("RGB")))
+    for first, *others in (painted, graded):
+        assert all(np.array_equal(first, other) for other in others)
 
 
 def test_strength_zero_gives_the_file_back(fast_photo: Method, look: Image.Image, tmp_path: Path) -> None:
