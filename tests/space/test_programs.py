@@ -13,7 +13,7 @@ from PIL import Image
 pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
 from hub.files import example_photo
-from hub.images import read_recipe
+from hub.provenance import read_recipe
 from space.programs import ADDRESS
 
 
