@@ -1,5 +1,8 @@
 """A site's endpoints, called as a program calls them."""
 
+import ast
+import asyncio
+import base64
 import io
 import shutil
 import zipfile
@@ -9,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -142,6 +146,47 @@ def test_a_zip_may_be_larger_than_a_photo(site: Served, tmp_path: Path) -> None:
     photo = shutil.copy(large, tmp_path / "large.jpg")
     said = refused(site.client, "/submit", **values | {"photo": handle_file(str(photo)), "parameters": QUICK})
     assert "more than 40 MB" in said
+
+
+def test_agents_can_use_them(site: Served, photo_file: Path) -> None:
+    """Through a real MCP client: a job from submit to its picture in the gallery."""
+    mcp = pytest.importorskip("mcp", reason="needs the extra stylehub[mcp]")
+    http = pytest.importorskip("mcp.client.streamable_http")
+
+    async def visit() -> tuple[set[str], Any]:
+        async with (
+            http.streamable_http_client(site.address + "gradio_api/mcp/") as streams,
+            mcp.ClientSession(streams[0], streams[1]) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name for tool in (await session.list_tools()).tools}
+
+            async def ask(name: str, **values: Any) -> Any:
+                answer = await session.call_tool(name, values)
+                assert not answer.isError, answer
+                return answer.content[0]
+
+            photo = "data:image/png;base64," + base64.b64encode(photo_file.read_bytes()).decode("ascii")
+            job = ast.literal_eval((await ask("submit", model=MODEL, photo=photo, parameters=QUICK)).text)
+            assert ast.literal_eval((await ask("status", job=job["job"])).text)["state"] == "queued"
+            await asyncio.to_thread(site.worker.work)
+            assert (await ask("result", job=job["job"])).type == "image"
+            picture = (await ask("share", **job)).text
+            assert picture in str(await ask("gallery", model=MODEL))
+            assert (await session.call_tool("cancel", {"job": job["job"], "token": "guessed"})).content
+            assert (await session.call_tool("result", {"job": "guessed"})).isError
+            return tools, picture
+
+    tools, picture = asyncio.run(visit())
+    assert {name[1:] for name in NAMES} <= tools
+    assert site.service.gallery.get(picture)
+
+
+def test_a_full_queue_says_so_at_once(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site.demo._queue, "max_size", 0)
+    answer = httpx.post(f"{site.address}gradio_api/call/v2/status", json={"job": "any"}, timeout=60)
+    assert answer.status_code == 503
+    assert "Queue is full" in answer.text
 
 
 def test_the_gallery(site: Served, photo_at: Any) -> None:
