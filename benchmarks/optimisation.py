@@ -19,7 +19,7 @@ from benchmarks.results import markdown, where
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from methods.gatys.method import Painting
+    from methods.gatys.method import ImageOptimisation
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"side": options.side, "dtype": str(method.dtype).removeprefix("torch."), "rows": rows}
 
 
-def tutorial(optimisation: "Painting", evaluations: int) -> "Tensor":
+def tutorial(optimisation: "ImageOptimisation", evaluations: int) -> "Tensor":
     """The picture after so many evaluations of the loss by the tutorial's recipe."""
     import torch
 
@@ -91,7 +91,7 @@ def tutorial(optimisation: "Painting", evaluations: int) -> "Tensor":
     return picture.detach().clamp(0, 1)
 
 
-def loss_of(judge: "Painting", picture: "Tensor") -> float:
+def loss_of(judge: "ImageOptimisation", picture: "Tensor") -> float:
     """The weighted loss of ``picture``."""
     import torch
 
