@@ -120,7 +120,14 @@ def _maps_and_nothing_to_say(handlers: Handlers, entry: Entry) -> Callable[..., 
 def _map_with(caption: str) -> gr.Image:
     with gr.Column(min_width=200):
         picture = gr.Image(
-            type="filepath", format="png", interactive=False, label=caption, show_label=False, buttons=[], height=200
+            type="filepath",
+            format="png",
+            interactive=False,
+            label=caption,
+            show_label=False,
+            buttons=[],
+            height=200,
+            alt_text=caption,
         )
         gr.Markdown(caption, elem_classes=["about"])
     return picture

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from hub.errors import Cancelled
+from hub.errors import Cancelled, StylehubError
 from hub.files import example_photo
 from hub.images import read_image
 from hub.progress import Progress, ProgressCallback
@@ -229,6 +229,18 @@ class Handlers:
 
         handler.__name__ = f"fill_{entry.slug}"
         return one_sentence(handler)
+
+    def look(self, entry: Entry) -> Callable[[str], str]:
+        """The function that paints a style's strokes and colours alone, as a data URI; empty where it cannot."""
+
+        def look(name: str) -> str:
+            try:
+                method = self.models.get(entry.name)
+                return previews.swatch(method, name, self.models.accelerator.small) if name in method.styles else ""
+            except StylehubError:
+                return ""
+
+        return look
 
     def names(self, entry: Entry, count: int) -> Handler:
         """The handler that fills ``count`` lists with the styles of ``entry``."""

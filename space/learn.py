@@ -31,9 +31,9 @@ def gallery_that_learns(handlers: Handlers, page: Page, entry: Entry) -> Callabl
     """A function that makes the gallery with a form to add a painting."""
 
     def control(field: FieldSpec) -> gr.HTML:
-        wall = style_gallery(field)
+        wall = style_gallery(field, handlers.look(entry))
         with gr.Accordion(word("own painting"), open=False):
-            painting = photo_input(f"painting-{entry.name}")
+            painting = photo_input(f"painting-{entry.name}", "Painting")
             name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
             learn = gr.Button("Learn it (some minutes)", size="sm")
             file = gr.UploadButton("Add a style from a file", file_types=[".safetensors"], size="sm")

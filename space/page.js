@@ -93,6 +93,8 @@
     shows(now, name, own) {
       settings = now;
       title = name;
+      if (own) live.textContent = `${say("Painted", "已绘制")}: ${name}`;
+      tend();
       if (own) sessionStorage.setItem(SETTINGS, JSON.stringify(now));
     },
     // The settings to begin with: those of a link, or those before a reload.
@@ -136,4 +138,55 @@
     },
   };
   restorePhoto().catch(() => {});
+
+  // What Gradio's components do not say to a screen reader or a keyboard.
+  const say = (english, other) => (chinese ? other : english);
+  const live = document.createElement("p");
+  live.className = "spoken";
+  live.setAttribute("role", "status");
+  document.body.append(live);
+
+  function dividerKeys(handle) {
+    handle.tabIndex = 0;
+    handle.setAttribute("role", "slider");
+    handle.setAttribute("aria-label", say("Before and after: the arrow keys move the line", "前后对比：用方向键移动分界线"));
+    handle.setAttribute("aria-valuemin", 0);
+    handle.setAttribute("aria-valuemax", 100);
+    let place = 50;
+    handle.setAttribute("aria-valuenow", place);
+    handle.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, Home: -100, End: 100 }[event.key];
+      const box = painting()?.getBoundingClientRect();
+      if (!step || !box) return;
+      event.preventDefault();
+      const now = handle.querySelector(".inner").getBoundingClientRect();
+      place = Math.round((100 * (now.left + now.width / 2 - box.left)) / box.width);
+      place = Math.min(100, Math.max(0, place + step));
+      // Gradio's divider follows a mouse alone.
+      const at = { clientX: box.left + (box.width * place) / 100, clientY: box.top + box.height / 2, view: window, bubbles: true };
+      handle.dispatchEvent(new MouseEvent("mousedown", at));
+      window.dispatchEvent(new MouseEvent("mouseup", at));
+      handle.setAttribute("aria-valuenow", place);
+    });
+  }
+
+  function tend() {
+    for (const head of document.querySelectorAll(".label-wrap")) {
+      const now = String(head.classList.contains("open"));
+      if (head.getAttribute("aria-expanded") !== now) head.setAttribute("aria-expanded", now);
+    }
+    const handle = document.querySelector(".result [data-testid=slider]");
+    if (handle && handle.getAttribute("role") !== "slider") dividerKeys(handle);
+    const named = [say("The photo", "照片"), title || say("The painting", "绘制结果")];
+    [...document.querySelectorAll(".result img")].slice(0, 2).forEach((image, i) => { if (image.alt !== named[i]) image.alt = named[i]; });
+    // Icons say their names only to a mouse.
+    for (const button of document.querySelectorAll("button[title]:not([aria-label])")) {
+      if (!button.textContent.trim()) button.setAttribute("aria-label", button.title);
+    }
+  }
+
+  let due = 0;
+  const later = () => { due ||= setTimeout(() => { due = 0; tend(); }, 100); };
+  new MutationObserver(later).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "src"] });
+  tend();
 }

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from hub.errors import ImageError
@@ -23,6 +24,7 @@ from space.values import draft_of
 SIZE = (240, 160)
 OWN = 256  # short side in pixels at which a visitor's own photo is painted for the wall
 _PACE = 0.7  # seconds between two states of a wall that is being painted
+_SWATCH = "swatch-"
 _RECIPE = 2  # increase it when the pictures are made differently, so that old ones are not shown
 
 
@@ -88,15 +90,32 @@ def example(method: Method, turn: Turn = nullcontext) -> Image.Image:
     return image
 
 
+def swatch(method: Method, style: str, turn: Turn = nullcontext) -> str:
+    """The strokes and colours of ``style`` alone, on soft light and dark, as a data URI; kept on the disk."""
+    folder = _folder(method)
+    path = _path(folder, method, f"{_SWATCH}{style}", style)
+    if (data := _cached(path)) is None:
+        coarse = np.random.default_rng(3).uniform(40, 215, (5, 7, 3)).astype(np.uint8)
+        soft = Image.fromarray(coarse).resize((2 * SIZE[0], 2 * SIZE[1]), Image.Resampling.BICUBIC)
+        with turn():
+            painted = method(soft, style=style)
+        image = painted.resize(SIZE, Image.Resampling.LANCZOS)
+        data = encode_image(image, "jpeg", quality=82)
+        if path:
+            with suppress(ImageError):
+                write_image(image, path, overwrite=True, quality=82)
+    return _data_uri(data)
+
+
 def _folder(method: Method) -> Path | None:
     if method.weights_sha256 is None:
         return None
     return user_cache() / "previews" / f"{method.weights_sha256}-{SIZE[0]}x{SIZE[1]}-{_RECIPE}"
 
 
-def _path(folder: Path | None, method: Method, style: str) -> Path | None:
-    version = method.added.get(style, "")[:16]  # an added style can be learnt again under its name
-    return folder / f"{style}{version and '-'}{version}.jpg" if folder else None
+def _path(folder: Path | None, method: Method, name: str, style: str | None = None) -> Path | None:
+    version = method.added.get(style or name, "")[:16]  # an added style can be learnt again under its name
+    return folder / f"{name}{version and '-'}{version}.jpg" if folder else None
 
 
 def _cached(path: Path | None) -> bytes | None:

@@ -11,7 +11,11 @@ from space.style_gallery import style_gallery
 def build_single(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> Panel:
     """One model's controls."""
     learns = handlers.learns and entry.method.adding
-    gallery = gallery_that_learns(handlers, page, entry) if learns else style_gallery
+    gallery = (
+        gallery_that_learns(handlers, page, entry)
+        if learns
+        else lambda field: style_gallery(field, handlers.look(entry))
+    )
     panel = build_panel(handlers, page, entry, "single", gallery, api_name)
     fill_styles(handlers, panel)
     return panel

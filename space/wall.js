@@ -1,5 +1,73 @@
 // The style gallery. The server fills `props.styles`; `props.value` is the name of the chosen style.
 const wall = element.querySelector(".wall");
+const card = element.querySelector(".look");
+const words = props.words[navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"];
+const looks = new Map(); // by style, the picture of its strokes
+card.id = `look-${Math.random().toString(36).slice(2)}`;
+if (wall.querySelector(".hint")) wall.querySelector(".hint").textContent = words["painting styles"];
+
+// A closer look at a style: what it is, and its strokes alone. For a resting pointer, the focus, or a long press.
+let resting = 0;
+let shown = null;
+
+function hide() {
+  clearTimeout(resting);
+  shown = null;
+  if (card.matches(":popover-open")) card.hidePopover();
+}
+
+async function look(button, style) {
+  shown = button;
+  const picture = card.querySelector("img");
+  card.querySelector("b").textContent = style.title;
+  card.querySelector("span").textContent = [style.artist, style.year, style.source].filter(Boolean).join(", ");
+  card.querySelector("small").textContent = words["only its strokes"];
+  picture.removeAttribute("src");
+  if (!card.matches(":popover-open")) card.showPopover();
+  const place = () => {
+    const at = button.getBoundingClientRect();
+    const own = card.getBoundingClientRect();
+    const left = Math.min(innerWidth - own.width - 8, Math.max(8, at.left + at.width / 2 - own.width / 2));
+    const above = at.top - own.height - 8;
+    card.style.left = `${left}px`;
+    card.style.top = `${above > 8 ? above : Math.min(at.bottom + 8, innerHeight - own.height - 8)}px`;
+  };
+  place();
+  try {
+    if (!looks.has(style.name)) looks.set(style.name, await server.look(style.name));
+  } catch {
+    return; // the words are there
+  }
+  if (shown === button && looks.get(style.name)) picture.src = looks.get(style.name);
+}
+
+function looked(button, style) {
+  let held = false;
+  const soon = (after) => {
+    clearTimeout(resting);
+    resting = setTimeout(() => { held = true; look(button, style); }, after);
+  };
+  button.setAttribute("aria-describedby", card.id);
+  button.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") soon(600); });
+  button.addEventListener("pointerleave", hide);
+  button.addEventListener("focus", () => { if (button.matches(":focus-visible")) soon(300); });
+  button.addEventListener("blur", hide);
+  button.addEventListener("pointerdown", (event) => {
+    held = false;
+    if (event.pointerType === "mouse") hide();
+    else soon(500);
+  });
+  button.addEventListener("contextmenu", (event) => { if (shown === button) event.preventDefault(); });
+  // The end of a long press chooses nothing.
+  button.addEventListener("click", (event) => {
+    const pressed = held && event.pointerType !== "mouse" && event.pointerType;
+    held = false;
+    if (!pressed) return hide();
+    event.stopImmediatePropagation();
+  }, { capture: true });
+}
+wall.addEventListener("scroll", hide, { passive: true });
+element.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
 function text(tag, className, content) {
   const node = document.createElement(tag);
@@ -12,7 +80,6 @@ function tile(style) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.name = style.name;
-  button.title = style.title; // the text below the picture may be cut off
   const picture = document.createElement("img");
   if (style.picture) picture.src = style.picture;
   picture.alt = "";
@@ -23,6 +90,7 @@ function tile(style) {
     const whose = [style.author && `by ${style.author}`, style.license].filter(Boolean).join(", ");
     button.append(text("span", "artist", whose ? `added, ${whose}` : "added"));
   }
+  looked(button, style);
   button.addEventListener("click", () => {
     props.value = style.name;
     mark();

@@ -34,6 +34,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "stop": ("Stop", "停止"),
     "download": ("Download", "下载"),
     "format": ("Format", "格式"),
+    "painting styles": ("Painting the styles...", "正在绘制各种风格……"),
+    "only its strokes": (
+        "Its strokes and colours, as the network has learnt them.",
+        "网络学到的笔触与色彩，并非原画。",
+    ),
     "choose photo": ("Choose your photo", "选择你的照片"),
     "model": ("Model", "模型"),
     "send": ("Share", "分享"),
