@@ -95,8 +95,12 @@ def swatch(method: Method, style: str, turn: Turn = nullcontext) -> str:
     folder = _folder(method)
     path = _path(folder, method, f"{_SWATCH}{style}", style)
     if (data := _cached(path)) is None:
-        coarse = np.random.default_rng(3).uniform(40, 215, (5, 7, 3)).astype(np.uint8)
-        soft = Image.fromarray(coarse).resize((2 * SIZE[0], 2 * SIZE[1]), Image.Resampling.BICUBIC)
+        noise = np.random.default_rng(3).uniform(0, 255, (2, 30, 45, 3)).astype(np.uint8)
+        large, small = (
+            Image.fromarray(part).resize((2 * SIZE[0], 2 * SIZE[1]), Image.Resampling.BICUBIC)
+            for part in (noise[0, :5, :7], noise[1])
+        )
+        soft = Image.blend(large, small, 0.3)
         with turn():
             painted = method(soft, style=style)
         image = painted.resize(SIZE, Image.Resampling.LANCZOS)

@@ -15,7 +15,7 @@ FLAGS = [
     "--use-fake-device-for-media-stream",  # a camera that films a test picture
     "--use-fake-ui-for-media-stream",
 ]
-WAIT = 30_000  # milliseconds
+WAIT = 60_000  # milliseconds; machines of CI are busy
 
 
 def open_page(chromium: Any, address: str, foreign: list[str], **options: Any) -> Any:

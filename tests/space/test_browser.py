@@ -1,6 +1,7 @@
 """The page in a real browser: what no client library sees. Skipped where playwright or chromium is missing."""
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from PIL import Image
 
 from hub.provenance import read_recipe
 from hub.registry import list_models
-from tools.browser import CHROMIUM, FLAGS, open_page, painted, sources, visible
+from tools.browser import CHROMIUM, FLAGS, WAIT, open_page, painted, sources, visible
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 pytestmark = pytest.mark.slow
+
+TASKS = ("Famous painting", "Mix", "My own painting", "Near and far", "Photo look")
 
 
 @pytest.fixture(scope="module")
@@ -309,6 +312,171 @@ def test_what_the_browser_keeps_and_what_is_refused(chromium: Any, address: str,
     page.locator("#photo input[type=file]").first.set_input_files(text)
     page.locator(".notice").get_by_text("unknown format").wait_for()
     playwright.expect(visible(page, "#photo img")).to_have_count(0)
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")])
+def test_no_serious_barrier_in_any_task(chromium: Any, address: str, pictures: Path, width: int, scheme: str) -> None:
+    """axe-core finds nothing serious, with everything unfolded."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = open_page(chromium, address, [], viewport={"width": width, "height": 900}, color_scheme=scheme)
+    painted(page, [])
+    for task in TASKS:
+        choose(page, task)
+        page.wait_for_timeout(1000)
+        for fold in visible(page, ".label-wrap[aria-expanded=false]").all():
+            fold.click()
+        page.wait_for_timeout(1000)
+        page.screenshot(path=pictures / f"{width}-{scheme}-{task.replace(' ', '-')}.png", full_page=True)
+        found = [v for v in axe.run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+        assert not found, [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [400, 1280, 1440])
+def test_nothing_moves_while_the_page_starts(chromium: Any, address: str, pictures: Path, width: int) -> None:
+    """The first picture is there before the script has started, and stands where the page has it."""
+    page = chromium.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.set_default_timeout(WAIT)
+    page.add_init_script(
+        """window.moved = 0;
+        new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) moved += e.value; })
+            .observe({type: 'layout-shift', buffered: true});"""
+    )
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("() => document.querySelector('#first img')?.naturalWidth")
+    place = "selector => (r => [r.x, r.y, r.width])(document.querySelector(selector).getBoundingClientRect())"
+    first = page.evaluate(place, "#first img")
+    page.screenshot(path=pictures / f"{width}-first.png")
+    painted(page, [])
+    page.wait_for_function("() => !document.querySelector('#first')")
+    assert page.evaluate(place, ".result") == pytest.approx(first, abs=4)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("moved") < 0.05
+    page.context.close()
+
+
+def test_mine_and_a_link(chromium: Any, address: str, pictures: Path, tmp_path: Path) -> None:
+    """Results stay in the browser over a reload, with their settings; a link opens the same settings elsewhere."""
+    page = open_page(chromium, address, [], viewport={"width": 1280, "height": 900}, permissions=["clipboard-read"])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown = painted(page, [])
+    playwright.expect(page.locator(".mine")).to_be_hidden()
+    for count, style in enumerate(("hokusai-great-wave", "klee-senecio"), 1):
+        visible(page, f".wall button[data-name={style}]").click()
+        shown = painted(page, shown)
+        playwright.expect(page.locator(".mine .head + .strip img")).to_have_count(count)
+    page.get_by_role("button", name="Copy link", exact=True).click()
+    page.get_by_role("button", name="Copied").wait_for()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{address}?task=single&model=cin-25styles&style=klee-senecio"
+
+    page.reload()
+    page.wait_for_function("() => document.querySelector('.wall [aria-pressed=true]')?.dataset.name === 'klee-senecio'")
+    playwright.expect(page.locator(".mine .head + .strip img")).to_have_count(2)
+    painted(page, shown)
+    page.wait_for_timeout(1500)
+    with page.expect_download() as everything:
+        page.get_by_role("button", name="Download all").click()
+    everything.value.save_as(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["01-senecio.jpg", "02-the-great-wave-off-kanagawa.jpg", "links.txt"]
+        assert link in archive.read("links.txt").decode()
+        assert Image.open(archive.open("01-senecio.jpg")).width == 960
+
+    page.locator(".mine .head + .strip button").last.click()
+    page.get_by_role("heading", name="The Great Wave off Kanagawa").wait_for()
+    page.screenshot(path=pictures / "1280-light-mine.png")
+    now = sources(page)
+    page.get_by_role("button", name="Use these settings").click()
+    painted(page, now)
+    assert visible(page, ".wall [aria-pressed=true]").get_attribute("data-name") == "hokusai-great-wave"
+    page.locator(".mine .head + .strip button").first.click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    playwright.expect(page.locator(".mine .head + .strip img")).to_have_count(1)
+    page.context.close()
+
+    other = chromium.new_context().new_page()
+    other.set_default_timeout(WAIT)
+    other.goto(f"{address}?task=single&model=cin-25styles-lite&style=klee-senecio&strength=0.5")
+    other.wait_for_function(
+        "() => document.querySelector('.wall [aria-pressed=true]')?.dataset.name === 'klee-senecio'"
+    )
+    playwright.expect(other.get_by_label("Fast", exact=True)).to_be_checked()
+    other.goto(f"{address}?task=single&model=cin-25styles&style=<img src=x>")
+    other.locator(".notice").get_by_text("There is no style").wait_for()
+    other.context.close()
+
+
+def test_by_keyboard_alone(chromium: Any, address: str) -> None:
+    """Choose a task and a painting, look closer, move the divider: each says what it is, and shows the focus."""
+    page = open_page(chromium, address, [], viewport={"width": 1280, "height": 900})
+    shown = painted(page, [])
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "(n => getComputedStyle(n).outlineStyle !== 'none' || !!n.closest('label'))(document.activeElement)"
+        )
+        if page.evaluate("document.activeElement.matches('.wall button')"):
+            break
+    page.keyboard.press("Home")
+    page.wait_for_function("() => document.querySelector('.look:popover-open img')?.naturalWidth")
+    assert page.locator(".look:popover-open b").inner_text() == "Mont Sainte-Victoire"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    painted(page, shown)
+    divider = page.get_by_role("slider", name="Before and after")
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert divider.get_attribute("aria-valuenow") == "60"
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    assert divider.get_attribute("aria-valuenow") == "95"
+    page.context.close()
+
+
+def test_two_browsers_at_once_each_see_their_own(chromium: Any, address: str) -> None:
+    pages = [open_page(chromium, address, []) for _ in range(2)]
+    first = [painted(page, []) for page in pages]
+    for page, style in zip(pages, ("klee-senecio", "hokusai-great-wave"), strict=True):
+        visible(page, f".wall button[data-name={style}]").click()
+    for page, before in zip(pages, first, strict=True):
+        painted(page, before)
+    kept = [page.locator(".mine .strip button").first.get_attribute("aria-label") for page in pages]
+    assert kept == ["Senecio", "The Great Wave off Kanagawa"]
+    for page in pages:
+        page.context.close()
+
+
+def test_in_chinese(chromium: Any, address: str) -> None:
+    page = chromium.new_context(locale="zh-CN").new_page()
+    page.set_default_timeout(WAIT)
+    page.goto(address)
+    painted(page, [])
+    assert page.evaluate("document.documentElement.lang") == "zh"
+    for words in ("名画风格", "点一幅名画", "选择你的照片", "复制链接"):
+        page.get_by_text(words).first.wait_for()
+    page.context.close()
+
+
+def test_share_without_a_sheet_saves_the_picture(chromium: Any, address: str) -> None:
+    page = open_page(chromium, address, [])
+    painted(page, [])
+    with page.expect_download() as shared:
+        page.get_by_role("button", name="Share", exact=True).click()
+    assert shared.value.suggested_filename.endswith(".jpg")
+    page.evaluate(
+        """() => {
+            navigator.canShare = () => true;
+            navigator.share = async ({files}) => { window.sent = [files[0].type, files[0].size > 1000]; };
+        }"""
+    )
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.wait_for_function("() => window.sent")
+    assert page.evaluate("sent") == ["image/jpeg", True]
     page.context.close()
 
 
