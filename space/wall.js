@@ -66,7 +66,8 @@ function looked(button, style) {
     event.stopImmediatePropagation();
   }, { capture: true });
 }
-wall.addEventListener("scroll", hide, { passive: true });
+// The focus scrolls the wall itself.
+wall.addEventListener("scroll", () => { if (!wall.contains(document.activeElement)) hide(); }, { passive: true });
 element.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
 function text(tag, className, content) {

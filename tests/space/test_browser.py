@@ -17,6 +17,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 pytestmark = pytest.mark.slow
 
+playwright.expect.set_options(timeout=WAIT)
 TASKS = ("Famous painting", "Mix", "My own painting", "Near and far", "Photo look")
 
 

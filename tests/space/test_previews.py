@@ -36,3 +36,23 @@ def test_previews_are_painted_once_a_set_of_weights(monkeypatch: pytest.MonkeyPa
         patch.setattr(type(method), "__call__", lambda self, *a, **k: calls.append(k["style"]) or whole(self, *a, **k))
         assert previews.styles(method) == first
     assert calls == [files[0].stem], "only the damaged one is painted again"
+
+
+def test_the_strokes_of_a_style_are_painted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    method = hub.load("cin-25styles", device="cpu")
+    looks = {name: previews.swatch(method, name) for name in ("van-gogh-starry-night", "klee-senecio")}
+    assert len(set(looks.values())) == 2
+    for look in looks.values():
+        assert read_image(b64decode(look.partition(",")[2])).rgb.size == previews.SIZE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(method), "__call__", None)
+        assert {name: previews.swatch(method, name) for name in looks} == looks
+
+
+def test_a_look_of_what_is_no_style_is_empty() -> None:
+    from space.handlers import Handlers
+    from space.models import Models
+
+    look = Handlers(Models()).look(hub.info("cin-25styles"))
+    assert look("../../etc/passwd") == look("nobody") == ""
