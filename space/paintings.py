@@ -103,7 +103,7 @@ def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
                 picture = photo_input(title=f"{field.title} {number}", height=190)
                 with gr.Column(min_width=140):
                     listed(picture, key, f"{field.title} {number} by name")
-                    shared(key, f"Share of {field.title.lower()} {number}")
+                    shared(key, "Its share")
     return made
 
 
