@@ -40,7 +40,7 @@ def settings_of(entry: Entry, task: str, values: Mapping[str, Any]) -> dict[str,
         spec = specs.get(name)
         if value in (None, "", [], {}) or (spec is None and name not in known):
             continue
-        if spec is not None and (_is_picture(entry, task, spec) or str(value) == str(spec.default)):
+        if spec is not None and (_is_picture(entry, task, spec) or spec.default in (value, str(value))):
             continue
         if spec is None and name.endswith("_share") and float(value) == 1:
             continue

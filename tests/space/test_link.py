@@ -35,7 +35,7 @@ def test_settings_go_through_a_link_and_back(
     model: str, task: str, values: dict[str, Any], words: dict[str, str]
 ) -> None:
     """Without pictures, and without what is the default."""
-    said = settings_of(hub.info(model), task, {"photo": "/tmp/photo.jpg", "strength": 1.0, **values})
+    said = settings_of(hub.info(model), task, {"photo": "/tmp/photo.jpg", "strength": 1, **values})
     assert said == {"task": task, "model": model, **words}
     entry, again, back = opened(READER, OFFERED, said)
     assert (entry.name, again) == (model, task)
