@@ -12,8 +12,9 @@ picture with itself; mixtures of two paintings.
 With a teacher, a large AdaIN network, these losses compare the result with the teacher's picture of the same pair.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -84,6 +85,10 @@ class AdaINSettings(ArbitrarySettings):
     teacher_pictures: Path = Field(Path("runs/teacher"), description="Folder for the teacher's pictures.")
     teacher_pairs: int = Field(3000, ge=1, description="Pairs of a photo and a painting that the teacher paints.")
     imitation_weight: float = Field(10.0, ge=0, description="Weight of the mean difference to the teacher's pictures.")
+    gram_target: Literal["teacher", "painting"] = Field(
+        "teacher",
+        description="Whose Gram matrices the result should have, with a teacher: its picture's or the painting's.",
+    )
     encoder_factor: float = Field(
         0.0, ge=0, le=1, description="Factor on the encoder's learning rate, with a teacher; 0 keeps it frozen."
     )
@@ -212,24 +217,32 @@ class AdaINTraining(PerceptualLearning, TrainingTask):
         return {"loss": loss.mean(), **parts}
 
     def imitation(self, photos: Tensor, paintings: Tensor, shown: Tensor) -> dict[str, Tensor]:
-        """The difference to the teacher's pictures ``shown``: of pixels, of features and of their Gram matrices."""
+        """The difference to the teacher's pictures ``shown``: of pixels, of features and of Gram matrices."""
         s = self.settings
         content, style = self.network.encode(photos), self.network.encode(paintings)
         result = self.network.decode(adain(content, statistics(content), statistics(style))).float()
-        with torch.no_grad():
-            wanted = self.vgg(shown, IMITATED)
         features = self.vgg(result, IMITATED)
-        parts = {
-            "imitation": (result - shown).abs().mean(),
-            "content": torch.stack([balanced_error(features[k], wanted[k]).mean() for k in IMITATED]).mean(),
-            "grams": torch.stack(
-                [balanced_error(gram_matrix(features[k]), gram_matrix(wanted[k])).mean() for k in IMITATED]
-            ).mean(),
-            "identity": (self.network.decode(content[:1]).float() - photos[:1]).abs().mean(),
+        with torch.no_grad():
+            wanted = self.vgg(paintings if s.gram_target == "painting" else shown, IMITATED)
+            grams = {layer: gram_matrix(wanted[layer]) for layer in IMITATED}
+            if s.content_weight and s.gram_target == "painting":
+                wanted = self.vgg(shown, IMITATED)
+
+        def error(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+            return torch.stack([balanced_error(found, target).mean() for found, target in pairs]).mean()
+
+        weighted = {
+            "imitation": (s.imitation_weight, (result - shown).abs().mean()),
+            "grams": (s.style_weight, error((gram_matrix(features[k]), grams[k]) for k in IMITATED)),
+            "identity": (
+                s.identity_weight / s.batch,
+                (self.network.decode(content[:1]).float() - photos[:1]).abs().mean(),
+            ),
         }
-        weights = (s.imitation_weight, s.content_weight, s.style_weight, s.identity_weight / s.batch)
-        loss = torch.stack([w * part for w, part in zip(weights, parts.values(), strict=True)]).sum()
-        return {"loss": loss, **parts}
+        if s.content_weight:
+            weighted["content"] = (s.content_weight, error((features[k], wanted[k]) for k in IMITATED))
+        loss = torch.stack([weight * part for weight, part in weighted.values()]).sum()
+        return {"loss": loss, **{name: part for name, (_, part) in weighted.items()}}
 
     @torch.no_grad()
     def sheet(self, network: AdaINNetwork) -> Image.Image:

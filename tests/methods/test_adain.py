@@ -338,6 +338,22 @@ def test_the_encoder_learns_from_a_teacher_if_it_may(material: Path, teacher: di
     assert groups == ([factor] if factor else [])
 
 
+def test_the_gram_matrices_may_be_those_of_the_painting(material: Path, teacher: dict[str, Any]) -> None:
+    photos = torch.rand(1, 3, 32, 32)
+    stripes = (torch.arange(32) % 4 < 2).float().expand(1, 3, 32, 32).contiguous()
+    grams = {}
+    for target in ("teacher", "painting"):
+        task = AdaINTraining(settings_of(material, gram_target=target, content_weight=0, **teacher), CPU)
+        # The teacher shows what the network itself paints, so nothing is left to learn but the painting.
+        content, style = task.network.encode(photos), task.network.encode(stripes)
+        own = task.network.decode(adain(content, statistics(content), statistics(style))).detach()
+        losses = task.imitation(photos, stripes, own)
+        assert losses["imitation"] < 1e-6
+        assert "content" not in losses
+        grams[target] = losses["grams"].item()
+    assert grams["teacher"] < 1e-6 < 0.1 < grams["painting"]
+
+
 def test_kept_pictures_are_the_teachers_own(material: Path, tmp_path: Path, teacher: dict[str, Any]) -> None:
     photos, paintings = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     files = teacher["teacher_encoder"], teacher["teacher_decoder"]
