@@ -115,6 +115,7 @@ ready.then((hub) => {
 
   button("again").addEventListener("click", () => {
     dialog.close();
+    hub.style = null; // the wall of another model takes its painting from the settings
     trigger("open", { settings: open.settings });
   });
   button("save").addEventListener("click", () => save(open.after, `${plain(open.title)}.jpg`));
@@ -179,6 +180,7 @@ ready.then((hub) => {
   // A link, or the settings before a reload, after what the server shows first.
   let asked = hub.asked();
   const begin = () => {
+    if (asked) hub.style = null;
     if (asked) trigger("open", { settings: asked });
     asked = null;
   };
