@@ -1,10 +1,11 @@
 // The style gallery. The server fills `props.styles`; `props.value` is the name of the chosen style.
 const wall = element.querySelector(".wall");
 const card = element.querySelector(".look");
-const words = props.words[navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"];
+// An update from the server may leave out the words.
+const words = props.words?.[navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"] || {};
 const looks = new Map(); // by style, the picture of its strokes
 card.id = `look-${Math.random().toString(36).slice(2)}`;
-if (wall.querySelector(".hint")) wall.querySelector(".hint").textContent = words["painting styles"];
+if (wall.querySelector(".hint")) wall.querySelector(".hint").textContent = words["painting styles"] || "";
 
 // A closer look at a style: what it is, and its strokes alone. For a resting pointer, the focus, or a long press.
 let resting = 0;
@@ -21,7 +22,7 @@ async function look(button, style) {
   const picture = card.querySelector("img");
   card.querySelector("b").textContent = style.title;
   card.querySelector("span").textContent = [style.artist, style.year, style.source].filter(Boolean).join(", ");
-  card.querySelector("small").textContent = words["only its strokes"];
+  card.querySelector("small").textContent = words["only its strokes"] || "";
   picture.removeAttribute("src");
   if (!card.matches(":popover-open")) card.showPopover();
   const place = () => {
