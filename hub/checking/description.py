@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from hub.checking.case import Broken, LeftOut, require
 from hub.entries import Entry
+from hub.parameters import field_specs
+from hub.plugins import plugin_class
 from hub.registry import PACKAGE_ROOT
 from hub.weights import check_finite, find_weights, read_config, read_safetensors
 
-LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")  # as SPDX writes them
 SECTIONS = ("The method", "Parameters", "Limits")
 FILLER = re.compile(r"\b(TODO|FIXME|TBD|lorem ipsum)\b", re.IGNORECASE)
 
@@ -24,7 +26,7 @@ def entry(entry: Entry) -> None:
     """The entry names licences as SPDX does, a paper that can be found, and tasks that go with the inputs."""
     method = entry.method
     for what, license in [("code_license", method.code_license), *(("license", text) for text in entry.model.licenses)]:
-        require(LICENSE.fullmatch(license), f"{what} {license!r} is not an SPDX identifier, such as MIT or Apache-2.0")
+        require(in_spdx(license), f"{what} {license!r} is not an SPDX identifier, such as MIT or Apache-2.0")
     paper = method.paper
     require(paper.title.strip() and paper.authors.strip(), "the paper has no title or no authors")
     require(1900 <= paper.year <= date.today().year + 1, f"the paper's year is {paper.year}")
@@ -76,6 +78,10 @@ def card(entry: Entry) -> None:
     missing = [f"## {title}" for title in SECTIONS if title not in sections(text)]
     require(not missing, f"{path} has no section {' and no section '.join(missing)}")
     require(not FILLER.search(text), f"{path} is not filled in")
+    own = {spec.name for spec in field_specs(plugin_class(entry).Parameters)}
+    table = re.findall(r"^\| `--([a-z0-9-]+)`", text, re.MULTILINE)
+    unknown = [f"--{flag}" for flag in table if flag.replace("-", "_") not in own]
+    require(not unknown, f"{path} describes {' and '.join(unknown)}, which the method does not have")
 
 
 def figures(entry: Entry) -> None:
@@ -115,6 +121,15 @@ def card_text(entry: Entry) -> tuple[Path, str]:
         return path, path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Broken(f"{path} cannot be read ({error})") from None
+
+
+def in_spdx(license: str) -> bool:
+    """Whether SPDX knows this licence, or expression of licences; ``LicenseRef-...`` names another one."""
+    try:
+        canonicalize_license_expression(license)
+    except InvalidLicenseExpression:
+        return False
+    return True
 
 
 def read_json(path: Path) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from PIL import Image
 
-from hub.checking.description import LICENSE
+from hub.checking.description import in_spdx
 from hub.images import encode_image
 from hub.method import Method
 from hub.parameters import validate
@@ -43,7 +43,7 @@ def of_style(path: Path, to: str | None) -> Push:
     style, model, _ = read_style(path)
     if to is None:
         raise PushError(f"{path} names no repository; give one with --to owner/name.")
-    if not LICENSE.fullmatch(style.license):
+    if not in_spdx(style.license):
         what = f"the licence {style.license!r}, which SPDX does not know" if style.license else "no licence"
         raise PushError(f"{path} has {what}; make it again with --license, such as --license CC-BY-4.0.")
     files: dict[str, Path | bytes] = {FILE_NAME: path, "README.md": _card(style, model, to).encode()}
