@@ -66,7 +66,7 @@ def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> 
     show(partial(gr.on, [photo.change, *panel.place]))
     chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
 
-    with panel.below, gr.Accordion(word("mask"), open=False):
+    with panel.below, gr.Accordion(word("draw mask"), open=False):
         editor = build_mask_editor("The style will apply where you paint", ["#ff3b30"], 380)
         use = gr.Button("Use this mask", size="md")
         said = build_notice()

@@ -93,14 +93,15 @@ def _table(handlers: Handlers, entry: Entry, task: str, values: Mapping[str, Any
 
 def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
     """``pictures``: the inputs for photo and style photo; ``masks``: the inputs for their masks."""
-    with panel.below, gr.Accordion(word("masks"), open=False):
+    with panel.below, gr.Accordion(word("masks"), open=False) as drawer:
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
         boards = [build_mask_editor(title, colors, 300) for title in ("Photo", "Style photo")]
         use = gr.Button("Use these masks", size="md")
         said = build_notice()
+    # Segmenting takes seconds, so it waits until somebody wants to see it.
     for picture, editor in zip(pictures, boards, strict=True):
-        picture.change(
+        drawer.expand(
             one_sentence(_overlaid),
             inputs=[picture],
             outputs=[editor],
@@ -116,7 +117,9 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
         api_visibility="private",
     )
     for picture, mask in zip(pictures, masks, strict=True):  # a new picture makes the old mask invalid
-        picture.change(lambda: None, outputs=[mask], queue=False, api_visibility="private")
+        picture.change(
+            lambda: (None, gr.update(open=False)), outputs=[mask, drawer], queue=False, api_visibility="private"
+        )
 
 
 def _overlaid(path: str | None) -> Any:

@@ -54,7 +54,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "again": ("Make it again", "再做一次"),
     "own painting": ("Add your own painting", "添加你自己的画"),
     "several": ("Several at once", "同时使用多幅"),
-    "mask": ("Paint a mask", "绘制蒙版"),
+    "draw mask": ("Paint a mask", "绘制蒙版"),
     "masks": ("See and paint the masks", "查看并绘制蒙版"),
     "table": ("Make a colour table of this look, for other editors", "为其他软件生成色彩查找表"),
     "keep blend": ("Keep this blend", "保存此混合"),

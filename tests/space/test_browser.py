@@ -227,7 +227,7 @@ def test_near_and_far(chromium: Any, address: str, photo_path: Path, pictures: P
     page.get_by_role("option", name="Great Wave").locator("visible=true").click()
     far = painted(page, unpainted)
     place = page.get_by_label("Where", exact=True).locator("visible=true").first
-    visible(page, ".maps img").first.click(position={"x": 20, "y": 20})
+    visible(page, ".maps img").first.click(position={"x": 20, "y": 60})  # above lies the frame of a wide picture
     playwright.expect(place).to_have_value("layer")
     layer = painted(page, far)
     page.get_by_text("Paint a mask").locator("visible=true").click()
