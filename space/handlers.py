@@ -44,20 +44,10 @@ class Handlers:
         """The endpoint that paints at full size; an iterative method shows previews."""
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
-            content, parameters, photo = self.reader.asked(entry, task, values)
             try:
-                with self.jobs.running(request.session_hash) as check:
-                    painted = self.run(
-                        entry.name,
-                        content,
-                        parameters,
-                        photo,
-                        _report(progress, check),
-                        waiting_line(progress, check, self.models.accelerator.about),
-                    )
+                return filled(self._whole(entry, task, values, request.session_hash, progress))
             except Cancelled:
                 return gr.skip()  # the old result stays
-            return filled(painted)
 
         def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
             for news in self._steps(entry, task, values, request.session_hash, progress):
@@ -177,21 +167,11 @@ class Handlers:
             if painted is None:
                 return None, "There is nothing to download yet: choose a style first."
             if painted.picture is None:
-                entry = entries[painted.model]
-                content, parameters, photo = self.reader.asked(entry, painted.task, painted.values)
+                entry, session = entries[painted.model], request.session_hash
                 try:
-                    with self.jobs.running(request.session_hash) as check:
-                        whole = self.run(
-                            entry.name,
-                            content,
-                            parameters,
-                            photo,
-                            _report(progress, check),
-                            waiting_line(progress, check, self.models.accelerator.about),
-                        )
+                    painted.keep(self._whole(entry, painted.task, painted.values, session, progress))
                 except Cancelled:
                     return None, ""
-                painted.keep(whole)
             return download_of(painted, format), ""
 
         return said_on_the_page(handler, 2)
@@ -254,6 +234,15 @@ class Handlers:
     def stop(self, request: gr.Request) -> None:
         """Stop this visitor's work."""
         self.jobs.stop(request.session_hash)
+
+    def _whole(
+        self, entry: Entry, task: str, values: Mapping[str, Any], session: str | None, progress: gr.Progress
+    ) -> Painted:
+        """The photo at its full size, painted as work that ``session`` can stop; raises ``Cancelled`` then."""
+        content, parameters, photo = self.reader.asked(entry, task, values)
+        with self.jobs.running(session) as check:
+            waiting = waiting_line(progress, check, self.models.accelerator.about)
+            return self.run(entry.name, content, parameters, photo, _report(progress, check), waiting)
 
     def run(
         self,

@@ -4,6 +4,7 @@ import io
 import random
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,3 +86,16 @@ def tiff(
         start = end + len(body)
         entries[273] = (4, [base + start + sum(map(len, planes[:number])) for number in range(len(planes))])
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4) + body + b"".join(planes)
+
+
+def check_metadata(path: Path, keep: str) -> None:
+    """The metadata of a result is what ``--keep-metadata`` says: camera and time by "safe", all by "all"."""
+    with Image.open(path) as image:
+        image.load()  # a PNG may tell it after its pixels
+        exif = image.getexif()
+        inner, place = exif.get_ifd(0x8769), exif.get_ifd(0x8825)
+    assert exif.get(274, 1) == 1, "the result is upright"
+    assert (exif.get(272), inner.get(36867)) == ((None, None) if keep == "none" else ("Camera", "2026:01:02 03:04:05"))
+    assert (exif.get(315), inner.get(42033)) == (("A. Person", "serial 123") if keep == "all" else (None, None))
+    assert (2 in place) == (keep == "all")
+    assert b"secret" not in path.read_bytes()
