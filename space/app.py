@@ -45,6 +45,7 @@ from space.plugins import leave_out_hanging
 from space.programs import build_programs
 from space.realistic import build_realistic
 from space.reopening import connect_mine
+from space.sessions import MOST, keep_little
 from space.single import build_single
 from space.tasks import build_tasks, choose_task, offered
 from space.theme import CSS, Gallery
@@ -204,10 +205,12 @@ def serve(
             root_path=root_path,
             auth=auth,
             app_kwargs=options,
+            state_session_capacity=MOST,
             _frontend=False,  # does only without a check that gives up after 3 s, as on a busy machine
         )
     except OSError as error:
         raise StylehubError(f"The app cannot start ({error}); try another --host or --port.") from None
+    keep_little(demo)
     if watch is not None:
         adopt("uvicorn", "uvicorn.error")
     address: str = public or local

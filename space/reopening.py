@@ -36,7 +36,7 @@ def connect_mine(
 def _made(handlers: Handlers, entries: Mapping[str, Entry]) -> Callable[..., Any]:
     def made(shown: Shown | None) -> Any:
         """What the browser keeps of the picture that is shown."""
-        if shown is None or not shown.painted.done or shown.files is None or shown.model not in entries:
+        if shown is None or not shown.done or shown.files is None or shown.model not in entries:
             return gr.skip()
         entry = entries[shown.model]
         settings = settings_of(entry, shown.task, shown.values)

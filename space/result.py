@@ -1,7 +1,7 @@
 """The result: before and after, the full-size picture for download, and the commands to make it again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,28 @@ OFFERED = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}
 
 @dataclass
 class Shown:
-    """What the page shows: a model's painting for ``values``. ``picture`` is the file at full size, once it is made."""
+    """What the page shows: a model's painting for ``values``, without its pixels, since each visitor's is kept.
+
+    ``picture`` is the file at full size, once it is made. Not ``done``: a draft or a preview.
+    """
 
     model: str
     task: str
     values: Mapping[str, Any]
-    painted: Painted = field(repr=False)
+    painted: InitVar[Painted]
     picture: str | None = None
     files: tuple[str, str] | None = None  # before and after as the page shows them
     first: bool = False  # what the page shows before anybody has chosen anything
+    done: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        if self.picture is None and self.painted.full in (None, self.painted.after.size):
-            self.keep(self.painted)
+    def __post_init__(self, painted: Painted) -> None:
+        self.done = painted.done
+        if self.picture is None and painted.full in (None, painted.after.size):
+            self.keep(painted)
 
     def shows(self, model: str, task: str, values: Mapping[str, Any]) -> bool:
         """Whether this is the finished painting of ``model`` for ``values``."""
-        return self.painted.done and (self.model, self.task, self.values) == (model, task, values)
+        return self.done and (self.model, self.task, self.values) == (model, task, values)
 
     def keep(self, whole: Painted) -> None:
         """Write ``whole`` as the picture to download."""
