@@ -36,6 +36,7 @@ TABLES = {
     "strokes": "benchmarks.strokes",
     "metanet": "benchmarks.metanet",
     "load": "benchmarks.space_load",
+    "site": "benchmarks.site",
     "kills": "benchmarks.kills",
     "contention": "benchmarks.contention",
     "fuzz": "benchmarks.fuzz",

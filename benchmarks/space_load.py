@@ -68,13 +68,19 @@ def render(result: dict[str, Any]) -> str:
     """One line a run."""
     waits = [f"{result[key]:.1f} s" if result[key] else "" for key in ("median_s", "most_s", "slowest_s")]
     fair = f"{result['luckiest_s']:.1f} to {result['unluckiest_s']:.1f} s" if result["answers"] else ""
+    shares = f"{result['fewest']} to {result['most']}"
     full = f"{result['full']}, within {result['full_s']:.2f} s" if result["full"] else "0"
     numbers = [str(result[key]) for key in ("users", "answers", "errors")]
     memory = ", ".join(map(str, result["memory_mb"]))
     headings = ["visitors", "pictures", "errors", "median wait", "95 of 100 within", "longest wait"]
-    headings += ["median of each visitor", "told that the queue is full", "MB of the web, first to last"]
+    headings += [
+        "median of each visitor",
+        "pictures of each visitor",
+        "told that the queue is full",
+        "MB of the web, first to last",
+    ]
     return (
-        f"{markdown(headings, [[*numbers, *waits, fair, full, memory]])}\n\n"
+        f"{markdown(headings, [[*numbers, *waits, fair, shares, full, memory]])}\n\n"
         f"`{result['model']}`, photos of {result['side']} pixels, for {result['seconds']:g} s; each visitor looks at a "
         f"picture for {result['looks']:g} s on average. The server was up in {result['server_up_s']} s. {where(result)}"
     )
@@ -117,6 +123,7 @@ def _visit(pid: int, address: str, options: argparse.Namespace, folder: Path) ->
     found = json.loads((folder / "found.json").read_text())
     waits = sorted(wait for own in found["waits"].values() for wait in own)
     each = sorted(_middle(sorted(own)) for own in found["waits"].values())
+    counts = sorted(len(own) for own in found["waits"].values())
     memory = found["memory"]
     return {
         "answers": len(waits),
@@ -127,6 +134,8 @@ def _visit(pid: int, address: str, options: argparse.Namespace, folder: Path) ->
         "slowest_s": waits[-1] if waits else 0.0,
         "luckiest_s": each[0] if each else 0.0,
         "unluckiest_s": each[-1] if each else 0.0,
+        "fewest": counts[0] if len(counts) == options.users else 0,
+        "most": counts[-1] if counts else 0,
         "full": len(found["full"]),
         "full_s": max(found["full"], default=0.0),
         "memory_mb": [round(memory[i * (len(memory) - 1) // 4] / 1e6) for i in range(5)],

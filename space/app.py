@@ -14,8 +14,10 @@ from typing import Any
 if not __package__:  # a Space runs this as a file; the repository is one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from hub.threads import give_way
+    from space.arenas import share_freed
 
     give_way()
+    share_freed()
 
 from space import zero_gpu  # isort: skip  # before anything that imports torch
 import gradio as gr
@@ -37,6 +39,7 @@ from space.first import First, FirstPaint
 from space.fusion import build_fusion
 from space.handlers import Handlers
 from space.learn import LOCAL
+from space.memory import MOST, keep_little
 from space.models import Models
 from space.page import SCRIPT, SHORT, Page, build_page, connect_page
 from space.panel import Panel
@@ -45,7 +48,6 @@ from space.plugins import leave_out_hanging
 from space.programs import build_programs
 from space.realistic import build_realistic
 from space.reopening import connect_mine
-from space.sessions import MOST, keep_little
 from space.single import build_single
 from space.tasks import build_tasks, choose_task, offered
 from space.theme import CSS, Gallery

@@ -419,7 +419,24 @@ def test_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert result["answers"] >= 4
     assert result["errors"] == result["full"] == 0
     assert 0 < result["luckiest_s"] <= result["unluckiest_s"] <= result["slowest_s"]
+    assert 1 <= result["fewest"] <= result["most"] < result["answers"]
     assert "| 2 " in table
+
+
+@pytest.mark.slow
+def test_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from tools.browser import CHROMIUM
+
+    for package in ("gradio", "huey", "playwright"):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    result, table = run(capsys, tmp_path, "site", "--starts", 1, "--pictures", 30, "--pages", 3)
+    assert len(result["up_s"]) == 1
+    assert 0 < result["paint_s"][0] < result["ready_s"][0]
+    assert [len(result[name]) for name in ("page_s", "browser_page_s")] == [3, 5]
+    assert "a gallery of 30, over HTTP" in table
 
 
 # --- The command

@@ -21,7 +21,9 @@ def space(
     With --data-dir FOLDER it keeps long jobs, and with --gallery what visitors share; both need stylehub\\[site].
     """
     from hub.cli.site import settings_and_folders
+    from space.arenas import share_freed
 
+    share_freed()
     settings, folders = settings_and_folders(words or [], trust)
     try:
         from space.app import serve

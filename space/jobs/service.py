@@ -35,6 +35,7 @@ class Service:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.queue = Queue(place.settings)
+        self.workers: set[int] = set()  # the processes that were started here
 
     def submit(
         self,

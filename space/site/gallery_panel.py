@@ -9,7 +9,7 @@ import gradio as gr
 from hub.errors import StylehubError
 from hub.provenance import command
 from hub.registry import Entry
-from space.gallery.store import PAGE, Gallery, Shared
+from space.gallery.store import PAGE, Gallery
 from space.handlers import Handlers
 from space.jobs.service import Service
 from space.page import LIMITS, LONG, SHORT, Page
@@ -33,25 +33,29 @@ class GalleryHandlers:
     def gallery(self) -> Gallery:
         return self.service.gallery
 
-    def browse(self, of: str | None, page: float) -> tuple[Any, ...]:
-        """A page of thumbnails, their ids, the choices, and how many pages there are."""
+    def browse(self, of: str | None, page: float | None) -> tuple[Any, ...]:
+        """A page of thumbnails, their ids, the choices, and how many pages there are; the last one for any beyond."""
         model, style = _parts(of)
-        found = self.gallery.browse(int(page), model, style)
+        asked = int(page or 1)
+        found = self.gallery.browse(asked, model, style)
         pages = max(1, -(-found.total // PAGE))
+        if asked > pages:
+            asked, found = pages, self.gallery.browse(pages, model, style)
         kinds = [("All", "")]
         for name, styles in self.gallery.choices().items():
             kinds += [(name, name), *((f"{name}, {style}", f"{name}/{style}") for style in styles if style)]
-        pictures = [(handed_out(self.gallery.thumbnail(s.id), s.model), caption(s)) for s in found.pictures]
+        pictures = [(handed_out(self.gallery.thumbnail(s.id), s.model), s.style or s.model) for s in found.pictures]
         ids = [shared.id for shared in found.pictures]
-        return pictures, ids, gr.update(choices=kinds), gr.update(maximum=pages, info=f"of {pages}")
+        return pictures, ids, gr.update(choices=kinds), gr.update(value=asked, maximum=pages, info=f"of {pages}")
 
     def pick(self, ids: list[str], event: gr.SelectData) -> tuple[Any, ...]:
-        """The chosen picture: its id, the file, and how it was made."""
+        """The chosen picture: its id, what is shown of it, the file, and how it was made."""
         try:
             shared = self.gallery.get(ids[event.index])
-            return shared.id, handed_out(self.gallery.picture(shared.id), "shared.jpg"), command(shared.recipe), ""
+            file = handed_out(self.gallery.picture(shared.id), "shared.jpg")
+            return shared.id, gr.update(visible=True), file, command(shared.recipe), ""
         except (StylehubError, IndexError) as error:
-            return None, None, "", html.escape(str(error))
+            return None, gr.update(visible=False), None, "", html.escape(str(error))
 
     def like(
         self, before: Any, photo: str | None, id: str | None, request: gr.Request, progress: gr.Progress = gr.Progress()
@@ -75,9 +79,11 @@ class GalleryHandlers:
             return html.escape(str(error))
         return "Thank you. The administrator will look at it."
 
-    def delete(self, id: str | None, token: str) -> str:
-        """Delete a picture of one's own."""
-        return "" if id and self.gallery.delete(id, owner_of(token)) else "It is not your picture."
+    def delete(self, id: str | None, token: str) -> tuple[str | None, Any, str]:
+        """Delete a picture of one's own; what is then chosen, what is shown of it, and what is said."""
+        if id and self.gallery.delete(id, owner_of(token)):
+            return None, gr.update(visible=False), ""
+        return id, gr.skip(), "It is not your picture."
 
     def reported(self, token: str) -> tuple[Any, ...]:
         """For the administrator: the pictures that were reported or are hidden."""
@@ -102,18 +108,21 @@ def build_gallery(made: GalleryHandlers, page: Page, token: gr.BrowserState) -> 
             of = gr.Dropdown([("All", "")], value="", label=word("of"), scale=3)
             number = gr.Number(1, label=word("page"), minimum=1, precision=0, scale=1, min_width=90)
         wall = gr.Gallery(columns=6, height="auto", show_label=False, allow_preview=False, buttons=[])
+        with gr.Column(visible=False) as picked:
+            file = gr.Image(interactive=False, show_label=False, height=420, buttons=["download", "fullscreen"])
+            with gr.Row():
+                like = gr.Button(word("like this"), variant="primary", size="md")
+                report = gr.Button(word("report"), size="md")
+                delete = gr.Button(word("delete mine"), size="md")
+            made_by = gr.Textbox(
+                label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"]
+            )
         notice = gr.Markdown("")
-        made_by = gr.Textbox(label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
-        file = gr.File(label=word("download"), interactive=False)
-        with gr.Row():
-            like = gr.Button(word("like this"), variant="primary", size="md")
-            report = gr.Button(word("report"), size="md")
-            delete = gr.Button(word("delete mine"), size="md")
     ids, chosen = gr.State([]), gr.State(None)
     look: dict[str, Any] = {"inputs": [of, number], "outputs": [wall, ids, of, number], **_QUIET}
     for event in (box.expand, of.input, number.change):
         event(made.browse, **look)
-    wall.select(made.pick, inputs=[ids], outputs=[chosen, file, made_by, notice], **_QUIET)
+    wall.select(made.pick, inputs=[ids], outputs=[chosen, picked, file, made_by, notice], **_QUIET)
     like.click(
         made.like,
         inputs=[page.shown, page.photo, chosen],
@@ -124,7 +133,8 @@ def build_gallery(made: GalleryHandlers, page: Page, token: gr.BrowserState) -> 
         api_visibility="private",
     )
     report.click(made.report, inputs=[chosen], outputs=[notice], **_QUIET)
-    delete.click(made.delete, inputs=[chosen, token], outputs=[notice], **_QUIET).then(made.browse, **look)
+    gone = delete.click(made.delete, inputs=[chosen, token], outputs=[chosen, picked, notice], **_QUIET)
+    gone.then(made.browse, **look)
     if made.service.place.settings.admin_token:
         _build_administration(made)
 
@@ -150,11 +160,6 @@ def _build_administration(made: GalleryHandlers) -> None:
     wall.select(pick, inputs=[ids], outputs=[chosen], **_QUIET)
     for hidden, button in buttons.items():
         button.click(acting(hidden), inputs=[token, chosen], outputs=[notice], **_QUIET).then(made.reported, **look)
-
-
-def caption(shared: Shared) -> str:
-    """The line below a thumbnail."""
-    return ", ".join(filter(None, (shared.style, shared.model)))
 
 
 def _parts(of: str | None) -> tuple[str | None, str | None]:

@@ -29,21 +29,26 @@ def open_site(settings: Settings, folders: Sequence[Path] = ()) -> Iterator[Serv
         if not stack.enter_context(service.place.alone("web")):
             raise StylehubError(f"Another app serves {settings.folder}; stop it, or give another --data-dir.")
         for _ in range(settings.workers):
-            stack.enter_context(_worker(settings, folders))
+            stack.enter_context(_worker(settings, folders, service.workers))
         yield service
 
 
 @contextmanager
-def _worker(settings: Settings, folders: Sequence[Path]) -> Iterator[None]:
-    """A worker until the end of the block. One that ends by itself is started anew, later each time."""
+def _worker(settings: Settings, folders: Sequence[Path], running: set[int]) -> Iterator[None]:
+    """A worker until the end of the block. One that ends by itself is started anew, later each time.
+
+    ``running`` holds its process id while it runs.
+    """
     ended = threading.Event()
 
     def keep() -> None:
         wait = _SOONEST
         while not ended.is_set():
             process = start_worker(settings, folders)
+            running.add(process.pid)
             while process.poll() is None and not ended.wait(0.2):
                 pass
+            running.discard(process.pid)
             if not ended.is_set():
                 event("worker-ended", level=logging.WARNING, status=process.returncode)
                 ended.wait(wait)

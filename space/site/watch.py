@@ -1,9 +1,11 @@
 """What an operator looks at: ``/health`` says whether the site works, ``/metrics`` counts for Prometheus."""
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -86,6 +88,9 @@ class Watch:
             yield _gauge("page_waiting", "Calls of the page and of programs that wait.", len(queue))
             working = sum(job is not None for job in queue.active_jobs)
             yield _gauge("page_working", "Calls that are worked on.", working)
+        memory = [found for pid in [*self.service.workers] if (found := _resident(pid))]
+        yield _gauge("workers", "Workers that were started with the site and run.", len(memory))
+        yield _gauge("workers_memory_bytes", "Resident memory of them all; others run elsewhere.", sum(memory))
         yield _gauge("disk_free_bytes", "Free bytes where the data folder lies.", _free(self.service))
         try:
             jobs = self.service.place.jobs
@@ -147,6 +152,14 @@ def _free(service: Service) -> int:
     try:
         return shutil.disk_usage(service.place.folder).free
     except OSError:
+        return 0
+
+
+def _resident(pid: int) -> int:
+    """The resident memory of a process in bytes; 0 where it has ended, or where the system is not Linux."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
         return 0
 
 

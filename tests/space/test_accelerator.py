@@ -89,3 +89,25 @@ def test_a_wall_waits_for_what_somebody_has_asked_for() -> None:
     for thread in threads:
         thread.join(10)
     assert order == ["short", "small", "long"]
+
+
+def test_short_work_without_end_does_not_keep_long_work_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("space.accelerator._LONGEST", 0.2)
+    monkeypatch.setattr("space.accelerator._PATIENCE", 0.05)
+    accelerator, ended = Accelerator(), threading.Event()
+
+    def paints(kind: str) -> None:
+        while not ended.is_set():
+            with getattr(accelerator, kind)():
+                ended.wait(0.01)
+
+    def waits() -> None:
+        with accelerator.long():
+            ended.set()
+
+    threads = [in_a_thread(lambda kind=kind: paints(kind)) for kind in ("short", "short", "short", "small")]
+    until(lambda: accelerator._short >= 2)
+    threads.append(in_a_thread(waits))
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()

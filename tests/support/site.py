@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,12 @@ def started(chosen: Settings) -> Any:
     process = FORK.Process(target=serve, args=(chosen,), daemon=True)
     process.start()
     return process
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:

@@ -1,12 +1,14 @@
 """The site in containers: what deploy/ says holds for this code, and the proxy's configuration works with a browser."""
 
 import getpass
+import os
 import re
 import shutil
-import socket
 import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from types import SimpleNamespace
@@ -25,7 +27,7 @@ from space.jobs.service import Service
 from space.site.place import Place
 from space.site.settings import PREFIX, gather
 from tests.support.paths import ROOT
-from tests.support.site import settings, until
+from tests.support.site import free_port, settings, until
 from tools.browser import CHROMIUM, FLAGS, open_page, painted, visible
 
 DEPLOY = ROOT / "deploy"
@@ -41,8 +43,8 @@ def services() -> dict[str, Any]:
 def test_the_settings_are_settings(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("web", "worker"):
         with monkeypatch.context() as patch:
-            for variable, value in services[name]["environment"].items():
-                patch.setenv(variable, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value))
+            for variable, value in variables(services[name]).items():
+                patch.setenv(variable, value)
             chosen = gather()
         given = {variable.removeprefix(PREFIX).lower() for variable in services[name]["environment"]} - {
             "forwarded_allow_ips"
@@ -62,6 +64,62 @@ def test_it_is_all_there(services: dict[str, Any]) -> None:
     assert needed | {"pyproject.toml", "README.md", "LICENSE"} <= set(copied)
 
 
+def variables(service: dict[str, Any]) -> dict[str, str]:
+    """The environment of ``service``, where nobody has given another."""
+    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in service["environment"].items()}
+
+
+@pytest.mark.slow
+def test_its_commands_as_processes(services: dict[str, Any], tmp_path: Path) -> None:
+    """The web, two workers and Redis, each with the command and the variables of compose.yaml; Redis dies meanwhile."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    from gradio_client import Client, handle_file
+
+    here = {"redis:6379": f"127.0.0.1:{free_port()}", "/data": str(tmp_path), "7860": str(free_port())}
+    here["0.0.0.0"] = "127.0.0.1"
+
+    def started(name: str, *words: str, more: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+        given = variables(services[name]) if "environment" in services[name] else {}
+        given.pop("STYLEHUB_ROOT_PATH", None)  # no proxy is before it
+        for there, value in here.items():
+            given = {key: text.replace(there, value) for key, text in given.items()}
+        return subprocess.Popen([*words, *services[name]["command"], *more], cwd=ROOT, env={**os.environ, **given})
+
+    stylehub = (sys.executable, "-m", "hub")
+    assert re.search(r'^ENTRYPOINT \["stylehub"\]$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    port = here["redis:6379"].rpartition(":")[2]
+    redis = started("redis", more=["--port", port, "--bind", "127.0.0.1", "--dir", str(tmp_path)])
+    running = [redis, started("web", *stylehub), *(started("worker", *stylehub) for _ in range(2))]
+    address = f"http://127.0.0.1:{here['7860']}/"
+
+    def answers() -> Any:
+        with suppress(httpx.TransportError):
+            return httpx.get(address + "health").json()
+
+    try:
+        until(lambda: (answers() or {}).get("status") == "ok", 300)
+        client = Client(address, verbose=False)
+        values = {
+            "photos": None,
+            "pictures": None,
+            "email": "",
+            "token": "",
+            "parameters": {"style": "udnie", "size": 64},
+        }
+        photo = handle_file(str(example_photo()))
+        for number in range(2):
+            job = client.predict(model="cin-25styles-lite", photo=photo, **values, api_name="/submit")["job"]
+            until(lambda job=job: client.predict(job=job, api_name="/status")["state"] == "done", 300)  # type: ignore[misc]
+            if not number:
+                redis.kill()
+    finally:
+        for process in reversed(running):
+            process.terminate()
+        statuses = [process.wait(60) for process in running]
+    assert statuses[1:] == [0, 0, 0]
+
+
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The site, and nginx before it with the configuration of deploy/."""
@@ -72,8 +130,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("proxy")
     service = Service(Place(settings(folder / "data", gallery=True)))
     demo, address = serve(block=False, service=service, root_path=ROOT_PATH)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     values = {"LISTEN": f"127.0.0.1:{port}", "WEB": address.removeprefix("http://").rstrip("/"), "ROOT_PATH": ROOT_PATH}
     server = Template((DEPLOY / "nginx" / "site.conf.template").read_text()).safe_substitute(values)
     scratch = "".join(

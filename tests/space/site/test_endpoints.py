@@ -6,7 +6,6 @@ import base64
 import io
 import shutil
 import zipfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -59,13 +58,6 @@ class Served:
         job: dict[str, str] = self.ask("submit", model=MODEL, photo=photo, parameters=QUICK | parameters, token=token)
         self.worker.work()
         return job
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("site"))
-    yield served
-    served.demo.close()
 
 
 def test_they_are_listed(site: Served) -> None:

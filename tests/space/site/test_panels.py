@@ -55,6 +55,9 @@ def test_only_the_administrator_hides(tmp_path: Path) -> None:
     pictures, ids, *_ = made.browse("cin-25styles/udnie", 1)
     assert (len(pictures), ids) == (1, [id])
     assert made.browse("gatys", 1)[1] == []
+    for page in (7, None, -1):  # beyond the last one, left empty, wrong
+        assert made.browse("cin-25styles", page)[1] == [id]
+    assert made.browse("", 7)[3]["value"] == 1
     service.gallery.report(id, "visitor")
     for wrong in ("", "a guess", ADMIN[:-1]):
         assert made.reported(wrong)[:2] == ([], [])

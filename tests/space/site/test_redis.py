@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from space.jobs.queue import Queue
 from space.jobs.service import Service
 from space.site.place import Place
 from space.site.settings import Settings
-from tests.support.site import request, settings, started, until
+from tests.support.site import free_port, request, settings, started, until
 
 SERVER = shutil.which("redis-server")
 
@@ -27,8 +26,7 @@ class Redis:
     """A Redis that keeps nothing on disk, so that a kill takes all that it knows."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -20,12 +19,7 @@ pytest.importorskip("huey", reason="long jobs need the extra stylehub[site]")
 from space.jobs.service import Service
 from space.site.place import Place
 from tests.support.paths import ROOT
-from tests.support.site import FORK, request, serve, settings, until
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+from tests.support.site import FORK, free_port, request, serve, settings, until
 
 
 @pytest.fixture

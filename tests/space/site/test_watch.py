@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -51,13 +52,6 @@ class Served:
         return found
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("site"))
-    yield served
-    served.demo.close()
-
-
 def test_only_accounts_get_in(site: Served) -> None:
     assert site.get("config").status_code == 401
     client = Client(site.address, verbose=False, auth=ACCOUNT, download_files=False)
@@ -88,6 +82,10 @@ def test_what_is_counted(site: Served) -> None:
     assert after["stylehub_page_waiting"][""] == 0
     if sys.platform == "linux":
         assert after["process_resident_memory_bytes"][""] > 1e7
+        site.service.workers.add(os.getpid())
+        assert site.metrics()["stylehub_workers"][""] == 1
+        assert site.metrics()["stylehub_workers_memory_bytes"][""] > 1e7
+        site.service.workers.clear()
     logging.getLogger("stylehub.space").error("something")
     assert site.metrics()["stylehub_failures_total"][""] == after["stylehub_failures_total"][""] + 1
 

@@ -62,7 +62,9 @@ def test_workers_come_and_go_with_the_site(tmp_path: Path, photo: Image.Image) -
     with open_site(settings(tmp_path)) as service:
         id = service.submit(gatys(photo, 3), "token")
         until(lambda: service.status(id).job.state == "done", LONG)
+        assert len(service.workers) == 1
         with pytest.raises(Exception, match="Another app serves"), open_site(settings(tmp_path)):
             pass
+    assert not service.workers
     id = service.submit(gatys(photo, 3), "token")
     assert service.status(id).job.place == 1

@@ -1,4 +1,4 @@
-"""What the server keeps of each visitor, and of each call of a program: little, and of a bounded number of them."""
+"""What the server keeps in memory of each visitor, and of each call of a program: little, and of a bounded number of them."""
 
 from types import SimpleNamespace
 
