@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         None,
         description="Where workers on other machines find their work, such as redis://host:6379/0. Default: SQLite.",
     )
+    calls_each: int = Field(
+        16, ge=1, le=1000, description="Calls of the page and of programs that one visitor may have waiting."
+    )
     jobs_each: int = Field(4, ge=1, le=1000, description="Jobs that one visitor may have waiting and running.")
     jobs_waiting: int = Field(100, ge=1, le=100_000, description="Jobs that may wait in all.")
     tries: int = Field(

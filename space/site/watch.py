@@ -20,12 +20,15 @@ from hub import __version__
 from hub.errors import StylehubError
 from space.events import facts_of, log
 from space.jobs.service import Service
+from space.site.crowd import Crowd
 
 _LEAST = 100_000_000  # free bytes below which no job can be kept
 _PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 # Only these kinds of requests are told apart, so that strangers cannot make up any number of them.
 _KINDS = ("queue/join", "queue/data", "upload", "file", "call", "heartbeat", "mcp", "assets", "theme.css", "config")
+
+_CALLS = ("queue/join", "call")
 
 
 class Watch:
@@ -58,8 +61,12 @@ class Watch:
 
     @property
     def middleware(self) -> list[Middleware]:
-        """What counts requests."""
-        return [Middleware(_Requests, tell=self._request)]
+        """What counts requests, and refuses those of a visitor who has too many."""
+        crowd = {"page": lambda: self.page, "most": self.service.place.settings.calls_each}
+        return [
+            Middleware(_Requests, tell=self._request),
+            Middleware(Crowd, calls=lambda path: kind_of(path) in _CALLS, **crowd),
+        ]
 
     def close(self) -> None:
         """Stop counting."""

@@ -9,6 +9,7 @@ import zipfile
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -179,6 +180,24 @@ def test_a_full_queue_says_so_at_once(site: Served, monkeypatch: pytest.MonkeyPa
     answer = httpx.post(f"{site.address}gradio_api/call/v2/status", json={"job": "any"}, timeout=60)
     assert answer.status_code == 503
     assert "Queue is full" in answer.text
+
+
+def test_one_visitor_leaves_room_for_others(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradio.queueing import EventQueue
+
+    visitor = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"))
+    line: Any = EventQueue("full", 0)  # none of it is worked on
+    line.queue = [SimpleNamespace(request=visitor, session_hash="")] * site.service.place.settings.calls_each
+    monkeypatch.setitem(site.demo._queue.event_queue_per_concurrency_id, "full", line)
+
+    def called(**headers: str) -> httpx.Response:
+        return httpx.post(f"{site.address}gradio_api/call/v2/status", json={"job": "any"}, headers=headers, timeout=60)
+
+    refused = called()
+    assert (refused.status_code, refused.json()["detail"][:28]) == (429, "You have 16 calls that wait;")
+    assert called(**{"X-Forwarded-For": "192.0.2.1"}).status_code == 200
+    del line.queue[0]
+    assert called().status_code == 200
 
 
 def test_the_gallery(site: Served, photo_at: Any) -> None:
