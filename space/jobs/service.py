@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import StylehubError
+from hub.files import write_whole
 from space.events import event
 from space.gallery.store import Gallery
 from space.jobs import many, photo
@@ -17,6 +18,7 @@ from space.mail.message import checked_address
 from space.site.place import Place
 from space.site.visitors import owner_of
 
+_SHARED = "shared"  # in a job's folder: the id of its result in the gallery
 _GONE = "There is no such job here, or it was deleted; results are kept for {days:g} days."
 
 
@@ -115,12 +117,17 @@ class Service:
         return self.place.gallery
 
     def share(self, id: str, token: str) -> str:
-        """Share the result of a job of one's own in the gallery; returns the id there. Raises ``StylehubError``."""
+        """Share the result of a job of one's own in the gallery, once; returns the id there. Raises ``StylehubError``."""
         if id not in {job.id for job in self.own(token)}:
             raise StylehubError("This job is not yours, or it was deleted.")
         if self.status(id).job.kind != "photo":
             raise StylehubError("A zip cannot be shared; share single pictures.")
+        note = self.place.folders.path(id) / _SHARED
+        with suppress(OSError, StylehubError):  # it was not shared yet, or is no longer
+            return self.gallery.get(note.read_text(), hidden=True).id
         shared = self.gallery.share(self.result(id), owner_of(token))
+        with suppress(OSError):  # on a full disk it is shared all the same
+            write_whole(note, shared.encode())
         event("picture-shared", model=self.status(id).job.model)
         return shared
 

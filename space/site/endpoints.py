@@ -1,13 +1,15 @@
 """The endpoints of a site, for programs and agents: submit, status, result, jobs, cancel; share and gallery."""
 
+import functools
+import inspect
 import shutil
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.events import api
+from pydantic import ValidationError, validate_call
 
 from hub.errors import ParameterError
 from hub.names import resolve
@@ -20,6 +22,9 @@ from space.site.asking import one_zip, request_of, task_for, values_of
 from space.site.visitors import new_token, owner_of
 from space.temporary import temporary_folder
 from space.values import Reader
+
+_TOKEN = 16  # letters of a token at least
+_LAST = 1_000_000  # page of the gallery
 
 
 class Endpoints:
@@ -61,6 +66,8 @@ class Endpoints:
         zipped = one_zip(photos, self.service.place.settings) if photos else None
         asked = request_of(self.reader, entry, task, {**values, "photo": photo}, zipped.name if zipped else None)
         owner = token or new_token()
+        if len(owner) < _TOKEN:
+            raise ParameterError("This token is too short to be yours alone; leave it empty, and use the one you get.")
         id = self.service.submit(asked, owner, host_of(request), email, zipped)
         return {"job": id, "token": owner}
 
@@ -125,7 +132,7 @@ class Endpoints:
             style: Only those of this style. Empty: of all.
             page: 1 is the first page.
         """
-        found = self.service.gallery.browse(page, model or None, style or None)
+        found = self.service.gallery.browse(min(page, _LAST), model or None, style or None)
         pictures = [
             {"picture": s.id, "model": s.model, "style": s.style, "parameters": s.recipe["parameters"], "size": s.size}
             for s in found.pictures
@@ -143,7 +150,7 @@ class Endpoints:
 
 def connect_endpoints(endpoints: Endpoints) -> None:
     """Add the endpoints to the page that is being built."""
-    quick: Any = partial(api, concurrency_id=SHORT)
+    quick: Any = functools.partial(api, concurrency_id=SHORT)
     for function in (endpoints.status, endpoints.jobs, endpoints.cancel):
         quick(_told(function), api_name=function.__name__)
     with gr.Column(visible=False):
@@ -203,4 +210,17 @@ def host_of(request: gr.Request | None) -> str | None:
 
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
-    return one_sentence(function)
+    """``function`` for callers who may give anything: its arguments are checked, and what is wrong is one sentence."""
+    checked = validate_call(config={"arbitrary_types_allowed": True})(function)
+    names = [*inspect.signature(function).parameters]
+
+    @functools.wraps(function)
+    def called(*values: Any, **named: Any) -> Any:
+        try:
+            return checked(*values, **named)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = names[first["loc"][0]] if isinstance(first["loc"][0], int) else first["loc"][0]
+            raise ParameterError(f"{name} cannot be so: it {first['msg'].removeprefix('Input ')}.") from None
+
+    return one_sentence(called)

@@ -203,6 +203,7 @@ def test_one_visitor_leaves_room_for_others(site: Served, monkeypatch: pytest.Mo
 def test_the_gallery(site: Served, photo_at: Any) -> None:
     job = site.done(photo_at)
     picture = site.ask("share", **job)
+    assert site.ask("share", **job) == picture  # a second click shows it once
     listed = site.ask("gallery", model=MODEL, style="van-gogh-starry-night", page=1)
     assert [shared["picture"] for shared in listed["pictures"]][:1] == [picture]
     assert listed["pictures"][0]["parameters"]["size"] == 64
@@ -211,6 +212,7 @@ def test_the_gallery(site: Served, photo_at: Any) -> None:
     assert "photo" not in (read_recipe(file) or {"photo": 1})
     assert not site.ask("unshare", picture=picture, token="a stranger's token")
     assert site.ask("unshare", picture=picture, token=job["token"])
+    assert site.ask("share", **job) != picture
     assert "not in the gallery" in refused(site.client, "/gallery_picture", picture=picture)
 
 
@@ -238,6 +240,14 @@ def test_what_is_refused(site: Served, photo_at: Any) -> None:
         (MODEL, {"parameters": {"style": "starry-night", "sise": 70}}, "did you mean size?"),
     ]:
         assert sentence in refused(site.client, "/submit", model=model, **{**values, **given})
+    right = {"parameters": {"style": "starry-night"}}
+    assert "too short" in refused(site.client, "/submit", model=MODEL, **{**values, **right, "token": "me"})
+    for wrong in ("no parameters", ["style"]):
+        said = refused(site.client, "/submit", model=MODEL, **{**values, "parameters": wrong})
+        assert "parameters cannot be so: it should be a valid dictionary" in said
+    assert "page cannot be so" in refused(site.client, "/gallery", model="", style="", page="the first")
+    assert "job cannot be so" in refused(site.client, "/status", job=["a job"])
+    assert site.ask("gallery", model="", style="", page=10**30)["pictures"] == []
     given = {**values, "parameters": {"style": "/etc/hostname"}}
     assert "no style" in refused(site.client, "/submit", model=MODEL, **given)
     places = [("gatys", "style"), ("gatys", "vgg"), ("gatys", "map"), ("gatys", "checkpoint"), ("adain", "style_2")]
