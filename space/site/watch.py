@@ -62,7 +62,7 @@ class Watch:
     @property
     def middleware(self) -> list[Middleware]:
         """What counts requests, and refuses those of a visitor who has too many."""
-        crowd = {"page": lambda: self.page, "most": self.service.place.settings.calls_each}
+        crowd: dict[str, Any] = {"page": lambda: self.page, "most": self.service.place.settings.calls_each}
         return [
             Middleware(_Requests, tell=self._request),
             Middleware(Crowd, calls=lambda path: kind_of(path) in _CALLS, **crowd),
