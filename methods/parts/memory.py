@@ -25,16 +25,16 @@ def keep_freed_memory(keep: bool = True) -> None:
 
     A network on the CPU allocates the same large blocks again and again, and new blocks arrive page by page: the
     conditional network of width 16 then takes 1.3 times as long. The process keeps the blocks, which do not always fit
-    the next request; ``keep=False`` restores the usual behaviour and returns free memory. Linux with glibc only; a
-    user's ``MALLOC_`` variable or GLIBC_TUNABLES takes precedence.
+    the next request; with ``keep=False`` it keeps those of a tile only, 32 MiB at most, and returns all others. Linux
+    with glibc only; a user's ``MALLOC_`` variable or GLIBC_TUNABLES takes precedence.
     """
     if platform.libc_ver()[0] != "glibc" or any(k.startswith(("MALLOC_", "GLIBC_TUNABLES")) for k in os.environ):
         return
     trim_threshold, mmap_threshold = -1, -3  # as in malloc.h
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        library.mallopt(mmap_threshold, (256 if keep else 8) << 20)
-        library.mallopt(trim_threshold, (512 if keep else 8) << 20)
+        library.mallopt(mmap_threshold, (256 if keep else 32) << 20)
+        library.mallopt(trim_threshold, (512 if keep else 64) << 20)
         if not keep:
             library.malloc_trim(0)
 

@@ -30,6 +30,7 @@ class TiledRunner:
     # Whole pictures are faster (see `tiling.py`), so the limit is as high as memory allows.
     whole_pixels = 3_000_000
     tiles = (256, 128)  # sides; the next one is tried when memory is too small
+    tiles_room = 0  # bytes for the maps of a picture in tiles of the first size, if that is enough to keep all of them
 
     def __init__(self, network: ImageTransformationNetwork, method: "Method") -> None:
         self.dtype, self.compile = method.dtype, method.compile
@@ -43,6 +44,7 @@ class TiledRunner:
         room = free // 2 if method.device.type == "cuda" else min(free // 4, 2 << 30)
         # At most, some maps of 2 x width channels are in memory at the picture's own size.
         self.whole_pixels = room // (12 * network.width * self.dtype.itemsize)
+        self.tiles_room = room * 3 // 4
 
     def __call__(
         self, pictures: list[Tensor], mix: Tensor, progress: ProgressCallback, only: int | None = None
@@ -82,12 +84,15 @@ class TiledRunner:
             inputs = padded.contiguous(memory_format=torch.channels_last), mix
             return self.whole(*inputs) if self.compile else self.whole(*inputs, progress)
         one_by_one = zip(torch.split(padded, 1), torch.split(mix, 1), strict=True)
+        how: dict[str, Any] = {
+            "tile": tile,
+            "room": self.tiles_room if tile == self.tiles[0] else 0,
+            "progress": progress,
+        }
         if self.space_to_depth is None:
-            results = [run_tiled(self.network.layers, p, m, tile=tile, progress=progress) for p, m in one_by_one]
+            results = [run_tiled(self.network.layers, p, m, **how) for p, m in one_by_one]
         else:
-            results = [
-                run_space_to_depth_tiles(self.space_to_depth, p, m, tile=tile, progress=progress) for p, m in one_by_one
-            ]
+            results = [run_space_to_depth_tiles(self.space_to_depth, p, m, **how) for p, m in one_by_one]
         return results[0] if len(results) == 1 else torch.cat(results)
 
 

@@ -66,12 +66,12 @@ class SpaceToDepthNetwork(nn.Module):
         advance()
         # The row above the picture mirrors its second row, which is the lower row of the first block.
         x = F.conv2d(F.pad(x, (1, 0, 1, 0), mode="replicate"), second)
-        x = self.second.activate(self.second.norm(x, mix))
+        x = self.second.activate(self.second.norm(x, mix, overwrite=True))
         advance()
         before = x  # the output of the layer before, for the addition
         for layer in cast("list[Layer]", list(self.inner)):
-            y = layer.norm(layer.convolve(x), mix)
-            x, before = layer.activate(y + before if layer.skip else y), x
+            y = layer.norm(layer.convolve(x), mix, overwrite=True)
+            x, before = layer.activate(y.add_(before) if layer.skip else y), x
             advance()
         x = pixels(self.normalised(self.upper, upsampled(x, self.upper, upper), mix))
         advance()
@@ -83,7 +83,7 @@ class SpaceToDepthNetwork(nn.Module):
 
     def normalised(self, layer: Layer, x: Tensor, mix: Tensor) -> Tensor:
         """Normalise and activate blocks; a channel's statistics are taken over all four pixels of the blocks."""
-        return as_block_map(layer.activate(layer.norm(as_pixel_map(x), mix)))
+        return as_block_map(layer.activate(layer.norm(as_pixel_map(x), mix, overwrite=True)))
 
 
 def blocks(x: Tensor) -> Tensor:

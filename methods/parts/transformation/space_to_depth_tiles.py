@@ -28,21 +28,22 @@ def run_space_to_depth_tiles(
     mix: Tensor,
     *,
     tile: int = 512,
+    room: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Tensor:
     """The result of ``network`` for ``content`` ``(1, 3, H, W)``, H and W multiples of 4: see ``tiling.run_tiled``."""
-    return run(SpaceToDepthTiles(network, content, mix, tile), progress)
+    return run(SpaceToDepthTiles(network, content, mix, tile, room), progress)
 
 
 class SpaceToDepthTiles(Tiled):
     """The first layer and the two before the last have their sizes in blocks instead of pixels."""
 
-    def __init__(self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int) -> None:
+    def __init__(self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int, room: int = 0) -> None:
         self.network = network
         layers = [network.first, network.second, *network.inner, network.upper, network.last_upper, network.last]
         self.last = len(layers) - 1
         self.in_blocks = (0, self.last - 2, self.last - 1)
-        super().__init__(layers, content, mix, tile)
+        super().__init__(layers, content, mix, tile, room)
 
     def fold(self) -> None:
         for index in self.in_blocks:

@@ -1,11 +1,12 @@
 """Exact tiling of networks with instance normalisation: first the statistics of the whole picture, then tile by tile.
 
 Instance normalisation uses a whole channel, so independent tiles would get different colours. Here each layer's mean
-and variance are summed over all tiles, in float64, before it is normalised. Small feature maps are kept. Large ones (at
-the picture's own resolution) are computed again from the nearest kept map; this limits memory. A picture in tiles takes
-about 1.9 times as long as a whole one at width 8, 1.35 times at width 16 (float32, one thread, AVX-512).
+and variance are summed over all tiles, in float64, before it is normalised. If there is room, every map is kept, and
+bands of full rows are computed once. Otherwise small maps are kept; large ones (at the picture's own resolution) are
+computed again from the nearest kept map, which limits memory.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, cast
 
@@ -22,7 +23,9 @@ Span = tuple[int, int]
 class Normalisation(Protocol):
     """An instance normalisation with given statistics."""
 
-    def apply_statistics(self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor) -> Tensor: ...
+    def apply_statistics(
+        self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor, overwrite: bool = False
+    ) -> Tensor: ...
 
 
 class TileableLayer(Protocol):
@@ -49,14 +52,16 @@ def run_tiled(
     mix: Tensor,
     *,
     tile: int = 512,
+    room: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Tensor:
     """What the layers make of ``content`` (``(1, 3, H, W)``): the same as running them whole, up to rounding.
 
-    ``mix`` goes to every normalisation. ``tile`` is the side of the pieces in each layer's own pixels. The result
-    has the dtype of ``content``. ``progress`` counts tiles, those of all layers.
+    ``mix`` goes to every normalisation. ``tile`` is the side of the pieces in each layer's own pixels. Every map is
+    kept if that takes at most ``room`` bytes. The result has the dtype of ``content``. ``progress`` counts tiles, those
+    of all layers.
     """
-    return run(Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile), progress)
+    return run(Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile, room), progress)
 
 
 def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
@@ -78,7 +83,7 @@ def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
 class Tiled:
     """The state of a tiled run over one picture: kept feature maps, and the statistics of the layers so far."""
 
-    def __init__(self, layers: Sequence[TileableLayer], content: Tensor, mix: Tensor, tile: int) -> None:
+    def __init__(self, layers: Sequence[TileableLayer], content: Tensor, mix: Tensor, tile: int, room: int = 0) -> None:
         self.layers, self.mix, self.tile = layers, mix, tile
         self.channels = {index: layer.convolution.out_channels for index, layer in enumerate(layers)}
         self.sizes = {-1: (content.shape[2], content.shape[3])}
@@ -86,11 +91,15 @@ class Tiled:
             height, width = ((n * 2 if layer.upsample else n) for n in self.sizes[index - 1])
             self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
         self.fold()
-        # Numbers per pixel of the picture. The residual blocks need three of the smallest hidden maps at once; elsewhere
-        # a map may be as large as two of them.
+        # Numbers per pixel of the picture. At most three maps that follow one another are in memory at once.
         area = content.shape[2] * content.shape[3]
         density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(layers))]
-        limit = max(3.5, 2.02 * min(density[:-1], default=0))
+        most = max(sum(density[i : i + 3]) for i in range(len(layers)))
+        if most * area * content.element_size() <= room:
+            limit = math.inf
+        else:
+            # The residual blocks need three of the smallest hidden maps; elsewhere a map may be as large as two of them.
+            limit = max(3.5, 2.02 * min(density[:-1], default=0))
         self.keeps = [d <= limit for d in density]
         self.kept: dict[int, Tensor] = {-1: content}
         self.sample = content.new_empty(0)
@@ -135,7 +144,9 @@ class Tiled:
         if raw is not None:
             for rows, columns in self.bands(index):
                 band = raw[:, :, slice(*rows)]
-                band.copy_(self.finished(index, band, rows, columns))
+                result = self.finished(index, band, rows, columns)
+                if result.data_ptr() != band.data_ptr():  # not everything can be done in place
+                    band.copy_(result)
             self.kept[index] = raw
             self.drop_unneeded(index)
 
@@ -148,10 +159,13 @@ class Tiled:
             del self.kept[old]
 
     def pieces(self, index: int) -> Iterator[tuple[Span, Span]]:
+        if index and self.keeps[index - 1]:
+            yield from self.bands(index)
+            return
         height, width = self.sizes[index]
         # Pieces of a wide layer are smaller, so that the count of numbers is similar.
         tile = max(1, int(self.tile * min(1.0, (32 / self.channels[index]) ** 0.5)))
-        if index and not self.keeps[index - 1]:
+        if index:
             # Earlier layers are computed again, maybe at the picture's own resolution. There a piece of a small map is
             # a large region, which must not exceed four tiles.
             tile = max(1, min(tile, 2 * tile * max(height, width) // max(self.sizes[-1])))
@@ -164,6 +178,7 @@ class Tiled:
         """Layer ``index`` in full rows, which are contiguous in memory; each has about as many numbers as a piece."""
         height, width = self.sizes[index]
         rows = max(1, self.tile**2 * min(32, self.channels[index]) // (self.channels[index] * width))
+        rows += rows % self.multiple(index)
         for top in range(0, height, rows):
             yield (top, min(top + rows, height)), (0, width)
 
@@ -182,10 +197,11 @@ class Tiled:
         return self.finished(index, self.convolved(index, rows, columns), rows, columns)
 
     def finished(self, index: int, raw: Tensor, rows: Span, columns: Span) -> Tensor:
+        """``raw``, overwritten if possible: normalised, the earlier layer added, activated."""
         layer = self.layers[index]
-        x = layer.norm.apply_statistics(raw, *self.statistics[index], self.mix)
+        x = layer.norm.apply_statistics(raw, *self.statistics[index], self.mix, overwrite=True)
         if layer.skip:
-            x = x + self.activated(index - layer.skip, rows, columns)
+            x.add_(self.activated(index - layer.skip, rows, columns))
         return layer.activate(x)
 
     def convolved(self, index: int, rows: Span, columns: Span) -> Tensor:

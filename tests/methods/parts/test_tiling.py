@@ -13,24 +13,26 @@ from tests.support.models import random_network
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 132), (200, 52), (20, 260)])
 @pytest.mark.parametrize("tile", [16, 37, 64, 1024])
-def test_tiled_equals_whole(height: int, width: int, tile: int) -> None:
+@pytest.mark.parametrize("room", [0, 1 << 30])
+def test_tiled_equals_whole(height: int, width: int, tile: int, room: int) -> None:
     torch.manual_seed(height * width)
     network = random_network()
     content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
     whole = network(content, mix)
-    tiled = run_tiled(network.layers, content, mix, tile=tile)
+    tiled = run_tiled(network.layers, content, mix, tile=tile, room=room)
     assert (tiled - whole).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (64, 132), (200, 52), (20, 260)])
 @pytest.mark.parametrize("tile", [16, 37, 64, 1024])
-def test_folded_tiles_equal_the_whole(height: int, width: int, tile: int) -> None:
+@pytest.mark.parametrize("room", [0, 1 << 30])
+def test_folded_tiles_equal_the_whole(height: int, width: int, tile: int, room: int) -> None:
     torch.manual_seed(height * width)
     network = random_network()
     content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
     with torch.inference_mode():
         whole = network(content, mix)
-        tiled = run_space_to_depth_tiles(SpaceToDepthNetwork(network), content, mix, tile=tile)
+        tiled = run_space_to_depth_tiles(SpaceToDepthNetwork(network), content, mix, tile=tile, room=room)
     assert (tiled - whole).abs().max() < 2e-5
 
 
@@ -67,6 +69,26 @@ def test_only_small_maps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     content = torch.rand(1, 3, 256, 256)
     run_tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), tile=64)
     assert 0 < largest <= 8 * 256 * 256
+
+
+@pytest.mark.parametrize(("room", "again"), [(0, True), (64 * 256 * 256, False)])
+def test_with_room_for_all_maps_nothing_is_computed_twice(room: int, again: bool) -> None:
+    """Two maps of 8 numbers a pixel and one of 4 are the most that three layers in a row have: 64 bytes a pixel suffice."""
+    network = random_network(width=8)
+    content, mix = torch.rand(1, 3, 256, 256), torch.tensor([[1.0, 0.0, 0.0]])
+    computed = 0
+
+    def count(_layer: object, _inputs: object, output: torch.Tensor) -> None:
+        nonlocal computed
+        computed += output.numel()
+
+    for layer in network.layers:
+        layer.convolution.register_forward_hook(count)
+    with torch.inference_mode():
+        network(content, mix)
+    once, computed = computed, 0
+    run_tiled(network.layers, content, mix, tile=64, room=room)
+    assert (computed > once) is again
 
 
 def test_progress_counts_the_tiles_of_all_layers() -> None:
