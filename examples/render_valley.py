@@ -352,6 +352,17 @@ def forest(canvas: Image.Image, trees: list[Image.Image], scene: tuple[Array, Ar
             place(canvas, small[int(kind * 4)], (u * depth, h, depth), 13 + 11 * kind, air, fade)
 
 
+def write(photo: Array, out: Path, most: int = 300_000) -> None:
+    """Write a JPEG of at most ``most`` bytes."""
+    for quality in range(88, 60, -1):
+        data = io.BytesIO()
+        as_image(photo).save(data, "JPEG", quality=quality, optimize=True, progressive=True)
+        if data.tell() <= most:
+            break
+    out.write_bytes(data.getvalue())
+    print(f"{out}: {data.tell() / 1000:.0f} KB at quality {quality}")
+
+
 def main() -> None:
     """Render the scene, develop it and write it within 300 KB."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("valley.jpg")
@@ -385,13 +396,7 @@ def main() -> None:
     photo = photo + 0.7 * as_array(as_image(photo - 0.8).filter(ImageFilter.GaussianBlur(14)))
     photo = photo + 0.03 * np.sin((np.clip(photo, 0, 1) - 0.5) * 2 * np.pi)
     photo = (photo + RNG.normal(0, 0.008, (H, W, 1))).astype(np.float32)
-    for quality in range(88, 60, -1):
-        data = io.BytesIO()
-        as_image(photo).save(data, "JPEG", quality=quality, optimize=True, progressive=True)
-        if data.tell() <= 300_000:
-            break
-    out.write_bytes(data.getvalue())
-    print(f"{out}: {data.tell() / 1000:.0f} KB at quality {quality}")
+    write(photo, out)
 
 
 if __name__ == "__main__":

@@ -107,9 +107,11 @@ class SpatialParameters(BaseModel):
         1.0, ge=0, le=20, title="Contrast", description="How abruptly the strength changes; 20 is a hard edge."
     )
     offset: float = _place(
-        0.0, ge=-1, le=1, title="Offset", description="Where the strength changes; lower gives more of the style."
+        0.0, ge=-1, le=1, title="Border", description="Where the strength changes; lower gives more of the style."
     )
-    floor: float = _place(0.0, ge=0, le=1, title="Floor", description="Smallest strength, even outside the mask.")
+    floor: float = _place(
+        0.0, ge=0, le=1, title="Least strength", description="Smallest strength, even outside the mask."
+    )
     layer: float = _place(
         0.5, ge=0, le=1, title="Layer", description="The depth for `--where layer`: 0 is the nearest, 1 the farthest."
     )

@@ -41,7 +41,7 @@ from space.handlers import Handlers
 from space.learn import LOCAL
 from space.memory import MOST, keep_little
 from space.models import Models
-from space.page import SCRIPT, SHORT, Page, build_page, connect_page
+from space.page import SHORT, Page, build_page, connect_page, script
 from space.panel import Panel
 from space.photo import MAX_MB
 from space.plugins import leave_out_hanging
@@ -199,7 +199,7 @@ def serve(
             theme=Gallery(),
             css_paths=[CSS],
             i18n=catalogue(),
-            js=SCRIPT.read_text(encoding="utf-8"),
+            js=script(),
             footer_links=["api"],
             run_history=False,
             ssr_mode=False,

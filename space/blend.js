@@ -6,6 +6,11 @@ const corners = [...element.querySelectorAll(".corner")];
 const list = element.querySelector(".shares");
 const add = element.querySelector(".add");
 const spoken = element.querySelector(".spoken");
+// An update from the server may leave out the words.
+const words = props.words?.[navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"] || {};
+pad.setAttribute("aria-label", words["blend pad"]);
+["top left", "top right", "bottom left", "bottom right"].forEach((place, i) => corners[i].setAttribute("aria-label", words[place]));
+add.setAttribute("aria-label", words["add style"]);
 let at = { x: 0.5, y: 0.5 };
 let lastDrag = 0;
 let sent = ""; // the last value set here; any other value comes from a file
@@ -80,7 +85,7 @@ function row(name, share, percent) {
   range.max = 1;
   range.step = 0.01;
   range.value = share;
-  range.setAttribute("aria-label", `Share of ${title.textContent}`);
+  range.setAttribute("aria-label", `${words["share of"]} ${title.textContent}`);
   range.addEventListener("input", () => setShares({ ...props.value, [name]: Number(range.value) }, "drag"));
   range.addEventListener("change", () => setShares({ ...props.value, [name]: Number(range.value) }, "settle"));
   const output = document.createElement("output");
@@ -88,7 +93,7 @@ function row(name, share, percent) {
   const remove = document.createElement("button");
   remove.type = "button";
   remove.textContent = "×";
-  remove.setAttribute("aria-label", `Remove ${title.textContent}`);
+  remove.setAttribute("aria-label", `${words["remove"]} ${title.textContent}`);
   remove.addEventListener("click", () => {
     const { [name]: _, ...rest } = props.value;
     setShares(rest, "settle");
@@ -190,7 +195,7 @@ function draw() {
     corner.replaceChildren(...styles.map((style) => option(style.name, label(style))));
     corner.value = chosen;
   });
-  add.replaceChildren(option("", "Add a style…"), ...styles.map((style) => option(style.name, label(style))));
+  add.replaceChildren(option("", `${words["add style"]}…`), ...styles.map((style) => option(style.name, label(style))));
   drawPad();
   if (props.value && Object.keys(props.value).length) drawShares();
   else setShares(padShares(), "settle");

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from hub.parameters import FieldSpec
+from space.words import texts
 
 _HERE = Path(__file__).resolve().parent
 _SCHEMA = {
@@ -21,16 +22,15 @@ _EXAMPLE = {"starry-night": 0.6, "great-wave": 0.4}
 _TEMPLATE = """
 <div class="blend">
   <div class="pad-frame">
-    <div class="pad" tabindex="0" role="application" aria-label="Blend pad: the arrow keys move the point between four
-      styles, with Shift in larger steps"><i></i><i></i><i></i><i></i><b class="point"></b></div>
-    <select class="corner c0" aria-label="Top left style"></select>
-    <select class="corner c1" aria-label="Top right style"></select>
-    <select class="corner c2" aria-label="Bottom left style"></select>
-    <select class="corner c3" aria-label="Bottom right style"></select>
+    <div class="pad" tabindex="0" role="application"><i></i><i></i><i></i><i></i><b class="point"></b></div>
+    <select class="corner c0"></select>
+    <select class="corner c1"></select>
+    <select class="corner c2"></select>
+    <select class="corner c3"></select>
   </div>
   <p class="spoken" aria-live="polite"></p>
   <ul class="shares"></ul>
-  <select class="add" aria-label="Add a style"></select>
+  <select class="add"></select>
 </div>
 """
 
@@ -45,7 +45,10 @@ def style_blend(field: FieldSpec) -> gr.HTML:
         apply_default_css=False,
         elem_classes=["blend-box"],
         styles=[],
-    )
+        words=texts(
+            "blend pad", "top left", "top right", "bottom left", "bottom right", "add style", "share of", "remove"
+        ),
+    )  # fmt: skip
     # The type in the API; the default for HTML is a string.
     blend.api_info = _schema  # type: ignore[method-assign]
     blend.example_inputs = lambda: _EXAMPLE  # type: ignore[method-assign]  # on the API page

@@ -29,10 +29,10 @@ def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> 
     """One model's panel with its maps, which follow the photo and the controls before painting."""
     panel = build_panel(handlers, page, entry, "depth", None, api_name)
     photo, where, layer, given = (panel.inputs[name] for name in ("photo", "where", "layer", "map"))
-    with panel.below, gr.Row(elem_classes=["maps"]):
+    with panel.maps:
         depth, strength = (
-            _map_with(caption)
-            for caption in ("Depth, white is far: click on it to paint one layer", "Strength, white is painted")
+            _map_with(name, caption)
+            for name, caption in (("Depth", word("depth map")), ("Strength", word("strength map")))
         )
 
     def chosen(event: Any) -> None:
@@ -64,14 +64,21 @@ def build_depth(handlers: Handlers, page: Page, entry: Entry, api_name: str) -> 
         api_name=f"{entry.slug}_maps",
     )
     show(partial(gr.on, [photo.change, *panel.place]))
-    chosen(depth.select(one_sentence(_layer), inputs=[depth], outputs=[where, layer], api_visibility="private"))
+    layered = depth.select(
+        said_on_the_page(_layer, 3), inputs=[depth], outputs=[where, layer, notice], api_visibility="private"
+    )
+    chosen(layered)
 
     with panel.below, gr.Accordion(word("draw mask"), open=False):
-        editor = build_mask_editor("The style will apply where you paint", ["#ff3b30"], 380)
-        use = gr.Button("Use this mask", size="md")
+        editor = build_mask_editor(word("paint here"), ["#ff3b30"], 380)
+        use = gr.Button(word("use mask"), size="md")
         said = build_notice()
     photo.change(
-        one_sentence(_backdrop), inputs=[photo], outputs=[editor], show_progress="hidden", api_visibility="private"
+        said_on_the_page(_backdrop, 2),
+        inputs=[photo],
+        outputs=[editor, said],
+        show_progress="hidden",
+        api_visibility="private",
     )
     drawn = use.click(
         said_on_the_page(_drawn, 3), inputs=[editor], outputs=[given, where, said], api_visibility="private"
@@ -117,17 +124,17 @@ def _maps_and_nothing_to_say(handlers: Handlers, entry: Entry) -> Callable[..., 
     return handler
 
 
-def _map_with(caption: str) -> gr.Image:
+def _map_with(name: str, caption: Any) -> gr.Image:
     with gr.Column(min_width=200):
         picture = gr.Image(
             type="filepath",
             format="png",
             interactive=False,
-            label=caption,
+            label=name,
             show_label=False,
             buttons=[],
-            height=200,
             alt_text=caption,
+            elem_classes=["map"],
         )
         gr.Markdown(caption, elem_classes=["about"])
     return picture
@@ -139,12 +146,12 @@ def _layer(path: str | None, place: gr.SelectData) -> Any:
         return gr.skip()
     x, y = place.index
     depth = read_image(Path(path)).rgb.getpixel((int(x), int(y)))[0]  # type: ignore[index]
-    return "layer", round(depth / 255, 2)
+    return "layer", round(depth / 255, 2), ""
 
 
 def _backdrop(path: str | None) -> Any:
     """A small copy of the photo to draw on."""
-    return None if path is None else backdrop(read_for_editor(path))
+    return (None if path is None else backdrop(read_for_editor(path))), ""
 
 
 def _drawn(layers: list[str]) -> tuple[str, str, str]:

@@ -28,7 +28,7 @@ def one_sentence(handler: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(handler)
     def guarded_steps(*args: Any, **kwargs: Any) -> Any:
         with _told(handler):
-            yield from handler(*args, **kwargs)
+            yield from _something(handler(*args, **kwargs))
 
     return guarded_steps if inspect.isgeneratorfunction(handler) else guarded
 
@@ -37,9 +37,12 @@ def said_on_the_page(handler: Callable[..., Any], outputs: int) -> Callable[...,
     """``handler`` for the page alone: the last of its ``outputs`` is the notice, which says its errors."""
 
     def answer(error: Exception) -> tuple[Any, ...]:
-        if not isinstance(error, StylehubError):
+        if isinstance(error, StylehubError | gr.Error):
+            said = error.message if isinstance(error, gr.Error) else str(error)
+        else:
             log.error("in %s", getattr(handler, "__name__", handler), exc_info=error)
-        return (*(gr.skip() for _ in range(outputs - 1)), str(error) if isinstance(error, StylehubError) else SURPRISE)
+            said = SURPRISE
+        return *(gr.skip() for _ in range(outputs - 1)), said
 
     @functools.wraps(handler)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -51,11 +54,20 @@ def said_on_the_page(handler: Callable[..., Any], outputs: int) -> Callable[...,
     @functools.wraps(handler)
     def guarded_steps(*args: Any, **kwargs: Any) -> Any:
         try:
-            yield from handler(*args, **kwargs)
+            yield from _something(handler(*args, **kwargs))
         except Exception as error:
             yield answer(error)
 
     return guarded_steps if inspect.isgeneratorfunction(handler) else guarded
+
+
+def _something(steps: Iterator[Any]) -> Iterator[Any]:
+    """``steps``, or that nothing changes: Gradio empties what a generator without a step would fill."""
+    step: Any = None
+    for step in steps:
+        yield step
+    if step is None:
+        yield gr.skip()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from hub.images import encode_image, read_image
 from hub.registry import Entry
 from space import previews
 from space.models import Models
-from space.words import WORDS
+from space.words import WORDS, is_chinese
 
 _HERE = Path(__file__).resolve().parent
 _PICTURE = "stylehub-first.jpg"
@@ -104,7 +104,7 @@ class FirstPaint:
         tag, close, after = rest.partition(b">")
         if not close or b"<gradio-app" not in after or b'"auth_required":true' in head:
             return page  # not the page, but perhaps a log-in
-        chinese = languages.lower().startswith("zh")
+        chinese = is_chinese(languages)
         first = self._html.replace("{lead}", WORDS["lead"][chinese]).replace("{picture}", _PICTURE)
         head = head.replace(b'lang="en"', b'lang="zh"', 1) if chinese else head
         return head + body + tag + close + first.encode() + after

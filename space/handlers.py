@@ -21,6 +21,7 @@ from space.photo import SMALL, read_reduced
 from space.result import DISPLAY, Shown, download_of, filled, recipe_lines, shown
 from space.stream import reports
 from space.values import Reader, api_names, incomplete, parameters_of
+from space.words import said
 
 Handler = Callable[..., Any]
 _PACE = 1.0  # seconds between two previews of long work
@@ -45,12 +46,12 @@ class Handlers:
 
         def handler(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Any:
             try:
-                return filled(self._whole(entry, task, values, request.session_hash, progress))
+                return filled(self._whole(entry, task, values, request, progress))
             except Cancelled:
                 return gr.skip()  # the old result stays
 
         def steps(request: gr.Request, progress: gr.Progress = gr.Progress(), /, **values: Any) -> Iterator[Any]:
-            for news in self._steps(entry, task, values, request.session_hash, progress):
+            for news in self._steps(entry, task, values, request, progress):
                 if isinstance(news, Painted) and news.done:
                     yield filled(news)
                 else:
@@ -79,7 +80,7 @@ class Handlers:
                 yield from _unpainted(values["photo"])
                 return
             steps = self._steps if _streams(entry) else self._stages
-            for news in steps(entry, task, values, request.session_hash, progress):
+            for news in steps(entry, task, values, request, progress):
                 if not news:
                     yield (gr.skip(),) * 5
                     continue
@@ -91,25 +92,25 @@ class Handlers:
         return said_on_the_page(handler, 5)
 
     def _stages(
-        self, entry: Entry, task: str, values: Mapping[str, Any], session: str | None, progress: gr.Progress
+        self, entry: Entry, task: str, values: Mapping[str, Any], request: gr.Request, progress: gr.Progress
     ) -> Iterator[Painted]:
         """A draft of a large photo, and the picture at the size of a screen."""
         content, full, parameters, photo = self.reader.reduced(entry, task, values, DISPLAY)
         try:
-            with self.jobs.running(session, instead=(entry.name, task, dict(values))) as check:
+            with self.jobs.running(request.session_hash, instead=(entry.name, task, dict(values))) as check:
                 small, _, first = self.reader.draft(entry, task, values, SMALL)
                 if content.width * content.height > _LATER * small.width * small.height:
-                    draft = self.run(entry.name, small, first, photo, _report(progress, check))
+                    draft = self.run(entry.name, small, first, photo, _report(request, progress, check))
                     check()
                     yield draft.of(full, done=False)
-                painted = self.run(entry.name, content, parameters, photo, _report(progress, check))
+                painted = self.run(entry.name, content, parameters, photo, _report(request, progress, check))
                 check()
                 yield painted.of(full)
         except Cancelled:
             return  # the old result stays
 
     def _steps(
-        self, entry: Entry, task: str, values: Mapping[str, Any], session: str | None, progress: gr.Progress
+        self, entry: Entry, task: str, values: Mapping[str, Any], request: gr.Request, progress: gr.Progress
     ) -> Iterator[Painted | None]:
         """Previews of work that takes minutes, and the picture at full size; None where there is no news."""
         content, parameters, photo = self.reader.asked(entry, task, values)
@@ -123,10 +124,10 @@ class Handlers:
         pace = Pace()
         try:
             with (
-                self.jobs.running(session, instead=(entry.name, task, dict(values))) as check,
+                self.jobs.running(request.session_hash, instead=(entry.name, task, dict(values))) as check,
                 closing(reports(work, _PACE)) as told,
             ):
-                tell = _report(progress, check)
+                tell = _report(request, progress, check)
                 for news in told:
                     if isinstance(news, Painted):
                         yield news.of(content.size)
@@ -165,11 +166,10 @@ class Handlers:
             painted: Shown | None, format: str, request: gr.Request, progress: gr.Progress = gr.Progress()
         ) -> Any:
             if painted is None:
-                return None, "There is nothing to download yet: choose a style first."
+                return None, said(request, "nothing yet")
             if painted.picture is None:
-                entry, session = entries[painted.model], request.session_hash
                 try:
-                    painted.keep(self._whole(entry, painted.task, painted.values, session, progress))
+                    painted.keep(self._whole(entries[painted.model], painted.task, painted.values, request, progress))
                 except Cancelled:
                     return None, ""
             return download_of(painted, format), ""
@@ -192,18 +192,17 @@ class Handlers:
         handler.__name__ = f"first_{entry.slug}"
         return one_sentence(handler)
 
-    def styles(self, entry: Entry) -> Handler:
-        """The handler that fills a style control with pictures of the photo, or else of the example."""
+    def styles(self, entry: Entry, task: str) -> Handler:
+        """The handler that fills the style control of ``task`` with pictures of the photo, or else of the example."""
 
         def handler(photo: str | None, request: gr.Request) -> Iterator[Any]:
             if zero_gpu.AVAILABLE:
                 yield gr.update(styles=self._styles_on_gpu(entry.name))
                 return
             method = self.models.get(entry.name)
-            own = read_reduced(photo, DISPLAY)[0] if photo else None
-            session = f"wall {request.session_hash}"  # another photo ends the wall of the one before, nothing else
+            session = f"wall of {task} {request.session_hash}"  # another photo ends the wall of the one before
             with suppress(Cancelled), self.jobs.running(session, instead=(entry.name, photo)) as check:
-                for styles in previews.growing(method, self.models.accelerator.small, own):
+                for styles in previews.growing(method, self.models.accelerator.small, photo):
                     check()
                     yield gr.update(styles=styles)
 
@@ -236,13 +235,13 @@ class Handlers:
         self.jobs.stop(request.session_hash)
 
     def _whole(
-        self, entry: Entry, task: str, values: Mapping[str, Any], session: str | None, progress: gr.Progress
+        self, entry: Entry, task: str, values: Mapping[str, Any], request: gr.Request, progress: gr.Progress
     ) -> Painted:
-        """The photo at its full size, painted as work that ``session`` can stop; raises ``Cancelled`` then."""
+        """The photo at its full size, painted as work that its session can stop; raises ``Cancelled`` then."""
         content, parameters, photo = self.reader.asked(entry, task, values)
-        with self.jobs.running(session) as check:
-            waiting = waiting_line(progress, check, self.models.accelerator.about)
-            return self.run(entry.name, content, parameters, photo, _report(progress, check), waiting)
+        with self.jobs.running(request.session_hash) as check:
+            waiting = waiting_line(request, progress, check, self.models.accelerator.about)
+            return self.run(entry.name, content, parameters, photo, _report(request, progress, check), waiting)
 
     def run(
         self,
@@ -270,30 +269,35 @@ def _unpainted(path: str) -> Iterator[Any]:
     yield shown(Painted(photo, photo, photo.size)), "", "", None, ""
 
 
-def _report(progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
+def _report(request: gr.Request, progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
     def report(p: Progress) -> None:
         check(p)
         if "loss" in p.losses:
-            progress(p.step / p.of, desc=f"Step {p.step} of {p.of}, loss {p.losses['loss']:.3g}")
-        elif p.of > 1:
-            progress((p.step, p.of), desc="Painting", unit="parts")
+            progress(p.step / p.of, desc=said(request, "step", p.step, p.of, f"{p.losses['loss']:.3g}"))
         else:
-            progress(float(p.step), desc="Painting")
+            progress(p.step / max(p.of, 1), desc=said(request, "painting"))
 
     return report
 
 
 def waiting_line(
-    progress: gr.Progress, check: Callable[[], None], about: Callable[[int], int | None] = lambda before: None
+    request: gr.Request,
+    progress: gr.Progress,
+    check: Callable[[], None],
+    about: Callable[[int], int | None] = lambda before: None,
 ) -> Callable[[int], None]:
     """Tell how many others are served before this visitor, and ``about`` how many seconds they take."""
 
     def waiting(before: int) -> None:
         check()
         seconds = about(before)
-        progress(
-            0.0, desc=f"{before} before you{f', about {seconds} s' if seconds else ''}" if before else "Starting soon"
-        )
+        if not before:
+            told = said(request, "starting")
+        elif seconds:
+            told = said(request, "before you about", before, seconds)
+        else:
+            told = said(request, "before you", before)
+        progress(0.0, desc=told)
 
     return waiting
 

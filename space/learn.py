@@ -22,7 +22,7 @@ from space.handlers import Handlers, waiting_line
 from space.page import LONG, SHORT, Page
 from space.photo import photo_input, read
 from space.style_gallery import style_gallery
-from space.words import word
+from space.words import said, word
 
 LOCAL = (None, "127.0.0.1", "localhost", "::1")
 
@@ -34,9 +34,9 @@ def gallery_that_learns(handlers: Handlers, page: Page, entry: Entry) -> Callabl
         wall = style_gallery(field, handlers.look(entry))
         with gr.Accordion(word("own painting"), open=False):
             painting = photo_input(f"painting-{entry.name}", "Painting")
-            name = gr.Textbox(label="Name", placeholder="my-painting", max_lines=1)
-            learn = gr.Button("Learn it (some minutes)", size="sm")
-            file = gr.UploadButton("Add a style from a file", file_types=[".safetensors"], size="sm")
+            name = gr.Textbox(label=word("name"), placeholder="my-painting", max_lines=1)
+            learn = gr.Button(word("learn"), size="sm")
+            file = gr.UploadButton(word("style file"), file_types=[".safetensors"], size="sm")
         file.upload(
             _add(handlers, entry),
             inputs=[file],
@@ -84,13 +84,13 @@ def _learn(handlers: Handlers, entry: Entry) -> Callable[..., Any]:
         def report(p: Progress) -> None:
             check(p)
             give_way()
-            progress((p.step, p.of), desc=f"Learning, distance {p.losses.get('style', 0):.2f}", unit="steps")
+            progress((p.step, p.of), desc=said(request, "learning", f"{p.losses.get('style', 0):.2f}"), unit="steps")
 
         try:
             with (
                 handlers.jobs.running(request.session_hash) as check,
                 handlers.models.accelerator.long(
-                    waiting_line(progress, check, handlers.models.accelerator.about)
+                    waiting_line(request, progress, check, handlers.models.accelerator.about)
                 ) as give_way,
             ):
                 style_file = add_style(

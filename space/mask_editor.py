@@ -12,7 +12,7 @@ from space.result import saved
 SIDE = 480  # long side in pixels of the picture in the editor
 
 
-def build_mask_editor(label: str, colors: Sequence[str], height: int) -> gr.ImageEditor:
+def build_mask_editor(label: Any, colors: Sequence[str], height: int) -> gr.ImageEditor:
     """An editor with a brush in ``colors``; a handler gets the files of the strokes."""
     return MaskInput(
         type="filepath",

@@ -57,6 +57,7 @@
 
   // The language of the page's own scripts, as Gradio chooses it for the rest.
   const chinese = navigator.language.toLowerCase().startsWith("zh");
+  const words = (/* words */ {})[chinese ? "zh" : "en"];
   if (chinese) document.documentElement.lang = "zh";
   let settings = null;
   let title = "";
@@ -93,7 +94,7 @@
     shows(now, name, own) {
       settings = now;
       title = name;
-      if (own) live.textContent = `${say("Painted", "已绘制")}: ${name}`;
+      if (own) live.textContent = `${words["painted"]}: ${name}`;
       tend();
       if (own) sessionStorage.setItem(SETTINGS, JSON.stringify(now));
     },
@@ -111,9 +112,9 @@
       const text = link(of || settings || {});
       try {
         await navigator.clipboard.writeText(text);
-        said(button, chinese ? "已复制" : "Copied");
+        said(button, words["copied"]);
       } catch {
-        window.prompt("", text); // a page without https has no clipboard
+        window.prompt(words["copy link"], text); // a page without https has no clipboard
       }
     },
     async share() {
@@ -140,7 +141,6 @@
   restorePhoto().catch(() => {});
 
   // What Gradio's components do not say to a screen reader or a keyboard.
-  const say = (english, other) => (chinese ? other : english);
   const live = document.createElement("p");
   live.className = "spoken";
   live.setAttribute("role", "status");
@@ -149,7 +149,7 @@
   function dividerKeys(handle) {
     handle.tabIndex = 0;
     handle.setAttribute("role", "slider");
-    handle.setAttribute("aria-label", say("Before and after: the arrow keys move the line", "前后对比：用方向键移动分界线"));
+    handle.setAttribute("aria-label", words["divider"]);
     handle.setAttribute("aria-valuemin", 0);
     handle.setAttribute("aria-valuemax", 100);
     let place = 50;
@@ -170,20 +170,40 @@
     });
   }
 
+  // Labels are English in the API, so their Chinese is put on the page alone.
+  const declared = /* declared */ {};
+  function translate() {
+    for (const part of document.querySelectorAll(".task, .again")) {
+      const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const other = declared[texts.currentNode.nodeValue.trim()];
+        if (other) texts.currentNode.nodeValue = other;
+      }
+    }
+  }
+
   function tend() {
+    if (chinese) translate();
     for (const head of document.querySelectorAll(".label-wrap")) {
       const now = String(head.classList.contains("open"));
       if (head.getAttribute("aria-expanded") !== now) head.setAttribute("aria-expanded", now);
     }
     const handle = document.querySelector(".result [data-testid=slider]");
     if (handle && handle.getAttribute("role") !== "slider") dividerKeys(handle);
-    const named = [say("The photo", "照片"), title || say("The painting", "绘制结果")];
+    const named = [words["the photo"], title || words["the painting"]];
     [...document.querySelectorAll(".result img")].slice(0, 2).forEach((image, i) => { if (image.alt !== named[i]) image.alt = named[i]; });
     // Icons say their names only to a mouse.
     for (const button of document.querySelectorAll("button[title]:not([aria-label])")) {
       if (!button.textContent.trim()) button.setAttribute("aria-label", button.title);
     }
   }
+
+  // A column that is taller than the window sticks with its end, not with its beginning.
+  async function measure() {
+    const column = await there(".see");
+    new ResizeObserver(() => column.style.setProperty("--see", `${column.offsetHeight}px`)).observe(column);
+  }
+  measure().catch(() => {});
 
   let due = 0;
   const later = () => { due ||= setTimeout(() => { due = 0; tend(); }, 100); };

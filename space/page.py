@@ -1,5 +1,6 @@
 """What every model on the page shares: the photo, the result with its download, and the notice that says what is wrong."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,20 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from space.examples import example_strip
+from space.declared import DECLARED
+from space.examples import Strip, example_strip
 from space.mine import my_results
 from space.photo import photo_input
 from space.result import OFFERED
-from space.words import word
+from space.words import texts, word
 
 # Previews and walls of many visitors may wait at once; the accelerator orders them and the long work.
 SHORT, LONG = "short", "long"
 LIMITS = {SHORT: 8, LONG: 8}
 
 _HERE = Path(__file__).resolve().parent
-SCRIPT = _HERE / "page.js"
 # The browser keeps the photo, and lets the panel that is on the page paint it.
-_PHOTO_CHANGED = "(photo) => { window.stylehub?.photoChanged(photo); }"
+PHOTO_CHANGED = "(photo) => { window.stylehub?.photoChanged(photo); }"
 _COPY = "() => { window.stylehub?.copyLink(null, document.querySelector('.copy-link')); }"
 SAVE = """(file) => {
   if (!file) return;
@@ -31,11 +32,20 @@ SAVE = """(file) => {
 }"""
 
 
+def script() -> str:
+    """The script of the page, with its words."""
+    words = texts("copied", "copy link", "the photo", "the painting", "painted", "divider")
+    code = (_HERE / "page.js").read_text(encoding="utf-8")
+    return code.replace("/* words */ {}", json.dumps(words)).replace("/* declared */ {}", json.dumps(DECLARED))
+
+
 @dataclass
 class Page:
     """The shared components. ``running`` are the events that Stop ends."""
 
     photo: gr.Image
+    examples: Strip
+    about_photo: gr.HTML  # what is to be said about the photo
     slider: gr.ImageSlider
     notice: gr.HTML
     command: gr.Textbox
@@ -75,7 +85,8 @@ def build_page() -> Page:
     notice = build_notice()
     with gr.Row(elem_classes=["sources"]):
         photo = photo_input("photo", height=104)
-        strip = example_strip()
+        examples = example_strip()
+    about_photo = build_notice()
     with gr.Row(elem_classes=["take-home"]):
         download = gr.Button(word("download"), variant="primary", size="md", scale=2, min_width=120)
         format = gr.Radio(
@@ -97,10 +108,10 @@ def build_page() -> Page:
         python = gr.Textbox(label="In Python", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"])
     picture = gr.File(label="Picture", visible=False, interactive=False)
     file = gr.File(label="File", visible=False, interactive=False)
-    page = Page(photo, slider, notice, command, python, picture, file, format, download, stop, mine, gr.State(None))
+    shared = (photo, examples, about_photo, slider, notice, command, python, picture, file)
+    page = Page(*shared, format, download, stop, mine, gr.State(None))
     share.click(None, js="() => { window.stylehub?.share(); }", api_visibility="private")
     link.click(None, js=_COPY, api_visibility="private")
-    strip.connect(photo)
     return page
 
 
@@ -120,8 +131,10 @@ def connect_page(page: Page, handlers: Any, entries: dict[str, Any]) -> None:
     from space.photo import accept
 
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    accepted = page.photo.input(accept, inputs=[page.photo], outputs=[page.photo, page.notice], **quietly)
-    page.photo.change(None, inputs=[page.photo], js=_PHOTO_CHANGED, **quietly)
+    accepted = page.photo.input(accept, inputs=[page.photo], outputs=[page.photo, page.about_photo], **quietly)
+    # Not at every change of the photo: one that is too large is not painted before it is reduced.
+    for arrived in (accepted.success, page.examples.connect(page.photo, empties=(page.about_photo,))):
+        arrived(None, inputs=[page.photo], js=PHOTO_CHANGED, **quietly)
     made = page.download.click(
         handlers.download(entries),
         inputs=[page.shown, page.format],

@@ -89,7 +89,7 @@ def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
         made.chosen.append(picture.input(lambda: None, outputs=[names], **quietly).success)
 
     def shared(key: Keys, title: str) -> None:
-        share = gr.Slider(0, 1, value=1, step=0.01, label=title, info="Relative to the other paintings' shares.")
+        share = gr.Slider(0, 1, value=1, step=0.01, label=title, info="Compared with the other paintings.")
         made.inputs[key.share] = share
         made.settled.append(share.release)
 
@@ -97,13 +97,13 @@ def slots(entry: Entry, field: FieldSpec, first: gr.Image) -> Slots:
     if not more:
         return made
     with gr.Accordion(word("several"), open=False):
-        shared(one, "Share of the first")
+        shared(one, "How much of the first")
         for number, key in enumerate(more, 2):
             with gr.Row():
                 picture = photo_input(title=f"{field.title} {number}", height=190)
                 with gr.Column(min_width=140):
                     listed(picture, key, f"{field.title} {number} by name")
-                    shared(key, "Its share")
+                    shared(key, "How much of this one")
     return made
 
 

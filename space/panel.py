@@ -12,8 +12,9 @@ from hub.registry import Entry
 from hub.spatial import GROUP
 from space import paintings
 from space.controls import Control, control
+from space.examples import PAIRS, pair_strip
 from space.handlers import Handlers
-from space.page import LIMITS, LONG, SHORT, Page, paints
+from space.page import LIMITS, LONG, PHOTO_CHANGED, SHORT, Page, paints
 from space.place import unfold
 from space.values import by_name, parameters_of
 from space.words import word
@@ -38,6 +39,7 @@ class Panel:
     settled: list[Any] = field(default_factory=list)
     chosen: list[Any] = field(default_factory=list)  # events that Gradio cannot listen to together with others
     place: list[Any] = field(default_factory=list)  # events of the controls for where the style applies
+    maps: Any = None  # for depth, space above the controls for the place
     below: Any = None  # space under the controls
     repaint: gr.Button | None = None  # clicked by the page when the photo changes
 
@@ -72,7 +74,13 @@ def build_panel(
     named = [f for f in fields if style_control and by_name(entry, task, f)]
     pictures = [f for f in fields if f.kind == "pictures" and f not in named and not f.group]
     for spec in pictures:
-        panel.add_slots(spec, paintings.first_painting(spec))
+        picture = paintings.first_painting(spec)
+        strip = pair_strip(task) if task in PAIRS and spec is pictures[0] else None
+        panel.add_slots(spec, picture)
+        if strip:
+            names = panel.inputs.get(f"{spec.name}_name")
+            chosen = strip.connect(page.photo, picture, empties=(names,) if names else ())
+            chosen(None, inputs=[page.photo], js=PHOTO_CHANGED, show_progress="hidden", api_visibility="private")
     for spec in named:
         assert style_control is not None
         panel.inputs[spec.name] = panel.style = style_control(spec)
@@ -84,6 +92,7 @@ def build_panel(
         for group in dict.fromkeys(f.group for f in fields if f.group and not (f.group == GROUP and task == "depth")):
             _add_group(panel, group, fields, opened=False)
     if task == "depth":
+        panel.maps = gr.Row(elem_classes=["maps"])
         _add_group(panel, GROUP, fields, opened=True)
     panel.below = gr.Column(elem_classes=["below"])
     # The API has its own event without the page's state, since Gradio's MCP server fails on a state as output.
@@ -126,7 +135,7 @@ def fill_styles(handlers: Handlers, panel: Panel) -> None:
         return
     events = [panel.style.need, *([panel.repaint.click] if panel.repaint else [])]
     for event in events:
-        fill(event, handlers.styles(panel.entry), [panel.style], [panel.page.photo])
+        fill(event, handlers.styles(panel.entry, panel.task), [panel.style], [panel.page.photo])
 
 
 def fill(

@@ -12,7 +12,7 @@ from PIL import Image
 from hub.errors import ImageError, StylehubError
 from hub.images import at_short_side, read_image, write_image
 from space.temporary import temporary_folder
-from space.words import word
+from space.words import said, word
 
 # Limits for a visitor on a shared machine; the command line and Python do not have them.
 MAX_PIXELS = 40_000_000
@@ -124,7 +124,7 @@ def upload_of(what: str, payload: Any) -> str | None:
     return str(payload.path)
 
 
-def accept(path: str | None) -> tuple[Any, str]:
+def accept(path: str | None, request: gr.Request | None = None) -> tuple[Any, str]:
     """A photo that has just arrived, and what is to be said: it is refused, or reduced if it is too large."""
     if path is None:
         return None, ""
@@ -139,5 +139,4 @@ def accept(path: str | None) -> tuple[Any, str]:
     smaller = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.LANCZOS)
     target = temporary_folder() / f"{Path(path).stem}.jpg"
     write_image(smaller, target, quality=95)
-    said = f"Your photo has {pixels / 1e6:.0f} megapixels. It is reduced to {MAX_PIXELS / 1e6:.0f}, the most this page takes."
-    return str(target), said
+    return str(target), said(request, "reduced", round(pixels / 1e6), round(MAX_PIXELS / 1e6))

@@ -6,6 +6,7 @@ are sent as data URIs, which need no server path, no second request, and cannot 
 
 import base64
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -19,11 +20,15 @@ from hub.files import example_photo, user_cache
 from hub.images import at_short_side, encode_image, read_image, save, write_image
 from hub.method import Method
 from hub.provenance import read_recipe
+from space.museums import MUSEUMS
+from space.photo import read_reduced
+from space.result import DISPLAY
 from space.values import draft_of
 
 SIZE = (240, 160)
 OWN = 256  # short side in pixels at which a visitor's own photo is painted for the wall
 _PACE = 0.7  # seconds between two states of a wall that is being painted
+_MOST = 2000  # pictures of visitors' photos in memory, some 10 kB each
 _SWATCH = "swatch-"
 _RECIPE = 2  # increase it when the pictures are made differently, so that old ones are not shown
 
@@ -31,40 +36,45 @@ _RECIPE = 2  # increase it when the pictures are made differently, so that old o
 Turn = Callable[[], AbstractContextManager[None]]
 
 
-def styles(method: Method, turn: Turn = nullcontext, photo: Image.Image | None = None) -> list[dict[str, Any]]:
+def styles(method: Method, turn: Turn = nullcontext, photo: str | None = None) -> list[dict[str, Any]]:
     """Name, title, artist, year and picture of every style of ``method``, for the page; see ``growing``."""
     *_, last = growing(method, turn, photo)
     return last
 
 
-def growing(
-    method: Method, turn: Turn = nullcontext, photo: Image.Image | None = None, pace: float = _PACE
-) -> Iterator[list[dict[str, Any]]]:
-    """``styles`` again and again, about every ``pace`` seconds, until every picture is painted; at least once.
+def growing(method: Method, turn: Turn = nullcontext, photo: str | None = None) -> Iterator[list[dict[str, Any]]]:
+    """``styles`` again and again, about every second, until every picture is painted; at least once.
 
-    What is not painted yet has an empty ``picture``. ``turn()`` is held for each painting. The pictures show ``photo``,
-    or the example, whose pictures are kept on the disk.
+    What is not painted yet has an empty ``picture``. ``turn()`` is held for each painting. The pictures show the photo at
+    the path ``photo``, and are kept in memory for other walls of it; or the example, whose pictures are kept on the disk.
     """
     folder = None if photo else _folder(method)
     found = [
         style.model_dump()
         | {"title": style.title or style.name, "added": style.name in method.added}
-        | {"picture": _data_uri(picture) if (picture := _cached(_path(folder, method, style.name))) else ""}
+        | {"museum": () if style.name in method.added else MUSEUMS.get(style.name, ())}
+        | {"picture": _data_uri(picture) if (picture := _kept(folder, method, photo, style.name)) else ""}
         for style in method.styles.values()
     ]
-    content: Image.Image | None = photo and at_short_side(photo, min(*photo.size, OWN))
+    content: Image.Image | None = None
     told = 0.0
     for shown in found:
         if shown["picture"]:
             continue
-        if time.monotonic() - told > pace:
+        if time.monotonic() - told > _PACE:
             told = time.monotonic()
             yield [dict(style) for style in found]
-        content = content or _example_photo(method)
+        content = content or (_own_photo(photo) if photo else _example_photo(method))
         with turn():
-            painted = method(content, style=shown["name"])
+            picture = _kept(folder, method, photo, shown["name"])  # another wall may have painted it meanwhile
+            painted = None if picture else method(content, style=shown["name"])
+        if painted is None:
+            shown["picture"] = _data_uri(picture or b"")
+            continue
         image = ImageOps.fit(painted, SIZE, Image.Resampling.LANCZOS)
         picture = encode_image(image, "jpeg", quality=82)
+        if photo:
+            _OWN.keep(_key(method, photo, shown["name"]), picture)
         shown["picture"] = _data_uri(picture)
         if path := _path(folder, method, shown["name"]):
             with suppress(ImageError):  # a full or read-only disk only costs time at the next start
@@ -115,6 +125,32 @@ def _folder(method: Method) -> Path | None:
     if method.weights_sha256 is None:
         return None
     return user_cache() / "previews" / f"{method.weights_sha256}-{SIZE[0]}x{SIZE[1]}-{_RECIPE}"
+
+
+class _Newest(OrderedDict[Any, bytes]):
+    """What was kept last, by its key."""
+
+    def keep(self, key: Any, value: bytes) -> None:
+        """Keep ``value``, and forget the oldest where there are too many."""
+        self[key] = value
+        while len(self) > _MOST:
+            self.popitem(last=False)
+
+
+_OWN = _Newest()  # pictures of visitors' photos, by ``_key``
+
+
+def _kept(folder: Path | None, method: Method, photo: str | None, style: str) -> bytes | None:
+    return _OWN.get(_key(method, photo, style)) if photo else _cached(_path(folder, method, style))
+
+
+def _key(method: Method, photo: str, style: str) -> tuple[Any, ...]:
+    return method, photo, style, method.added.get(style)
+
+
+def _own_photo(path: str) -> Image.Image:
+    photo, _ = read_reduced(path, DISPLAY)
+    return at_short_side(photo, min(*photo.size, OWN))
 
 
 def _path(folder: Path | None, method: Method, name: str, style: str | None = None) -> Path | None:

@@ -96,15 +96,15 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
     with panel.below, gr.Accordion(word("masks"), open=False) as drawer:
         gr.HTML(_legend(), elem_classes=["legend"])
         colors = [_hex(group.color) for group in GROUPS]
-        boards = [build_mask_editor(title, colors, 300) for title in ("Photo", "Style photo")]
-        use = gr.Button("Use these masks", size="md")
+        boards = [build_mask_editor(title, colors, 300) for title in (word("the photo"), word("style photo"))]
+        use = gr.Button(word("use masks"), size="md")
         said = build_notice()
     # Segmenting takes seconds, so it waits until somebody wants to see it.
     for picture, editor in zip(pictures, boards, strict=True):
         drawer.expand(
-            one_sentence(_overlaid),
+            said_on_the_page(_overlaid, 2),
             inputs=[picture],
-            outputs=[editor],
+            outputs=[editor, said],
             show_progress="hidden",
             concurrency_id=SHORT,
             api_visibility="private",
@@ -122,12 +122,12 @@ def _masks(panel: Panel, pictures: Sequence[Any], masks: Sequence[Any]) -> None:
         )
 
 
-def _overlaid(path: str | None) -> Any:
-    """The picture under the colours of its segmentation, to paint on."""
+def _overlaid(path: str | None) -> tuple[Any, str]:
+    """The picture under the colours of its segmentation, to paint on, and nothing to say."""
     if path is None:
-        return None
+        return None, ""
     small = read_for_editor(path)
-    return backdrop(Image.blend(small, scene(small), 0.55))
+    return backdrop(Image.blend(small, scene(small), 0.55)), ""
 
 
 def _painted_over_and_nothing_to_say(*given: Any) -> tuple[Any, ...]:

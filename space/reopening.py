@@ -1,18 +1,24 @@
 """Settings that come back: from a link, after a reload, or from one's own results."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import FileData
 
-from hub.errors import StylehubError
+from hub.errors import ImageError, StylehubError
 from hub.registry import Entry
+from space.errors import said_on_the_page
 from space.handlers import Handlers
+from space.jobs.archive import pack
 from space.link import opened, settings_of
-from space.page import Page
+from space.page import SAVE, Page
 from space.panel import Panel
+from space.photo import upload_of
 from space.result import Shown
 from space.tasks import Choices
+from space.temporary import temporary_folder
 from space.values import file_name
 
 # After the settings are back: paint with them, once their controls are on the page.
@@ -31,6 +37,20 @@ def connect_mine(
     outputs += [made for inputs in controls.values() for name, made in inputs.items() if name != "photo"]
     back = page.mine.open(_reopened(handlers, choices, controls, offered, page.notice), outputs=outputs, **quietly)
     back.success(None, js=_REPAINT, **quietly)
+    packed = page.mine.pack(said_on_the_page(_packed, 2), outputs=[page.file, page.notice], **quietly)
+    packed.success(None, js=SAVE, inputs=[page.file], **quietly)
+
+
+def _packed(event: gr.EventData) -> tuple[str | None, str]:
+    """A zip of the uploaded files that the page names. Raises ``ImageError``."""
+    asked = getattr(event, "_data", None) or {}
+    paths = asked.get("files") if isinstance(asked, dict) else None
+    files = [upload_of("picture", FileData(path=str(path))) for path in (paths if isinstance(paths, list) else [])]
+    if not files:
+        raise ImageError("The pictures did not arrive; try again.")
+    archive = temporary_folder() / "stylehub.zip"
+    pack([Path(path) for path in files if path], archive)
+    return str(archive), ""
 
 
 def _made(handlers: Handlers, entries: Mapping[str, Entry]) -> Callable[..., Any]:

@@ -13,7 +13,8 @@ from hub.parameters import FieldSpec
 from space.words import texts
 
 _TEMPLATE = """
-<div class="wall" role="group" aria-label="Styles"><p class="hint"></p></div>
+<div class="wall" role="group"><p class="hint"></p></div>
+<p class="museum"></p>
 <div class="look" role="tooltip" popover="manual"><img alt=""><b></b><span></span><small></small></div>
 """
 _HERE = Path(__file__).resolve().parent
@@ -35,7 +36,7 @@ def style_gallery(field: FieldSpec, look: Callable[[str], str]) -> gr.HTML:
         apply_default_css=False,
         elem_classes=["wall-box"],
         styles=[],
-        words=texts("painting styles", "only its strokes"),
+        words=texts("see it", "styles", "painting styles", "only its strokes", "added"),
         server_functions=[look],
     )
     gallery.example_inputs = lambda: "starry-night"  # type: ignore[method-assign]  # on the API page

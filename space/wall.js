@@ -5,6 +5,7 @@ const card = element.querySelector(".look");
 const words = props.words?.[navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"] || {};
 const looks = new Map(); // by style, the picture of its strokes
 card.id = `look-${Math.random().toString(36).slice(2)}`;
+wall.setAttribute("aria-label", words["styles"] || "");
 if (wall.querySelector(".hint")) wall.querySelector(".hint").textContent = words["painting styles"] || "";
 
 // A closer look at a style: what it is, and its strokes alone. For a resting pointer, the focus, or a long press.
@@ -89,8 +90,7 @@ function tile(style) {
   button.append(picture, text("span", "title", style.title));
   button.append(text("span", "artist", [style.artist, style.year].filter(Boolean).join(", ")));
   if (style.added) {
-    const whose = [style.author && `by ${style.author}`, style.license].filter(Boolean).join(", ");
-    button.append(text("span", "artist", whose ? `added, ${whose}` : "added"));
+    button.append(text("span", "artist", [words["added"], style.author, style.license].filter(Boolean).join(", ")));
   }
   looked(button, style);
   button.addEventListener("click", () => {
@@ -101,6 +101,17 @@ function tile(style) {
   return button;
 }
 
+// Where the chosen painting hangs. Nothing is asked of the museum before somebody clicks.
+function tellMuseum(chosen) {
+  const [name, address] = (chosen && props.styles.find((style) => style.name === chosen.dataset.name)?.museum) || [];
+  const line = element.querySelector(".museum");
+  line.replaceChildren();
+  if (!name) return;
+  const link = text("a", "", name);
+  Object.assign(link, { href: address, target: "_blank", rel: "noopener noreferrer" });
+  line.append(words["see it"] || "", " ", link);
+}
+
 function mark() {
   const tiles = [...wall.querySelectorAll("button")];
   const chosen = tiles.find((tile) => tile.dataset.name === props.value);
@@ -108,6 +119,7 @@ function mark() {
     tile.setAttribute("aria-pressed", String(tile === chosen));
     tile.tabIndex = tile === (chosen || tiles[0]) ? 0 : -1;
   }
+  tellMuseum(chosen);
   if (!chosen) return;
   if (window.stylehub) window.stylehub.style = props.value;
   // In sight inside the wall; the page itself does not move.

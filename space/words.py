@@ -1,6 +1,6 @@
 """Every sentence of the page's own, in English and Chinese. The browser chooses the language; Gradio brings its own words.
 
-What a model declares, such as the titles of its parameters, is in the language of its author.
+What a model declares, such as the titles of its parameters, is in ``declared.py`` or in the language of its author.
 """
 
 from typing import Any
@@ -34,6 +34,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "stop": ("Stop", "停止"),
     "download": ("Download", "下载"),
     "format": ("Format", "格式"),
+    "see it": ("See the painting:", "看原作："),
+    "styles": ("Styles", "风格"),
+    "added": ("added", "后来添加"),
     "painting styles": ("Painting the styles...", "正在绘制各种风格……"),
     "only its strokes": (
         "Its strokes and colours, as the network has learnt them.",
@@ -51,11 +54,60 @@ WORDS: dict[str, tuple[str, str]] = {
     "close": ("Close", "关闭"),
     "compare with": ("Compare with", "对比"),
     "the photo": ("The photo", "照片"),
+    "the painting": ("The painting", "绘制结果"),
+    "painted": ("Painted", "已绘制"),
+    "divider": ("Before and after: the arrow keys move the line", "前后对比：用方向键移动分界线"),
+    "copied": ("Copied", "已复制"),
+    "examples": ("Examples", "示例"),
+    "valley": ("A valley", "山谷"),
+    "street": ("A street after rain", "雨后的街道"),
+    "still-life": ("A still life", "静物"),
+    "ink-painting": ("Ink on paper", "水墨"),
+    "oil-painting": ("Thick oil", "厚涂油画"),
+    "glass-painting": ("Leaded glass", "彩绘玻璃"),
     "again": ("Make it again", "再做一次"),
     "own painting": ("Add your own painting", "添加你自己的画"),
+    "name": ("Name", "名称"),
+    "learn": ("Learn it (some minutes)", "学习这幅画（几分钟）"),
+    "style file": ("Add a style from a file", "从文件添加风格"),
     "several": ("Several at once", "同时使用多幅"),
+    "blend pad": (
+        "Blend pad: the arrow keys move the point between four styles, with Shift in larger steps",
+        "混合面板：用方向键在四种风格之间移动圆点，按住 Shift 移动得更快",
+    ),
+    "top left": ("Top left style", "左上风格"),
+    "top right": ("Top right style", "右上风格"),
+    "bottom left": ("Bottom left style", "左下风格"),
+    "bottom right": ("Bottom right style", "右下风格"),
+    "add style": ("Add a style", "添加风格"),
+    "share of": ("Share of", "比重："),
+    "remove": ("Remove", "移除"),
+    "depth map": (
+        "How far things are: white is far. Click to paint one depth.",
+        "远近图：越白越远。点一下，只画那个深度。",
+    ),
+    "strength map": ("Where the style goes: white is painted.", "风格所在：白色处会被绘制。"),
     "draw mask": ("Paint a mask", "绘制蒙版"),
+    "paint here": ("The style will apply where you paint", "你涂抹的地方会应用风格"),
+    "use mask": ("Use this mask", "使用此蒙版"),
     "masks": ("See and paint the masks", "查看并绘制蒙版"),
+    "style photo": ("Style photo", "风格照片"),
+    "use masks": ("Use these masks", "使用这些蒙版"),
+    # What long work says meanwhile.
+    "painting": ("Painting", "正在绘制"),
+    "starting": ("Starting soon", "即将开始"),
+    "before you": ("{0} before you", "前面还有 {0} 位"),
+    "before you about": ("{0} before you, about {1} s", "前面还有 {0} 位，约 {1} 秒"),
+    "step": ("Step {0} of {1}, loss {2}", "第 {0} 步，共 {1} 步，损失 {2}"),
+    "learning": ("Learning, distance {0}", "正在学习，距离 {0}"),
+    "nothing yet": (
+        "There is nothing to download yet: choose a style first.",
+        "还没有可下载的图片：请先选择一种风格。",
+    ),
+    "reduced": (
+        "Your photo has {0} megapixels. It is reduced to {1}, the most this page takes.",
+        "你的照片有 {0} 百万像素，已缩小到本页的上限 {1} 百万像素。",
+    ),
     "table": ("Make a colour table of this look, for other editors", "为其他软件生成色彩查找表"),
     "keep blend": ("Keep this blend", "保存此混合"),
     "open blend": ("Open a blend", "打开混合文件"),
@@ -101,6 +153,17 @@ def word(key: str) -> Any:
 def texts(*keys: str) -> dict[str, dict[str, str]]:
     """The words for ``keys`` in both languages, for a script of the page, which chooses."""
     return {locale: {key: WORDS[key][place] for key in keys} for place, locale in enumerate(("en", "zh"))}
+
+
+def said(request: gr.Request | None, key: str, *values: Any) -> str:
+    """The words for ``key`` with ``values``, for what a handler answers with: in the language of the request."""
+    languages = dict(getattr(request, "headers", None) or {}).get("accept-language", "")
+    return WORDS[key][is_chinese(languages)].format(*values)
+
+
+def is_chinese(languages: str) -> bool:
+    """Whether a browser that asks for ``languages`` gets the page in Chinese."""
+    return languages.lower().startswith("zh")
 
 
 def catalogue() -> gr.I18n:

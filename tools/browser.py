@@ -38,6 +38,13 @@ def sources(page: Any) -> list[str]:
     return [image.get_attribute("src") for image in visible(page, ".result img").all()]
 
 
+def at_rest(page: Any) -> None:
+    """Wait until nothing is being painted any more."""
+    page.wait_for_function(
+        "() => !document.querySelector('.result .wrap:is(.generating, .translucent, .full):not(.hide)')"
+    )
+
+
 def painted(page: Any, before: list[str]) -> list[str]:
     """Wait until the result shows other pictures than ``before``."""
     page.wait_for_function(

@@ -16,7 +16,8 @@ def of_space(to: str) -> Push:
         for path in sorted((PACKAGE_ROOT / top).rglob("*"))
         if path.is_file() and _belongs(path)
     }
-    files |= {"registry.yaml": built_in(), "examples/valley.jpg": example_photo()}
+    files["registry.yaml"] = built_in()
+    files |= {f"examples/{path.name}": path for path in example_photo().parent.glob("*.jpg")}
     files |= {name: PACKAGE_ROOT / "space" / name for name in ("README.md", "requirements.txt")}
     return Push(to, files, f"stylehub {__version__}", kind="space")
 

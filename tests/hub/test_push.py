@@ -310,6 +310,12 @@ def test_the_app_is_pushed_as_a_space(server: lh.LoopbackHub) -> None:
     assert server.kinds["someone/painter"] == "space"
     front = yaml.safe_load(files["README.md"].decode().split("---")[1])
     assert front["app_file"] in files
-    assert {"requirements.txt", "registry.yaml", "examples/valley.jpg", "hub/__init__.py"} < set(files)
+    assert {
+        "requirements.txt",
+        "registry.yaml",
+        "examples/valley.jpg",
+        "examples/ink-painting.jpg",
+        "hub/__init__.py",
+    } < set(files)
     assert not [name for name in files if "__pycache__" in name]
     assert json.loads(result.stdout)["kind"] == "space"

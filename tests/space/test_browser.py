@@ -11,7 +11,7 @@ from PIL import Image
 
 from hub.provenance import read_recipe
 from hub.registry import list_models
-from tools.browser import CHROMIUM, FLAGS, WAIT, open_page, painted, sources, visible
+from tools.browser import CHROMIUM, FLAGS, WAIT, at_rest, open_page, painted, sources, visible
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
@@ -313,6 +313,15 @@ def test_what_the_browser_keeps_and_what_is_refused(chromium: Any, address: str,
     page.locator("#photo input[type=file]").first.set_input_files(text)
     page.locator(".notice").get_by_text("unknown format").wait_for()
     playwright.expect(visible(page, "#photo img")).to_have_count(0)
+
+    # What is said about a photo stays while it is painted.
+    before = sources(page)
+    Image.new("RGB", (6400, 6400), (90, 140, 60)).save(text.with_name("large.png"))
+    page.locator("#photo input[type=file]").first.set_input_files(text.with_name("large.png"))
+    page.locator(".notice").get_by_text("It is reduced to 40").wait_for()
+    painted(page, before)
+    at_rest(page)
+    playwright.expect(page.locator(".notice").get_by_text("It is reduced to 40")).to_be_visible()
     page.context.close()
 
 
@@ -412,6 +421,71 @@ def test_mine_and_a_link(chromium: Any, address: str, pictures: Path, tmp_path: 
     other.context.close()
 
 
+# A stranger with a phone, an illustrator, somebody who shows it to a class.
+VISITORS = [(400, 800, "light"), (400, 800, "dark"), (1280, 900, "light"), (1440, 900, "dark"), (1920, 1080, "light")]
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), VISITORS)
+def test_from_choosing_to_seeing_to_downloading(
+    chromium: Any, address: str, pictures: Path, width: int, height: int, scheme: str
+) -> None:
+    """What is chosen and what comes of it are on the screen together, on a phone too; the download is a screen away."""
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": width, "height": height}, color_scheme=scheme)
+
+    def see(name: str) -> list[str]:
+        at_rest(page)
+        page.wait_for_timeout(600)
+        page.screenshot(path=pictures / f"visit-{width}-{scheme}-{name}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        return sources(page)
+
+    painted(page, [])
+    shown = see("1-first")
+    style = visible(page, ".wall button[data-name=munch-the-scream]")
+    style.scroll_into_view_if_needed()
+    style.click()
+    painted(page, shown)
+    playwright.expect(style).to_be_in_viewport(ratio=0.9)
+    playwright.expect(visible(page, ".result").first).to_be_in_viewport(ratio=0.9)
+    museum = page.get_by_role("link", name="Nasjonalmuseet, Oslo")
+    assert museum.get_attribute("rel") == "noopener noreferrer"
+    shown = see("2-chosen")
+
+    visible(page, ".sources .examples button").last.click()
+    painted(page, shown)
+    shown = see("3-another-photo")
+    choose(page, "Mix")
+    visible(page, ".shares li").first.wait_for()
+    painted(page, shown)
+    pad = visible(page, ".pad")
+    pad.scroll_into_view_if_needed()
+    playwright.expect(pad).to_be_in_viewport(ratio=0.9)
+    playwright.expect(visible(page, ".result").first).to_be_in_viewport(ratio=0.9)
+    shown = see("4-mix")
+    for task in TASKS[2:]:
+        choose(page, task)
+        pair = visible(page, ".task .examples button").first
+        pair.scroll_into_view_if_needed()
+        pair.click()
+        painted(page, shown)
+        playwright.expect(visible(page, ".result").first).to_be_in_viewport(ratio=0.9)
+        shown = see(f"5-{task.replace(' ', '-')}")
+
+    choose(page, TASKS[0])
+    style.wait_for()
+    way = "() => document.querySelector('.take-home').getBoundingClientRect().bottom - innerHeight"
+    assert page.evaluate(way) < height
+    download = page.get_by_role("button", name="Download", exact=True)
+    download.scroll_into_view_if_needed()
+    with page.expect_download() as file:
+        download.click()
+    assert file.value.suggested_filename.endswith(".jpg")
+    see("6-download")
+    assert not foreign, f"the page asked for {foreign}"
+    page.context.close()
+
+
 def test_by_keyboard_alone(chromium: Any, address: str) -> None:
     """Choose a task and a painting, look closer, move the divider: each says what it is, and shows the focus."""
     page = open_page(chromium, address, [], viewport={"width": 1280, "height": 900})
@@ -461,6 +535,9 @@ def test_in_chinese(chromium: Any, address: str) -> None:
     assert page.evaluate("document.documentElement.lang") == "zh"
     for words in ("名画风格", "点一幅名画", "选择你的照片", "复制链接"):
         page.get_by_text(words).first.wait_for()
+    choose(page, "远近")
+    for words in ("按名称选画", "越白越远", "强度在哪里变化"):
+        page.get_by_text(words).locator("visible=true").first.wait_for()
     page.context.close()
 
 

@@ -53,7 +53,7 @@ def test_the_maps_of_a_photo(client: Client, photo_at: Any) -> None:
 def test_a_click_on_the_depth_and_a_drawn_mask(tmp_path: Path) -> None:
     ramp = Image.linear_gradient("L")
     ramp.save(tmp_path / "depth.png")
-    assert depth._layer(str(tmp_path / "depth.png"), SimpleNamespace(index=(10, 51))) == ("layer", 0.2)
+    assert depth._layer(str(tmp_path / "depth.png"), SimpleNamespace(index=(10, 51))) == ("layer", 0.2, "")
     drawing = Image.new("RGBA", (30, 20))
     drawing.paste((255, 0, 0, 255), (0, 0, 10, 20))
     drawing.save(tmp_path / "drawing.png")

@@ -1,10 +1,13 @@
 """A link that reopens the settings: what it says, and what it refuses."""
 
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
+gr = pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
 import hub
 from hub.errors import StylehubError
@@ -73,3 +76,29 @@ def test_a_bad_link_is_named_in_one_sentence(words: dict[str, Any], sentence: st
         opened(READER, OFFERED, words)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_all_of_mine_in_one_zip_of_what_was_uploaded() -> None:
+    from gradio.utils import get_upload_folder
+
+    from space.reopening import _packed
+
+    folder = Path(get_upload_folder()) / "mine"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("01-senecio.jpg", "links.txt"):
+        (folder / name).write_text(name)
+    event = SimpleNamespace(_data={"files": [str(folder / "01-senecio.jpg"), str(folder / "links.txt")]})
+    archive, said = _packed(event)  # type: ignore[arg-type]
+    with zipfile.ZipFile(str(archive)) as packed:
+        assert packed.namelist() == ["01-senecio.jpg", "links.txt"]
+    assert (Path(str(archive)).name, said) == ("stylehub.zip", "")
+
+
+@pytest.mark.parametrize(
+    "data", [None, {}, {"files": []}, {"files": "x"}, {"files": ["/etc/hostname"]}, {"files": [None]}]
+)
+def test_no_other_file_goes_into_a_zip(data: Any) -> None:
+    from space.reopening import _packed
+
+    with pytest.raises((StylehubError, gr.Error)):
+        _packed(SimpleNamespace(_data=data))  # type: ignore[arg-type]

@@ -38,9 +38,9 @@ def test_a_look_as_a_colour_table(client: Client, photo_at: Any, painting_at: An
 
 def test_masks_that_are_painted_over(photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mask_editor, "read_reduced", lambda path: (Image.open(path), None))
-    shown = realistic._overlaid(str(photo_file))
+    shown, _ = realistic._overlaid(str(photo_file))
     assert shown["layers"] == []
-    assert realistic._overlaid(None) is None
+    assert realistic._overlaid(None) == (None, "")
     water = next(group for group in GROUPS if group.name == "water")
     drawing = Image.new("RGBA", (48, 40))
     drawing.paste((*water.color, 255), (0, 0, 24, 40))

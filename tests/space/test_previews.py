@@ -56,3 +56,44 @@ def test_a_look_of_what_is_no_style_is_empty() -> None:
 
     look = Handlers(Models()).look(hub.info("cin-25styles"))
     assert look("../../etc/passwd") == look("nobody") == ""
+
+
+def test_two_walls_of_one_photo_are_both_filled_and_painted_once(
+    photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a visitor goes to another task while the wall of the first is still painted."""
+    from types import SimpleNamespace
+
+    from space.handlers import Handlers
+    from space.models import Models
+
+    method = hub.load("cin-25styles", device="cpu")
+    few = {name: style for name, style in method.styles.items() if name.startswith(("van", "mun"))}
+    monkeypatch.setattr(type(method), "styles", few)
+    monkeypatch.setattr(previews, "_PACE", -1.0)
+    painted, whole = [], type(method).__call__
+    monkeypatch.setattr(
+        type(method), "__call__", lambda self, *a, **k: painted.append(k["style"]) or whole(self, *a, **k)
+    )
+    handlers, visitor = Handlers(Models(lambda name: method)), SimpleNamespace(session_hash="someone")
+    entry = hub.info("cin-25styles")
+    first = handlers.styles(entry, "single")(str(photo_file), visitor)
+    next(first)
+    *_, other = handlers.styles(entry, "fusion")(str(photo_file), visitor)
+    *_, last = first
+    assert [style["picture"] for style in other["styles"]] == [style["picture"] for style in last["styles"]]
+    assert all(style["picture"] for style in other["styles"])
+    assert sorted(painted) == sorted(few)
+
+
+def test_museums_are_those_of_our_paintings() -> None:
+    from space.museums import MUSEUMS
+
+    ours = {name: hub.load("cin-25styles", device="cpu").styles[name] for name in MUSEUMS}
+    assert len({link for _, link in MUSEUMS.values()}) == len(ours)
+    assert all(link.startswith("https://") and museum for museum, link in MUSEUMS.values())
+    assert all(
+        style.get("museum")
+        for style in previews.styles(hub.load("cin-25styles", device="cpu"))
+        if style["name"] in ours
+    )
