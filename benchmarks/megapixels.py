@@ -1,4 +1,4 @@
-"""Time and peak memory from 1 to 48 megapixels on the CPU, each size in a process of its own.
+"""Time and peak memory from 1 to 48 megapixels on the CPU, with each size of strokes, each in a process of its own.
 
     python -m benchmarks megapixels --models cin-25styles
 
@@ -9,6 +9,7 @@ import argparse
 import math
 import sys
 import time
+from itertools import product
 from statistics import median
 from typing import Any
 
@@ -24,6 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this table."""
     add_models(parser)
     parser.add_argument("--megapixels", nargs="+", type=amount, default=[1, 2, 4, 8, 12, 24, 48], metavar="MP")
+    parser.add_argument(
+        "--strokes", nargs="+", default=["fine", "medium"], help="fine is one pass; default: fine medium"
+    )
     parser.add_argument("--dtype", help="float32, bfloat16; the fastest that is right when left out")
     parser.add_argument("--repeats", type=count, default=3, help="counted calls, after a small one that warms up")
 
@@ -34,15 +38,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     rows: list[dict[str, Any]] = []
     models: dict[str, Any] = {}
-    for model in options.models:
+    for model, stroke in product(options.models, options.strokes):
         own = []
         for megapixels in options.megapixels:
             width = round(math.sqrt(megapixels * 1e6 * ASPECT))
             height = round(megapixels * 1e6 / width)
-            print(f"{label(model)}: {width} x {height}", file=sys.stderr)
+            print(f"{label(model)}, {stroke}: {width} x {height}", file=sys.stderr)
             one = in_fresh_process(
                 paint_one_size,
                 model=model,
+                stroke=stroke,
                 width=width,
                 height=height,
                 dtype=options.dtype,
@@ -50,7 +55,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 threads=torch.get_num_threads(),
             )
             models[label(model)] = {"weights": one.pop("weights"), "dtype": one.pop("dtype")}
-            own.append({"model": label(model), "megapixels": megapixels, "width": width, "height": height, **one})
+            size = {"megapixels": megapixels, "width": width, "height": height}
+            own.append({"model": label(model), "stroke": stroke, **size, **one})
         for row in own:
             row["s_a_megapixel"] = median(row["seconds"]) / (row["width"] * row["height"] / 1e6)
         usual = median(row["s_a_megapixel"] for row in own)
@@ -59,7 +65,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def paint_one_size(
-    model: str, width: int, height: int, dtype: str | None, repeats: int, threads: int
+    model: str, stroke: str, width: int, height: int, dtype: str | None, repeats: int, threads: int
 ) -> dict[str, Any]:
     """What one size takes in this process."""
     import torch
@@ -68,7 +74,7 @@ def paint_one_size(
 
     torch.set_num_threads(threads)
     method = hub.load(model, device="cpu", dtype=dtype)
-    parameters = least_parameters(method)
+    parameters = least_parameters(method) | {"stroke": stroke}
     method(photo(64, 64), **parameters)
     picture = photo(width, height)
     before = peak_memory()
@@ -91,6 +97,7 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         [
             f"`{row['model']}`",
+            row.get("stroke", "fine"),  # older results know one pass only
             f"{row['megapixels']:g}",
             f"{row['width']} x {row['height']}",
             f"{median(row['seconds']):.2f} s",
@@ -103,6 +110,7 @@ def render(result: dict[str, Any]) -> str:
     ]
     headings = [
         "model",
+        "stroke",
         "megapixels",
         "pixels",
         "time",

@@ -34,4 +34,5 @@ def where(result: dict[str, Any]) -> str:
     m = result["machine"]
     place = f"{m['gpu']}, {m['cpu']}" if m["gpu"] else m["cpu"]
     busy = f"; the machine was busy, load average {m['load_average']}" if m["load_average"] > 0.5 else ""
+    place += f", {m['instructions']}" if m.get("instructions") else ""  # older results do not have them
     return f"{place}, {m['threads']} threads, torch {m['versions']['torch']}, {m['date']}{busy}."

@@ -13,7 +13,7 @@ pass of the method.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -31,7 +31,7 @@ CUT = 0.75
 # loses more of the photo's content; at 0 the strokes are those of one pass and do not follow the painting.
 SHARE = 0.6
 NEARLY = 1.25  # a photo that is at most this much larger than the draft is painted in one pass
-BAND = 64  # rows at a time
+BAND = 64  # rows or columns at a time
 
 BASES = {"medium": 512, "large": 256}  # short side of the draft in pixels
 
@@ -94,17 +94,35 @@ def _smaller(correction: Tensor, scale: float) -> Tensor:
 
 def add_enlarged(picture: Tensor, correction: Tensor) -> None:
     """Add the bicubically enlarged ``correction`` ``(N, C, h, w)`` to ``picture`` ``(N, C, H, W)`` in place; clamp to [0, 1]."""
-    height, width = picture.shape[2:]
-    rows = correction.shape[2]
-    wide = F.interpolate(correction, (rows, width), mode="bicubic", align_corners=False)
-    for top in range(0, height, BAND):
-        bottom = min(top + BAND, height)
-        index, weight = _taps(torch.arange(top, bottom, device=picture.device), height, rows)
+    count, channels, height, width = picture.shape
+    beside = (
+        picture.stride(1) == 1 and picture.stride(3) == channels
+    )  # channels lie side by side, as networks leave them
+    shape = (count, correction.shape[2], width, channels)
+    wide = (
+        correction.new_empty(shape).permute(0, 3, 1, 2)
+        if beside
+        else correction.new_empty(*correction.shape[:3], width)
+    )
+    for target, source, matrix in _bands(width, correction.shape[3], correction.device):
+        wide[..., target] = correction[..., source] @ matrix.T
+
+    def rows(x: Tensor) -> list[Tensor]:
+        return [item.permute(1, 2, 0).flatten(1) for item in x] if beside else [plane for item in x for plane in item]
+
+    for target, source, matrix in _bands(height, correction.shape[2], correction.device):
+        for plane, own in zip(rows(picture), rows(wide), strict=True):
+            plane[target].addmm_(matrix, own[source]).clamp_(0, 1)
+
+
+def _bands(size: int, source: int, device: torch.device) -> Iterator[tuple[slice, slice, Tensor]]:
+    """The enlargement of ``source`` numbers to ``size``, in bands: what it makes, from which numbers, with which weights."""
+    for top in range(0, size, BAND):
+        bottom = min(top + BAND, size)
+        index, weight = _taps(torch.arange(top, bottom, device=device), size, source)
         first, last = int(index.min()), int(index.max()) + 1
-        matrix = torch.zeros(bottom - top, last - first, device=picture.device)
-        matrix.scatter_add_(1, index - first, weight)
-        band = picture[:, :, top:bottom]
-        band.add_(torch.einsum("rk,nckw->ncrw", matrix, wide[:, :, first:last])).clamp_(0, 1)
+        matrix = torch.zeros(bottom - top, last - first, device=device)
+        yield slice(top, bottom), slice(first, last), matrix.scatter_add_(1, index - first, weight)
 
 
 def _taps(row: Tensor, height: int, rows: int, a: float = -0.75) -> tuple[Tensor, Tensor]:

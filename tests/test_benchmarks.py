@@ -70,14 +70,16 @@ def test_peer(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Pa
 
 
 def test_megapixels(capsys: pytest.CaptureFixture[str], tiny_model: Path, tmp_path: Path) -> None:
-    words = ["--models", tiny_model, "--megapixels", 0.02, "--repeats", 2]
+    words = ["--models", tiny_model, "--megapixels", 0.02, "--repeats", 2, "--strokes", "fine", "64"]
     result, table = run(capsys, tmp_path, "megapixels", *words)
-    (row,) = result["rows"]
+    row, coarse = result["rows"]
+    assert (row["stroke"], coarse["stroke"]) == ("fine", "64")
     assert row["width"] * row["height"] == pytest.approx(0.02e6, rel=0.01)
     assert row["peak_bytes"] >= row["before_bytes"] > 50e6
     assert len(row["seconds"]) == 2
     assert row["deviation"] == 0
-    assert "| 0.02 " in table
+    assert "| fine   | 0.02 " in table
+    assert torch.backends.cpu.get_cpu_capability() in table
     assert str(tiny_model.parent) not in json.dumps(result)
 
 
@@ -574,7 +576,9 @@ def test_deviation_from_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"weights": "0" * 64, "dtype": "float32", "seconds": [seconds], "before_bytes": 1, "peak_bytes": 2}
 
     monkeypatch.setattr(megapixels, "in_fresh_process", paint)
-    options = command._parser().parse_args(["megapixels", "--models", "a", "--megapixels", "1", "2", "4"])
+    options = command._parser().parse_args(
+        ["megapixels", "--models", "a", "--megapixels", "1", "2", "4", "--strokes", "fine"]
+    )
     rows = megapixels.measure(options)["rows"]
     assert [round(row["s_a_megapixel"], 3) for row in rows] == [2, 2, 3]
     assert [round(row["deviation"], 3) for row in rows] == [0, 0, 0.5]

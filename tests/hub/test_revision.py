@@ -44,10 +44,14 @@ def shift() -> Shift:
     return method
 
 
-def test_a_correction_is_enlarged_as_torch_enlarges_it() -> None:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("columns", [203, 201])
+def test_a_correction_is_enlarged_as_torch_enlarges_it(layout: torch.memory_format, columns: int) -> None:
+    """In each layout, also for a part of a wider picture."""
     torch.manual_seed(0)
-    picture, correction = torch.full((2, 3, 301, 203), 0.5), 0.3 * torch.rand(2, 3, 37, 29) - 0.15
-    expected = picture + F.interpolate(correction, (301, 203), mode="bicubic", align_corners=False)
+    picture = torch.full((2, 3, 301, 203), 0.5).to(memory_format=layout)[..., :columns]
+    correction = 0.3 * torch.rand(2, 3, 37, 29) - 0.15
+    expected = picture + F.interpolate(correction, (301, columns), mode="bicubic", align_corners=False)
     revision.add_enlarged(picture, correction)
     assert (picture - expected.clamp(0, 1)).abs().max() < 1e-5
 
@@ -66,12 +70,54 @@ def test_a_draft_then_revisions_up_to_the_size_of_the_photo(shift: Shift) -> Non
     assert all(a < b <= a * (revision.STEP + 0.1) for a, b in pairwise(heights))
 
 
-@pytest.mark.parametrize(("size", "stroke"), [((1300, 700), "fine"), ((500, 640), "medium"), ((60, 900), 64)])
+@pytest.mark.parametrize(
+    ("size", "stroke"),
+    [
+        ((1300, 700), "fine"),
+        ((500, 640), "medium"),
+        ((60, 900), 64),
+        ((300, 400), 16384),
+        ((1, 1), "large"),
+        ((1, 3000), 64),
+    ],
+)
 def test_one_pass_when_strokes_are_fine_or_the_photo_is_small(
     shift: Shift, size: tuple[int, int], stroke: str | int
 ) -> None:
     shift(torch.rand(1, 3, *size), stroke=stroke)
     assert shift.seen == [size]
+
+
+def test_a_draft_of_the_photos_size_is_one_pass(shift: Shift) -> None:
+    shift.amount = 0.3
+    photo = torch.rand(1, 3, 200, 260)
+    assert torch.equal(shift(photo, stroke=200), shift(photo, stroke="fine"))
+
+
+@pytest.mark.parametrize(("height", "width"), [(200, 6000), (6000, 200)])
+def test_a_long_panorama_has_strokes_by_its_short_side(shift: Shift, height: int, width: int) -> None:
+    shift.amount = 0.25
+    result = shift(torch.full((1, 3, height, width), 0.5), stroke=64)
+    assert [min(size) for size in shift.seen] == [64, 200]
+    assert (result - 0.75).abs().max() < 0.01
+
+
+def test_the_stroke_belongs_to_the_working_size(shift: Shift) -> None:
+    """With a working size the photo is reduced first; a draft that is larger than this is one pass."""
+    photo = torch.rand(1, 3, 300, 400)
+    assert shift(photo, size=150, stroke=64).shape == photo.shape
+    assert shift.seen == [(64, 85), (150, 200)]
+    shift.seen.clear()
+    shift(photo, size=150, stroke="medium")
+    assert shift.seen == [(150, 200)]
+
+
+@pytest.mark.parametrize("stroke", ["fine", 64])
+def test_a_photo_with_nan_is_refused_at_every_stroke(shift: Shift, stroke: str | int) -> None:
+    photo = torch.rand(1, 3, 200, 260)
+    photo[0, 1, 7, 9] = torch.nan
+    with pytest.raises(ParameterError, match=r"must lie in \[0, 1\]"):
+        shift(photo, stroke=stroke)
 
 
 def test_the_photo_of_the_caller_is_not_changed(shift: Shift) -> None:
@@ -136,6 +182,17 @@ def test_whole_and_in_tiles_are_the_same(photo: Image.Image, tmp_path: Path) -> 
     at_once = np.asarray(model(large, style="udnie", stroke=128), np.int16)
     model.tile = 128
     assert np.abs(np.asarray(model(large, style="udnie", stroke=128), np.int16) - at_once).max() <= 1
+
+
+def test_a_recipe_makes_the_same_picture_again(photo: Image.Image) -> None:
+    model = hub.load("cin-25styles-lite", device="cpu", dtype="float32")
+    large = photo.resize((400, 320))
+    made = model(large, style="udnie", stroke=100)
+    recipe = made.info["stylehub"]["parameters"]
+    assert recipe["stroke"] == 100
+    assert np.array_equal(model(large, **recipe), made)
+    older = {key: value for key, value in recipe.items() if key != "stroke"} | {"stroke": "fine"}
+    assert not np.array_equal(model(large, **older), made)
 
 
 def test_the_record_says_the_stroke_and_older_records_mean_fine(photo: Image.Image) -> None:

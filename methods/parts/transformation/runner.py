@@ -35,7 +35,8 @@ class TiledRunner:
     def __init__(self, network: ImageTransformationNetwork, method: "Method") -> None:
         self.dtype, self.compile = method.dtype, method.compile
         folds = method.device.type == "cpu" and network.upsampling == "resize"
-        self.space_to_depth = SpaceToDepthNetwork(network) if folds else None  # before the weights are rounded
+        exact = self.dtype is not torch.float32 or self.compile  # a loop over pieces of any size does not compile well
+        self.space_to_depth = SpaceToDepthNetwork(network, exact) if folds else None  # before the weights are rounded
         method.place(network)
         self.network = network
         quickest: nn.Module = network if self.space_to_depth is None else method.place(self.space_to_depth)

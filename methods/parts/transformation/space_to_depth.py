@@ -7,13 +7,14 @@ once. So a block of 2x2 pixels becomes one position with four times the channels
 2. a convolution of stride 2 becomes one of stride 1;
 3. upsampling before a convolution becomes part of its kernel.
 
-All kernels are exact rewritings of the weights; ``tests/methods/test_cin.py`` compares the results.
+Inner 3x3 convolutions with many channels take the way of ``winograd.py``. All kernels are exact rewritings of the weights; ``tests/methods/test_cin.py`` compares the results.
 
 The channels of a block are ordered (row, column, channel). In channels-last memory the four pixels of a block are
 adjacent, so operations on single channels can view the map as one of four times the width.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import cast
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
 from methods.parts.transformation.network import ImageTransformationNetwork, Layer
+from methods.parts.transformation.winograd import CHANNELS, Winograd
 
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
@@ -32,15 +34,20 @@ BILINEAR = {-1: (0.75, 0.25, 0.0), 0: (0.25, 0.75, 0.0), 1: (0.0, 0.75, 0.25), 2
 
 
 class SpaceToDepthNetwork(nn.Module):
-    """The same function as ``network``; it shares the normalisations and the inner layers."""
+    """The same function as ``network``; it shares the normalisations and the inner layers.
 
-    def __init__(self, network: ImageTransformationNetwork) -> None:
+    ``exact``: only rewritten kernels, no Winograd convolutions; needed for half precision.
+    """
+
+    def __init__(self, network: ImageTransformationNetwork, exact: bool = False) -> None:
         super().__init__()
         first, second, *inner, upper, last_upper, last = cast("list[Layer]", list(network.layers))
         self.first, self.second, self.upper, self.last_upper, self.last = first, second, upper, last_upper, last
         self.inner = nn.ModuleList(inner)
-        self.kernels = nn.ParameterList(
-            nn.Parameter(kernel.contiguous(memory_format=torch.channels_last), requires_grad=False)
+        fast = partial(convolution, exact=exact)
+        self.inner_convolutions = nn.ModuleList(fast(layer.convolution.weight, stride=layer.stride) for layer in inner)
+        self.convolutions = nn.ModuleList(
+            fast(kernel)
             for kernel in (
                 fold(first.convolution.weight),
                 fold_stride(second.convolution.weight),
@@ -53,7 +60,7 @@ class SpaceToDepthNetwork(nn.Module):
     def forward(self, content: Tensor, mix: Tensor, progress: ProgressCallback | None = None) -> Tensor:
         """``content`` is ``(N, 3, H, W)``, H and W multiples of 4; ``mix`` is ``(N, styles)``. See the plain network."""
         done, of = 0, 5 + len(self.inner)
-        first, second, upper, last_upper, last = self.kernels
+        first, second, upper, last_upper, last = self.convolutions
 
         def advance() -> None:
             nonlocal done
@@ -62,28 +69,38 @@ class SpaceToDepthNetwork(nn.Module):
                 progress(Progress(done, of))
 
         x = blocks(F.pad(content, [4] * 4, mode="reflect"))
-        x = self.normalised(self.first, F.conv2d(x, first), mix)
+        x = self.normalised(self.first, first(x), mix)
         advance()
         # The row above the picture mirrors its second row, which is the lower row of the first block.
-        x = F.conv2d(F.pad(x, (1, 0, 1, 0), mode="replicate"), second)
+        x = second(F.pad(x, (1, 0, 1, 0), mode="replicate"))
         x = self.second.activate(self.second.norm(x, mix, overwrite=True))
         advance()
         before = x  # the output of the layer before, for the addition
-        for layer in cast("list[Layer]", list(self.inner)):
-            y = layer.norm(layer.convolve(x), mix, overwrite=True)
+        for layer, convolve in zip(cast("list[Layer]", list(self.inner)), self.inner_convolutions, strict=True):
+            y = layer.norm(convolve(F.pad(x, [1] * 4, mode="reflect")), mix, overwrite=True)
             x, before = layer.activate(y.add_(before) if layer.skip else y), x
             advance()
         x = pixels(self.normalised(self.upper, upsampled(x, self.upper, upper), mix))
         advance()
         x = self.normalised(self.last_upper, upsampled(x, self.last_upper, last_upper), mix)
         advance()
-        x = pixels(self.normalised(self.last, F.conv2d(mirrored(x), last), mix))
+        x = pixels(self.normalised(self.last, last(mirrored(x)), mix))
         advance()
         return x
 
     def normalised(self, layer: Layer, x: Tensor, mix: Tensor) -> Tensor:
         """Normalise and activate blocks; a channel's statistics are taken over all four pixels of the blocks."""
         return as_block_map(layer.activate(layer.norm(as_pixel_map(x), mix, overwrite=True)))
+
+
+def convolution(weight: Tensor, exact: bool, stride: int = 1) -> nn.Module:
+    """What convolves without padding by ``weight`` ``(O, I, k, k)``, as fast as possible."""
+    outputs, inputs, size, _ = weight.shape
+    if size == 3 and stride == 1 and outputs * inputs >= CHANNELS and not exact:
+        return Winograd(weight)
+    plain = nn.Conv2d(inputs, outputs, size, stride, bias=False)
+    plain.weight = nn.Parameter(weight.detach().contiguous(memory_format=torch.channels_last), requires_grad=False)
+    return plain
 
 
 def blocks(x: Tensor) -> Tensor:
@@ -135,13 +152,13 @@ def mirrored(x: Tensor, missing: Sides = ((2, 2), (2, 2))) -> Tensor:
     return out
 
 
-def upsampled(x: Tensor, layer: Layer, kernel: Tensor, margins: Sides = ((0, 0), (0, 0))) -> Tensor:
-    """Upsample ``x`` and convolve it by ``layer``, as blocks, before normalisation.
+def upsampled(x: Tensor, layer: Layer, convolve: nn.Module, margins: Sides = ((0, 0), (0, 0))) -> Tensor:
+    """Upsample ``x`` and convolve it by ``layer``, as blocks, before normalisation; ``convolve`` does both, on blocks.
 
     ``margins`` are the extra pixels of ``x`` on each side, 1 or 0. On a side without a margin the picture ends.
     """
     (top, bottom), (left, right) = margins
-    out = F.conv2d(F.pad(x, (1 - left, 1 - right, 1 - top, 1 - bottom), mode="replicate"), kernel)
+    out = cast(Tensor, convolve(F.pad(x, (1 - left, 1 - right, 1 - top, 1 - bottom), mode="replicate")))
     n, _, h, w = out.shape
     cut = out.permute(0, 2, 3, 1).view(n, h, w, 2, 2, -1)
     # The outermost pixels need mirrored *upsampled* pixels, which padding `x` cannot give. They are computed as in the

@@ -3,6 +3,8 @@
 The first layer and the two before the last are computed on blocks of 2x2 pixels. ``tiling.py`` decides which maps are kept.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,15 +65,15 @@ class SpaceToDepthTiles(Tiled):
         return as_block_map(super().finished(index, as_pixel_map(raw), rows, columns))
 
     def convolved(self, index: int, rows: Span, columns: Span) -> Tensor:
-        first, second, upper, last_upper, last = self.network.kernels
+        first, second, upper, last_upper, last = self.network.convolutions
         if index == 0:
             x, (top, bottom), (left, right) = self.around(-1, twice(rows), twice(columns), (4, 4))
             x = F.pad(x, (4 - left, 4 - right, 4 - top, 4 - bottom), mode="reflect")
-            return F.conv2d(blocks(x), first)
+            return cast(Tensor, first(blocks(x)))
         if index == 1:
             # As in SpaceToDepthNetwork: the row above the picture mirrors its second row.
             x, (top, _), (left, _) = self.around(0, rows, columns, (1, 0))
-            return F.conv2d(F.pad(x, (1 - left, 0, 1 - top, 0), mode="replicate"), second)
+            return cast(Tensor, second(F.pad(x, (1 - left, 0, 1 - top, 0), mode="replicate")))
         if index == self.last - 2:
             x, *margins = self.around(index - 1, rows, columns, (1, 1))
             return upsampled(x, self.network.upper, upper, (margins[0], margins[1]))
@@ -80,8 +82,11 @@ class SpaceToDepthTiles(Tiled):
             return upsampled(x, self.network.last_upper, last_upper, (margins[0], margins[1]))
         if index == self.last:
             x, (top, bottom), (left, right) = self.around(index - 1, halved(rows), halved(columns), (2, 2))
-            return pixels(F.conv2d(mirrored(x, ((2 - top, 2 - bottom), (2 - left, 2 - right))), last))
+            return pixels(last(mirrored(x, ((2 - top, 2 - bottom), (2 - left, 2 - right)))))
         return super().convolved(index, rows, columns)
+
+    def convolve(self, index: int, x: Tensor) -> Tensor:
+        return cast(Tensor, self.network.inner_convolutions[index - 2](x))
 
     def around(self, index: int, rows: Span, columns: Span, reach: Span) -> tuple[Tensor, Span, Span]:
         """A region of layer ``index`` with a margin of ``reach``, and the margins that lie inside the picture.

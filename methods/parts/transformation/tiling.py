@@ -145,7 +145,7 @@ class Tiled:
             for rows, columns in self.bands(index):
                 band = raw[:, :, slice(*rows)]
                 result = self.finished(index, band, rows, columns)
-                if result.data_ptr() != band.data_ptr():  # not everything can be done in place
+                if result.device.type != "cpu" or result.data_ptr() != band.data_ptr():  # not all is done in place
                     band.copy_(result)
             self.kept[index] = raw
             self.drop_unneeded(index)
@@ -221,7 +221,11 @@ class Tiled:
         else:
             x = self.activated(index - 1, *spans)
         (top, bottom), (left, right) = pads
-        return cast(Tensor, layer.convolution(F.pad(x, (left, right, top, bottom), mode="reflect")))
+        return self.convolve(index, F.pad(x, (left, right, top, bottom), mode="reflect"))
+
+    def convolve(self, index: int, x: Tensor) -> Tensor:
+        """The convolution of layer ``index``, without padding."""
+        return cast(Tensor, self.layers[index].convolution(x))
 
     def upsampled(self, index: int, twice: Callable[[Tensor], Tensor], rows: Span, columns: Span) -> Tensor:
         """A region of layer ``index``, upsampled by ``twice``; one more pixel on every side makes the edges exact."""
