@@ -20,6 +20,9 @@ from space.words import word
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": SHORT}
 
+# The result is at the top of the page, the gallery at its foot.
+_SHOW_RESULT = "() => { document.querySelector('.result')?.scrollIntoView({ block: 'center' }); }"
+
 
 class GalleryHandlers:
     """What the page does with shared pictures."""
@@ -109,7 +112,9 @@ def build_gallery(made: GalleryHandlers, page: Page, token: gr.BrowserState) -> 
             number = gr.Number(1, label=word("page"), minimum=1, precision=0, scale=1, min_width=90)
         wall = gr.Gallery(columns=6, height="auto", show_label=False, allow_preview=False, buttons=[])
         with gr.Column(visible=False) as picked:
-            file = gr.Image(interactive=False, show_label=False, height=420, buttons=["download", "fullscreen"])
+            file = gr.Image(
+                interactive=False, show_label=False, buttons=["download", "fullscreen"], elem_classes=["large"]
+            )
             with gr.Row():
                 like = gr.Button(word("like this"), variant="primary", size="md")
                 report = gr.Button(word("report"), size="md")
@@ -132,6 +137,7 @@ def build_gallery(made: GalleryHandlers, page: Page, token: gr.BrowserState) -> 
         concurrency_limit=LIMITS[LONG],
         api_visibility="private",
     )
+    like.click(None, js=_SHOW_RESULT)
     report.click(made.report, inputs=[chosen], outputs=[notice], **_QUIET)
     gone = delete.click(made.delete, inputs=[chosen, token], outputs=[chosen, picked, notice], **_QUIET)
     gone.then(made.browse, **look)

@@ -1,6 +1,8 @@
-"""The site in a real browser: a long job with a reload meanwhile, sharing, browsing, deleting, 400 pixels."""
+"""The site in a real browser: a long job with a reload meanwhile, many photos, cancelling, sharing, browsing, keys, 400 pixels."""
 
 import os
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,7 @@ def test_make_mine_like_this(
     assert read_recipe(tmp_path / "shared.jpg") == recipe
     page.get_by_role("button", name="Make mine like this").click()
     painted(page, before)
+    page.wait_for_function("() => document.querySelector('.result').getBoundingClientRect().top >= 0")  # it is in sight
     page.screenshot(path=pictures / f"site-like-{width}.png", full_page=True)
     page.get_by_role("button", name="Delete mine").click()
     page.get_by_text("It is not your picture").wait_for()
@@ -134,4 +137,73 @@ def test_make_mine_like_this(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert service.gallery.delete(id)
     assert not foreign
+    page.context.close()
+
+
+def zipped(path: Path, count: int) -> Path:
+    """A zip of ``count`` small photos."""
+    photo = Image.open(example_photo()).resize((96, 64))
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(count):
+            file.writestr(f"{number}.jpg", encode_image(photo, "jpeg"))
+    return path
+
+
+def test_many_photos_and_one_is_cancelled(chromium: Any, address: str, pictures: Path, tmp_path: Path) -> None:
+    foreign: list[str] = []
+    page = open_page(chromium, address, foreign, viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(_LONG)
+    example = painted(page, [])
+    visible(page, ".wall button[data-name=hokusai-great-wave]").click()
+    painted(page, example)
+    page.get_by_text("Your jobs").first.click()
+    page.get_by_text("Many photos at once").click()
+    page.locator(".jobs input[type=file]").nth(1).set_input_files(zipped(tmp_path / "holiday.zip", 3))
+    page.get_by_role("button", name="Paint all of them").click()
+    page.get_by_text("holiday.zip, cin-25styles: done").wait_for()
+    with page.expect_download() as download:
+        page.locator(".jobs a[download]").locator("visible=true").first.click()
+    download.value.save_as(tmp_path / "painted.zip")
+    with zipfile.ZipFile(tmp_path / "painted.zip") as results:
+        assert sorted(results.namelist()) == ["0.jpg", "1.jpg", "2.jpg"]
+        recipe = read_recipe(results.read("0.jpg")) or {}
+    assert (recipe["model"], recipe["parameters"]["style"]) == ("cin-25styles", "hokusai-great-wave")
+    page.screenshot(path=pictures / "site-many.png", full_page=True)
+    page.locator(".jobs input[type=file]").nth(1).set_input_files(zipped(tmp_path / "more.zip", 150))
+    page.get_by_role("button", name="Paint all of them").click()
+    page.get_by_text(re.compile("more.zip, cin-25styles: (queued|running)")).wait_for()
+    page.get_by_role("button", name="Cancel or delete this job").click()
+    page.get_by_text("more.zip, cin-25styles: cancelled").wait_for()
+    assert not foreign
+    page.context.close()
+
+
+def test_the_gallery_by_keys(chromium: Any, site: tuple[Service, str], pictures: Path, tmp_path: Path) -> None:
+    service, address = site
+    path = tmp_path / "result.png"
+    recipe = {"model": "cin-25styles-lite", "parameters": {"style": "picabia-udnie"}}
+    ids = []
+    for colour in ("red", "navy", "gold"):
+        path.write_bytes(encode_image(Image.new("RGB", (300, 200), colour), "png", recipe=recipe))
+        ids.append(service.gallery.share(path, "another's"))
+    page = open_page(chromium, address, [], viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(_LONG)
+    before = painted(page, [])
+    page.locator(".shared .label-wrap").focus()
+    page.keyboard.press("Enter")
+    page.locator(".shared .thumbnail-item").nth(2).wait_for()
+    widths = page.evaluate("() => [...document.querySelectorAll('.shared .thumbnail-item')].map(i => i.clientWidth)")
+    assert max(widths) < 260  # few pictures are not drawn larger than many
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.matches('.shared .thumbnail-item')"):
+            break
+    page.keyboard.press("Enter")
+    like = page.get_by_role("button", name="Make mine like this")
+    like.wait_for()
+    like.focus()
+    page.keyboard.press("Enter")
+    painted(page, before)
+    page.screenshot(path=pictures / "site-keys.png", full_page=True)
+    assert all(service.gallery.delete(id) for id in ids)
     page.context.close()
