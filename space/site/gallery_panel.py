@@ -22,6 +22,7 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 # The result is at the top of the page, the gallery at its foot.
 _SHOW_RESULT = "() => { document.querySelector('.result')?.scrollIntoView({ block: 'center' }); }"
+_SHOW_CHOSEN = "() => { document.querySelector('.shared .large')?.scrollIntoView({ block: 'nearest' }); }"
 
 
 class GalleryHandlers:
@@ -127,7 +128,8 @@ def build_gallery(made: GalleryHandlers, page: Page, token: gr.BrowserState) -> 
     look: dict[str, Any] = {"inputs": [of, number], "outputs": [wall, ids, of, number], **_QUIET}
     for event in (box.expand, of.input, number.change):
         event(made.browse, **look)
-    wall.select(made.pick, inputs=[ids], outputs=[chosen, picked, file, made_by, notice], **_QUIET)
+    shown = wall.select(made.pick, inputs=[ids], outputs=[chosen, picked, file, made_by, notice], **_QUIET)
+    shown.then(None, js=_SHOW_CHOSEN)
     like.click(
         made.like,
         inputs=[page.shown, page.photo, chosen],
