@@ -36,7 +36,7 @@ TABLES = {
     "strokes": "benchmarks.strokes",
     "metanet": "benchmarks.metanet",
     "load": "benchmarks.space_load",
-    "site": "benchmarks.site",
+    "arrival": "benchmarks.arrival",
     "kills": "benchmarks.kills",
     "contention": "benchmarks.contention",
     "fuzz": "benchmarks.fuzz",

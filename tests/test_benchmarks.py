@@ -426,7 +426,7 @@ def test_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_arrival(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from tools.browser import CHROMIUM
 
     for package in ("gradio", "huey", "playwright"):
@@ -434,7 +434,7 @@ def test_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
             pytest.skip(f"{package} is not installed")
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    result, table = run(capsys, tmp_path, "site", "--starts", 1, "--pictures", 30, "--pages", 3)
+    result, table = run(capsys, tmp_path, "arrival", "--starts", 1, "--pictures", 30, "--pages", 3)
     assert len(result["up_s"]) == 1
     assert 0 < result["paint_s"][0] < result["ready_s"][0]
     assert [len(result[name]) for name in ("page_s", "browser_page_s")] == [3, 5]

@@ -10,11 +10,10 @@ from hub.images import read_size
 from hub.method import Method
 from hub.progress import Progress, ProgressCallback
 from space.jobs import archive
-from space.jobs.request import PHOTOS, Request
+from space.jobs.request import PHOTOS, RESULTS, Request
 from space.site.limits import MAX_PIXELS
 from space.site.settings import Settings
 
-RESULT = "result.zip"
 _REPORT = "not-painted.txt"
 
 
@@ -53,7 +52,7 @@ def paint_all(
         lines = [f"{name}: {reason}\n" for name, reason in sorted(refused.items())]
         (folder / _REPORT).write_text("".join(lines), encoding="utf-8")
         results.append(folder / _REPORT)
-    archive.pack(results, folder / RESULT)
+    archive.pack(results, folder / RESULTS["zip"])
     for scratch in (photos, out):
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -7,9 +7,8 @@ from hub.images import save
 from hub.method import Method
 from hub.parameters import field_of
 from hub.progress import ProgressCallback
-from space.jobs.request import Request
+from space.jobs.request import RESULTS, Request
 
-RESULT = "result.png"
 _CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -22,4 +21,4 @@ def paint(request: Request, folder: Path, load: Callable[[str], Method], report:
         parameters[name] = folder / _CHECKPOINT
     result = method(request.photo, progress=report, **parameters)
     result.info["stylehub"]["photo"] = request.name
-    save(result, folder / RESULT, overwrite=True)
+    save(result, folder / RESULTS["photo"], overwrite=True)

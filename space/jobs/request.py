@@ -15,6 +15,7 @@ from hub.pictures import Pictures
 from hub.spatial import Map
 
 PHOTO, PHOTOS = "photo.png", "photos.zip"
+RESULTS = {"photo": "result.png", "zip": "result.zip"}  # by the kind of the job
 _FILE = "request.json"
 _LONGEST_NAME = 120
 

@@ -9,10 +9,10 @@ from hub.errors import StylehubError
 from hub.files import write_whole
 from space.events import event
 from space.gallery.store import Gallery
-from space.jobs import many, photo
+from space.jobs import many
 from space.jobs.progress import Seen, seen
 from space.jobs.queue import Queue
-from space.jobs.request import PHOTO, PHOTOS, Request, safe_name
+from space.jobs.request import PHOTO, PHOTOS, RESULTS, Request, safe_name
 from space.jobs.store import Job
 from space.mail.message import checked_address
 from space.site.place import Place
@@ -82,7 +82,7 @@ class Service:
                 "is not done yet; ask for its status" if status.job.state in ("queued", "running") else "has no result"
             )
             raise StylehubError(status.job.error or f"This job {waits}.")
-        return self.place.folders.path(id) / (photo.RESULT if status.job.kind == "photo" else many.RESULT)
+        return self.place.folders.path(id) / RESULTS[status.job.kind]
 
     def photo(self, id: str) -> Path | None:
         """The photo that the job works on, as it is kept."""

@@ -1,5 +1,6 @@
 """Every job and its state. One change is one transaction, so a kill at any moment leaves each job in one state."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -194,7 +195,7 @@ class Jobs:
     def counts(self) -> dict[str, int]:
         """How many jobs there are in each state."""
         with self.database.reading() as db:
-            return dict(db.execute("select state, count(*) from jobs group by state").fetchall())
+            return _by_state(db, "jobs")
 
     def waiting_since(self) -> float | None:
         """When the job came that has waited longest."""
@@ -207,7 +208,7 @@ class Jobs:
     def mail_counts(self) -> dict[str, int]:
         """How many mails there are in each state."""
         with self.database.reading() as db:
-            return dict(db.execute("select state, count(*) from mails group by state").fetchall())
+            return _by_state(db, "mails")
 
     def mail(self, id: str) -> str:
         """What became of the mail of ``id``: none, wanted, sent, or why it was not sent."""
@@ -247,6 +248,10 @@ class Jobs:
     def _change(self, change: str, where: str, values: list[Any]) -> bool:
         with self.database.changing() as db:
             return db.execute(f"update jobs set {change} where {where}", values).rowcount == 1
+
+
+def _by_state(db: sqlite3.Connection, table: str) -> dict[str, int]:
+    return dict(db.execute(f"select state, count(*) from {table} group by state").fetchall())
 
 
 def _job(row: Any, place: int | None = None) -> Job:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hub.errors import StylehubError
 from space.events import event
-from space.jobs import many, photo
+from space.jobs.request import RESULTS
 from space.mail.message import result_mail
 from space.site.place import Place
 from space.site.settings import Settings
@@ -42,7 +42,7 @@ class Post:
                 continue
             if not self.place.jobs.mail_later(job, tries + 1, now + (*WAITS, WAITS[-1])[tries], None):
                 continue  # the job was deleted meanwhile
-            file = self.place.folders.path(job) / (photo.RESULT if kind == "photo" else many.RESULT)
+            file = self.place.folders.path(job) / RESULTS[kind]
             try:
                 send(self.place.settings, self._mail(job, name, file, address), partial(self._sent, job))
             except StylehubError:  # the database does not answer

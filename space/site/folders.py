@@ -42,16 +42,8 @@ class Folders:
     @contextmanager
     def locked(self, id: str) -> Iterator[bool]:
         """Whether the lock of ``id`` is ours, at once; a killed process has lost its own."""
-        lock = self._lock(id)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with held(self._lock(id)) as ours:
+            yield ours
 
     def delete(self, id: str) -> None:
         """Delete the folder. Whoever still writes into it leaves nothing that ``sweep`` would not find."""
@@ -74,6 +66,20 @@ class Folders:
     def _lock(self, id: str) -> BaseFileLock:
         self.path(id)
         return FileLock(self.root / _LOCKS / id, thread_local=False)
+
+
+@contextmanager
+def held(lock: BaseFileLock) -> Iterator[bool]:
+    """Whether ``lock`` is ours for the block, known at once; a killed process holds it no longer."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def size(folder: Path) -> int:

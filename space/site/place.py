@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from hub.errors import StylehubError
 from space.gallery.store import Gallery
 from space.jobs.store import Jobs, Limits
 from space.site.database import Database
-from space.site.folders import Folders
+from space.site.folders import Folders, held
 from space.site.settings import Settings
 from space.site.visitors import Visitors
 
@@ -39,13 +39,5 @@ class Place:
     @contextmanager
     def alone(self, role: str) -> Iterator[bool]:
         """Whether this process is the only one in ``role`` at this folder; a killed one no longer counts."""
-        lock = FileLock(self.folder / f"{role}.lock", thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with held(FileLock(self.folder / f"{role}.lock", thread_local=False)) as ours:
+            yield ours

@@ -25,7 +25,7 @@ from hub.errors import ParameterError, StylehubError
 from hub.images import read_image
 from hub.parameters import validate
 from hub.provenance import read_recipe
-from space.jobs import many
+from space.jobs.request import RESULTS
 from space.jobs.service import Service
 from space.jobs.store import Jobs
 from space.jobs.worker import Worker
@@ -386,6 +386,6 @@ def test_a_large_result(tmp_path: Path) -> None:
     assert smaller[1:] == ("image/jpeg", "photo-painted.jpg")
     assert read_recipe(smaller[0]) is None
     assert attachment(path, "photo", 0.001) is None
-    (tmp_path / many.RESULT).write_bytes(bytes(5000))
-    assert attachment(tmp_path / many.RESULT, "photos", 0.001) is None
-    assert attachment(tmp_path / many.RESULT, "photos", 1) is not None
+    (tmp_path / RESULTS["zip"]).write_bytes(bytes(5000))
+    assert attachment(tmp_path / RESULTS["zip"], "photos", 0.001) is None
+    assert attachment(tmp_path / RESULTS["zip"], "photos", 1) is not None

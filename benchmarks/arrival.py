@@ -1,6 +1,6 @@
 """How soon a site is there: up, seen in a browser, and a page of a large gallery. Linux.
 
-    python -m benchmarks site --starts 3 --pictures 1000
+    python -m benchmarks arrival --starts 3 --pictures 1000
 
 Starts the site anew for each round, asks for its page until it answers, and lets chromium open it at once. The gallery is
 asked as programs do, over HTTP, and as a visitor opens it. Needs stylehub[space,site], playwright and chromium.
