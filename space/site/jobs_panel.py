@@ -85,7 +85,8 @@ def build_jobs(
             submit = _submit(service, handlers, made.entry, _task_of(made, entries))
             _then_show(panel, looks, begin.click, submit, [token, mail], made.inputs)
     submit_many = _submit_many(service, handlers, entries)
-    _then_show(panel, looks, many.click, submit_many, [token, many_mail, page.shown, photos, zipped], {})
+    sent, id = _then_show(panel, looks, many.click, submit_many, [token, many_mail, page.shown, photos, zipped], {})
+    sent.then(_emptied, inputs=[id], outputs=[photos, zipped], **_QUIET)
     return panel
 
 
@@ -203,12 +204,17 @@ def _submit_many(service: Service, handlers: Handlers, entries: Mapping[str, Ent
 
 def _then_show(
     panel: JobsPanel, looks: Looks, listen: Any, submit: Any, inputs: list[Any], named: Mapping[str, Any]
-) -> None:
-    """Let an event submit a job; then open the list of jobs with it."""
+) -> tuple[Any, gr.State]:
+    """Let an event submit a job; then open the list of jobs with it. Returns the last event and the job's id."""
     id = gr.State(None)
     sent = listen(submit, inputs=inputs, inputs_kwargs=dict(named), outputs=[id, panel.notice], **_QUIET)
     opened = sent.then(lambda: gr.update(open=True), outputs=[panel.box], **_QUIET)
-    opened.then(looks.look, inputs=[panel.token, id], outputs=panel.outputs, **_QUIET)
+    return opened.then(looks.look, inputs=[panel.token, id], outputs=panel.outputs, **_QUIET), id
+
+
+def _emptied(id: str | None) -> tuple[Any, Any]:
+    """No files, once they are a job, so that there is room for others."""
+    return (None, None) if id else (gr.skip(), gr.skip())
 
 
 def _mail_box(service: Service) -> gr.Textbox:
