@@ -90,6 +90,8 @@ def test_the_command_line_accepts_every_command(name: str, monkeypatch: pytest.M
             first, second, share, mean = words[3:]
             assert 0 < float(share) < 1
             assert len({first, second, mean}) == 3
+        elif words[:3] == ["python", "-m", "tools.task_vector"]:
+            assert len(set(words[3:])) == 4
         else:
             assert words[:3] == ["python", "-m", "methods.fast_photo_affine.matrices"]
             matrices.main(words[3:])
@@ -208,7 +210,7 @@ def test_missing_weights_and_samples_are_named(tmp_path: Path) -> None:
         ),
         (
             {"commands": ["stylehub train cin --content {photos}"]},
-            "name {photos}, which is neither data, weights nor a",
+            "name {photos}, which is neither data, weights, a",
         ),
         ({"commands": ["rm -r {run}"]}, "'rm -r {run}' is no command of stylehub or python"),
         ({"step": 3}, "step is wrong: Extra inputs are not permitted"),

@@ -49,15 +49,16 @@ class Recipe(_Data):
     data: dict[str, list[Below]] = Field(description="what to learn from, by role, below --data")
     weights: dict[str, Below] = Field(default_factory=dict, description="networks to learn by, below --weights")
     models: list[str] = Field(default_factory=list, description="other models whose bundled weights are needed")
+    runs: dict[str, str] = Field(default_factory=dict, description="what runs of other recipes left, beside this run")
     files: dict[str, dict[str, float] | Sample] = Field(default_factory=dict, description="written into the run first")
     commands: list[str] = Field(min_length=1)
     note: str = Field("", description="what differs from how the bundled weights were really made")
 
     @model_validator(mode="after")
     def _commands_name_what_is_known(self) -> Self:
-        known = {"run", *self.data, *self.weights, *self.models}
+        known = {"run", *self.data, *self.weights, *self.models, *self.runs}
         if unknown := sorted(set(re.findall(r"{(.*?)}", " ".join(self.commands))) - known):
-            raise ValueError(f"the commands name {{{unknown[0]}}}, which is neither data, weights nor a model")
+            raise ValueError(f"the commands name {{{unknown[0]}}}, which is neither data, weights, a model nor a run")
         if other := [command for command in self.commands if not command.startswith(tuple(f"{p} " for p in PROGRAMS))]:
             raise ValueError(f"{other[0]!r} is no command of {' or '.join(PROGRAMS)}")
         return self
@@ -75,6 +76,7 @@ class Recipe(_Data):
         """The words of every command, each training with no more than ``steps``."""
         places = {f"{{{role}}}": [str(data / file) for file in files] for role, files in self.data.items()}
         places |= {f"{{{role}}}": [str(weights / file)] for role, file in self.weights.items()}
+        places |= {f"{{{role}}}": [str(run.parent / file)] for role, file in self.runs.items()}
         specs = shipped()
         places |= {f"{{{m}}}": [str(PACKAGE_ROOT / str(specs[m].folder) / specs[m].filename)] for m in self.models}
         return [_shortened(_words(command, places, str(run)), steps) for command in self.commands]
