@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hub import __version__, images, placing, revision
 from hub.entries import CONTRACT
-from hub.errors import ParameterError
+from hub.errors import ParameterError, StylehubError
 from hub.fields import field_of, value_of
 from hub.parameters import validate
 from hub.progress import Progress, ProgressCallback
@@ -172,7 +172,12 @@ def _run(
             place = images.resized(where, (shape[2], shape[3]))
             return method.fitting(method.stylize_where(picture.pop(), place, values, other, report), shape)
 
-        result = revision.paint_in_levels(working, levels, paint, report)
+        try:
+            result = revision.paint_in_levels(working, levels, paint, report)
+        except Exception as error:
+            if not isinstance(error, StylehubError):
+                error.add_note(f"while {method.entry.address} was painting")
+            raise
         if result.shape[-2:] != (height, width):
             result = method.enlarged(result, content, values)
         if where is not None and method.enlarges:

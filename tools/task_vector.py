@@ -36,7 +36,9 @@ def write(before: Path, after: Path, any_style: Path, out: Path) -> None:
     """Read three files of weights, write the fourth into the folder ``out``, with its own training in its configuration."""
     a, b, network = (read_safetensors(path) for path in (before, after, any_style))
     if a.keys() != b.keys() or not {f"transformation.{name}" for name in a} <= network.keys():
-        raise SystemExit("the networks have other layers; give two trainings of one, and an any-style that started from it")
+        raise SystemExit(
+            "the networks have other layers; give two trainings of one, and an any-style that started from it"
+        )
     write_model(out, add(a, b, network), read_config(any_style))
 
 

@@ -91,6 +91,6 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("STYLEHUB_TRACEBACK"):
             raise
-        what = " ".join(str(error).split()) or "no reason given"
+        what = " ".join(", ".join([str(error) or "no reason given", *getattr(error, "__notes__", [])]).split())
         print(f"stylehub: {type(error).__name__}: {what}; set STYLEHUB_TRACEBACK=1 to see where.", file=sys.stderr)
     sys.exit(1)

@@ -130,7 +130,8 @@ def test_whatever_a_strangers_code_raises_is_one_sentence(photo_file: Path, tmp_
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     result = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert result.returncode == 1
-    assert result.stderr == "stylehub: ValueError: no turning; set STYLEHUB_TRACEBACK=1 to see where.\n"
+    where = "while ./mine/mirror was painting"
+    assert result.stderr == f"stylehub: ValueError: no turning, {where}; set STYLEHUB_TRACEBACK=1 to see where.\n"
     report = call("batch", tmp_path / "mine", photo_file, "--trust", "-o", tmp_path / "out", "--json")
     assert "no turning" in json.loads(report.stdout)["failed"][str(photo_file)]
 
