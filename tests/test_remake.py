@@ -98,18 +98,32 @@ def test_the_command_line_accepts_every_command(name: str, monkeypatch: pytest.M
             assert prepared
 
 
+def written_by(words: list[str]) -> set[Path]:
+    """The folders that a command writes."""
+    out = Path(words[words.index("--out") + 1] if "--out" in words else words[-1])
+    return {out, out / "weights"} if words[1] == "train" else {out}
+
+
 @each_recipe()
 def test_commands_read_what_those_before_them_wrote(name: str) -> None:
-    run = Path("runs")
+    run = Path("run")
     written = {run / file for file in recipe(name).files}
     for words in recipe(name).filled(DATA, WEIGHTS, run):
-        out = Path(words[words.index("--out") + 1] if "--out" in words else words[-1])
-        for word in words:
-            path = Path(word)
-            if path.is_relative_to(run) and path != out:
-                assert any(path == made or path.is_relative_to(made) for made in written), f"nothing wrote {word}"
-        written |= {out, out / "weights"} if words[1] == "train" else {out}
+        writes = written_by(words)
+        for path in map(Path, words):
+            if path.is_relative_to(run) and path not in writes:
+                assert any(path == made or path.is_relative_to(made) for made in written), f"nothing wrote {path}"
+        written |= writes
     assert run / "weights" in written
+
+
+def test_what_a_recipe_takes_of_another_ones_run_is_written_there() -> None:
+    taken = {Path(file) for name in recipes() for file in recipe(name).runs.values()}
+    assert taken
+    for file in taken:
+        run = Path(file.parts[0])
+        commands = recipe(run.name).filled(DATA, WEIGHTS, run)
+        assert file.parent in {folder for words in commands for folder in written_by(words)}
 
 
 @each_recipe()
@@ -171,7 +185,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert remade("--list") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(recipes())
-    assert "from content, styles, vgg, cin-25styles" in next(line for line in lines if "lite" in line)
+    assert "from content, styles, vgg, cin" in next(line for line in lines if "lite" in line)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +201,20 @@ def test_what_is_wrong_is_one_sentence(words: list[str], sentence: str) -> None:
     assert isinstance(answer, str)
     assert sentence in answer
     assert "\n" not in answer
+
+
+def test_a_run_of_another_recipe_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = recipe("fast-art/munch-the-scream")
+    for option, file in made.needed():
+        path = tmp_path / option / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    answer = remade(made.makes, "--data", tmp_path / "data", "--weights", tmp_path / "weights")
+    assert answer == (
+        "remake: fast-art/munch-the-scream goes on from runs/cin-25styles/mean/model.safetensors; make that first, with "
+        "`python -m tools.remake cin-25styles`."
+    )
 
 
 def test_missing_weights_and_samples_are_named(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hub.registry import PACKAGE_ROOT, list_models, parts
 from hub.weights import WeightsSpec
 
 RECIPES = PACKAGE_ROOT / "recipes"
+RUNS = Path("runs")  # a folder for each recipe
 PROGRAMS = ("stylehub", "python")
 
 
@@ -49,7 +50,7 @@ class Recipe(_Data):
     data: dict[str, list[Below]] = Field(description="what to learn from, by role, below --data")
     weights: dict[str, Below] = Field(default_factory=dict, description="networks to learn by, below --weights")
     models: list[str] = Field(default_factory=list, description="other models whose bundled weights are needed")
-    runs: dict[str, str] = Field(default_factory=dict, description="what runs of other recipes left, beside this run")
+    runs: dict[str, str] = Field(default_factory=dict, description="what other recipes' runs leave, below runs/")
     files: dict[str, dict[str, float] | Sample] = Field(default_factory=dict, description="written into the run first")
     commands: list[str] = Field(min_length=1)
     note: str = Field("", description="what differs from how the bundled weights were really made")
@@ -76,7 +77,7 @@ class Recipe(_Data):
         """The words of every command, each training with no more than ``steps``."""
         places = {f"{{{role}}}": [str(data / file) for file in files] for role, files in self.data.items()}
         places |= {f"{{{role}}}": [str(weights / file)] for role, file in self.weights.items()}
-        places |= {f"{{{role}}}": [str(run.parent / file)] for role, file in self.runs.items()}
+        places |= {f"{{{role}}}": [str(RUNS / file)] for role, file in self.runs.items()}
         specs = shipped()
         places |= {f"{{{m}}}": [str(PACKAGE_ROOT / str(specs[m].folder) / specs[m].filename)] for m in self.models}
         return [_shortened(_words(command, places, str(run)), steps) for command in self.commands]

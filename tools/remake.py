@@ -18,7 +18,7 @@ from hub.errors import ParameterError, StylehubError
 from hub.files import write_whole
 from hub.names import resolve
 from hub.publishing import bundle as put_into_the_package
-from tools.recipes import PROGRAMS, Recipe, Sample, read_recipe, recipes
+from tools.recipes import PROGRAMS, RUNS, Recipe, Sample, read_recipe, recipes
 
 STATE = "remake.json"  # in the folder of a run: what it was begun with, and how many of its commands are done
 STARTED_BY = dict(zip(PROGRAMS, ([sys.executable, "-m", "hub"], [sys.executable]), strict=True))
@@ -80,14 +80,14 @@ def remake(
     if list_:
         for name, path in known.items():
             recipe = read_recipe(path)
-            print(f"{name:<36} from {', '.join([*recipe.data, *recipe.weights, *recipe.models])}")
+            print(f"{name:<36} from {', '.join([*recipe.data, *recipe.weights, *recipe.models, *recipe.runs])}")
         return
     model = resolve(model, known, "recipe")
     recipe = read_recipe(known[model])
     if bundle and steps:
         raise ParameterError("A trial with --steps does not ship; leave out --steps or --bundle.")
     # A trial has a folder of its own, so that the real run does not go on from it.
-    out = out or Path("runs") / (f"{model}-{steps}-steps" if steps else model)
+    out = out or RUNS / (f"{model}-{steps}-steps" if steps else model)
     if recipe.note:
         print(f"# {recipe.note}")
     if dry_run:
@@ -100,6 +100,12 @@ def remake(
         if not (folder / file).exists():
             raise ParameterError(
                 f"{folder} has no {file}, which {model} is made from; say where it is with --{option}."
+            )
+    for file in recipe.runs.values():
+        if not (RUNS / file).exists():
+            earlier = file.partition("/")[0]
+            raise ParameterError(
+                f"{model} goes on from {RUNS / file}; make that first, with `python -m tools.remake {earlier}`."
             )
     run(recipe, data, weights, out, steps)
     if bundle:
