@@ -20,13 +20,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.images import resized
+from hub.images import LUMA, resized
 from hub.progress import ProgressCallback
 
 STEP = 4  # largest ratio of a revision's size to the painting before it
 # A revision keeps the painting before it at this scale. At 1 all detail is kept; a lower scale gives paint that looks
 # more like one pass at full size, but keeps the photo's shapes less well.
 CUT = 0.75
+COLOR_CUT = (
+    0.25  # the same for colours apart from lightness: small strokes of other colours would become coloured fringes
+)
 # This share ``a`` of the painting goes into the picture that a revision paints. At 1 the painting is painted twice, which
 # loses more of the photo's content; at 0 the strokes are those of one pass and do not follow the painting.
 SHARE = 0.6
@@ -74,7 +77,7 @@ def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, r
         small = (painting.shape[2], painting.shape[3])
         add_enlarged(picture[0], SHARE * (painting - resized(picture[0], small)))
         result = paint(picture, _part(report, level, areas))
-        add_enlarged(result, _smaller(painting - resized(result, small), CUT))
+        add_enlarged(result, _large_strokes(painting - resized(result, small)))
         painting = result
     return painting
 
@@ -85,6 +88,13 @@ def _part(report: ProgressCallback, level: int, areas: Sequence[int]) -> Progres
         return report
     before, own, of = sum(areas[:level]), areas[level], sum(areas)
     return lambda p: report(replace(p, step=round(1000 * (before + own * p.step / p.of) / of), of=1000))
+
+
+def _large_strokes(correction: Tensor) -> Tensor:
+    """The part of ``correction`` that a revision keeps: its lightness reduced by CUT, with its colours by COLOR_CUT."""
+    light, color = _smaller(correction, CUT), _smaller(correction, COLOR_CUT)
+    color = F.interpolate(color, light.shape[2:], mode="bicubic", align_corners=False)
+    return color.add_(((light - color) * light.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True))
 
 
 def _smaller(correction: Tensor, scale: float) -> Tensor:
