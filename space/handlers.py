@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -76,6 +77,8 @@ class Handlers:
             values["photo"] = values.get("photo") or str(example_photo())
             if quiet and before is not None and before.shows(entry.name, task, values):
                 return  # a control was left without a change
+            if quiet and _refused(values["photo"]):
+                return
             if quiet and incomplete(entry, task, values):
                 yield from _unpainted(values["photo"])
                 return
@@ -261,6 +264,15 @@ class Handlers:
 
 def _streams(entry: Entry) -> bool:
     return entry.method.iterative and not zero_gpu.AVAILABLE
+
+
+def _refused(path: str) -> bool:
+    """Whether the page refuses or reduces this photo, which is said beside it; a smaller one or none follows."""
+    try:
+        read_reduced(path, DISPLAY)
+    except StylehubError:
+        return Path(path).is_file()
+    return False
 
 
 def _unpainted(path: str) -> Iterator[Any]:

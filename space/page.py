@@ -131,7 +131,13 @@ def connect_page(page: Page, handlers: Any, entries: dict[str, Any]) -> None:
     from space.photo import accept
 
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    accepted = page.photo.input(accept, inputs=[page.photo], outputs=[page.photo, page.about_photo], **quietly)
+    accepted = page.photo.input(
+        accept,
+        inputs=[page.photo],
+        outputs=[page.photo, page.about_photo],
+        trigger_mode="always_last",  # the next photo may come while the one before is still read
+        **quietly,
+    )
     # Not at every change of the photo: one that is too large is not painted before it is reduced.
     for arrived in (accepted.success, page.examples.connect(page.photo, empties=(page.about_photo,))):
         arrived(None, inputs=[page.photo], js=PHOTO_CHANGED, **quietly)

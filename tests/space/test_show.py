@@ -105,6 +105,12 @@ def test_what_goes_wrong_is_said_on_the_page(whole: handlers.Handlers, tmp_path:
     assert whole.download({})(None, "JPEG", VISITOR, lambda *_, **__: None)[1].startswith("There is nothing")
 
 
+def test_what_is_said_beside_a_photo_is_not_said_twice(whole: handlers.Handlers, sizes: Sizes, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_bytes(b"hello")
+    assert show(whole, photo=str(tmp_path / "text.jpg"), style="udnie") == [gr.skip()]
+    assert sizes.painted == []
+
+
 def test_a_choice_ends_the_painting_of_the_one_before(photo_file: Path) -> None:
     """Its picture would come after the newer one."""
     started, go_on = threading.Event(), threading.Event()
