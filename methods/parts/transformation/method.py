@@ -30,7 +30,7 @@ class ConditionalMethod(Method):
         self, content: Tensor, where: Tensor, parameters: Any, other: Any, progress: ProgressCallback
     ) -> Tensor:
         """Two styles are mixed in the scales and shifts of every layer; for a picture too large for that, in pixels."""
-        if other is None or content.shape[2] * content.shape[3] > self.runner.whole_pixels:
+        if other is None or content.shape[2] * content.shape[3] > self.runner.blend_pixels:
             return super().stylize_where(content, where, parameters, other, progress)
         one, two = (self.condition(p).expand(len(content), -1) for p in (parameters, other))
         return self.runner.run_blend(content, SpatialBlend(one, two, where), progress)

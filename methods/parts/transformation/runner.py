@@ -29,6 +29,7 @@ class TiledRunner:
     # Larger pictures are computed in tiles with the statistics of the whole picture: same result, less memory.
     # Whole pictures are faster (see `tiling.py`), so the limit is as high as memory allows.
     whole_pixels = 3_000_000
+    blend_pixels = 3_000_000  # the same for two styles in one picture
     tiles = (256, 128)  # sides; the next one is tried when memory is too small
     tiles_room = 0  # bytes for the maps of a picture in tiles of the first size, if that is enough to keep all of them
 
@@ -43,9 +44,12 @@ class TiledRunner:
         self.whole: Callable[..., Tensor] = compiled(quickest, method.device) if self.compile else quickest
         free = free_bytes(method.device)
         room = free // 2 if method.device.type == "cuda" else min(free // 4, 2 << 30)
-        # At most, some maps of 2 x width channels are in memory at the picture's own size.
-        self.whole_pixels = room // (12 * network.width * self.dtype.itemsize)
+        # At most, some maps of 2 x width channels are in memory at the picture's own size. The folded network overwrites
+        # its maps: measured, 4.5 x width numbers a pixel at 16 channels, photo and result included.
+        maps = network.width * self.dtype.itemsize
+        self.blend_pixels = room // (12 * maps)
         self.tiles_room = room * 3 // 4
+        self.whole_pixels = self.tiles_room // (5 * maps + 64) if folds else self.blend_pixels
 
     def __call__(
         self, pictures: list[Tensor], mix: Tensor, progress: ProgressCallback, only: int | None = None
