@@ -71,7 +71,7 @@ def variables(service: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_its_commands_as_processes(services: dict[str, Any], tmp_path: Path) -> None:
-    """The web, two workers and Redis, each with the command and the variables of compose.yaml; Redis dies meanwhile."""
+    """The web, two workers and Redis, each with the command and the variables of compose.yaml; Redis dies and comes back."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     from gradio_client import Client, handle_file
@@ -89,7 +89,8 @@ def test_its_commands_as_processes(services: dict[str, Any], tmp_path: Path) -> 
     stylehub = (sys.executable, "-m", "hub")
     assert re.search(r'^ENTRYPOINT \["stylehub"\]$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     port = here["redis:6379"].rpartition(":")[2]
-    redis = started("redis", more=["--port", port, "--bind", "127.0.0.1", "--dir", str(tmp_path)])
+    at = ["--port", port, "--bind", "127.0.0.1", "--dir", str(tmp_path)]
+    redis = started("redis", more=at)
     running = [redis, started("web", *stylehub), *(started("worker", *stylehub) for _ in range(2))]
     address = f"http://127.0.0.1:{here['7860']}/"
 
@@ -113,11 +114,13 @@ def test_its_commands_as_processes(services: dict[str, Any], tmp_path: Path) -> 
             until(lambda job=job: client.predict(job=job, api_name="/status")["state"] == "done", 300)  # type: ignore[misc]
             if not number:
                 redis.kill()
+                redis.wait()
+                running.append(started("redis", more=at))  # restart: unless-stopped
     finally:
         for process in reversed(running):
             process.terminate()
         statuses = [process.wait(60) for process in running]
-    assert statuses[1:] == [0, 0, 0]
+    assert statuses[1:4] == [0, 0, 0]
 
 
 @pytest.fixture(scope="module")
