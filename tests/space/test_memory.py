@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from space.memory import MOST
+from space.memory import CALLS, MOST, Sessions
 from tests.support.app import SINGLE, raw
 from tests.support.paths import ROOT
 
@@ -22,7 +22,19 @@ def test_a_call_leaves_little_behind(page: tuple[Any, str], uploaded: dict[str, 
     assert len(left) == 2
     # The components of the endpoint, of all that the page has.
     assert all(0 < len(session.config_values) < len(demo.default_config.blocks) / 20 for session in left)
-    assert holder.capacity == MOST
+
+
+def test_their_number_is_bounded(page: tuple[Any, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    demo = page[0]
+    monkeypatch.setattr(demo, "state_holder", demo.app.state_holder)  # the one below takes its place for this test
+    holder = Sessions(demo)
+    assert demo.app.state_holder.capacity == holder.capacity == MOST
+    first = holder["visitor 0"]
+    for number in range(CALLS + MOST):
+        holder[f"{number:032x}"], holder[f"visitor {number}"]
+    assert len(holder.session_data) == len(holder.time_last_used) == MOST
+    assert sum(len(name) == 32 for name in holder.session_data) <= CALLS
+    assert holder["visitor 0"] is not first
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
