@@ -12,8 +12,12 @@ from hub.errors import Cancelled
 from hub.loading import load
 from hub.method import Method
 from hub.progress import Progress, ProgressCallback
+from methods.parts.pace import Pace
 from space.accelerator import Accelerator
+from space.arenas import give_back
 from space.events import timed
+
+_GIVE_BACK = 5.0  # seconds after which freed memory goes back to the system
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Models:
         self._loaded: dict[str, Method] = {}
         self._loading = Lock()
         self.accelerator = Accelerator()
+        self._pace = Pace()
 
     def get(self, name: str) -> Method:
         """The model ``name``, loaded once even for parallel first users. Raises the errors of ``hub.load``."""
@@ -87,6 +92,8 @@ class Models:
             after = method(content, progress=told, **parameters)
             # At strength 0 a method returns the exact photo, cropped as the result.
             before = method(content, **{**parameters, "strength": 0.0})
+        if self._pace.due(_GIVE_BACK):
+            give_back()
         after.info["stylehub"]["photo"] = photo
         return Painted(before, after)
 

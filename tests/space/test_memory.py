@@ -64,3 +64,29 @@ def test_threads_share_what_is_freed(call: str, most: int) -> None:
     heaps = int(done.stdout)
     assert heaps <= most
     assert (heaps > 2) == (most > 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_freed_memory_goes_back() -> None:
+    program = """
+        import ctypes, re
+        from space.arenas import give_back
+        libc = ctypes.CDLL("libc.so.6")
+        libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+        def resident():
+            return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
+
+        pieces = [libc.malloc(60_000) for _ in range(1000)]
+        for piece in pieces:
+            ctypes.memset(piece, 1, 60_000)
+        for piece in pieces[:-1]:  # the last one lies behind them all
+            libc.free(piece)
+        before = resident()
+        give_back()
+        print(before - resident())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 40
