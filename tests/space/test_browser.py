@@ -233,7 +233,8 @@ def test_near_and_far(chromium: Any, address: str, photo_path: Path, pictures: P
     page.get_by_text("Paint a mask").locator("visible=true").click()
     board = page.locator(".image-container canvas").locator("visible=true").first
     board.wait_for()
-    page.wait_for_timeout(1000)
+    at_rest(page)
+    page.wait_for_timeout(4000)  # the editor says nowhere when its brush is ready
     board.scroll_into_view_if_needed()
     box = board.bounding_box()
     assert box is not None
