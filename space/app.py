@@ -50,6 +50,7 @@ from space.realistic import build_realistic
 from space.reopening import connect_mine
 from space.single import build_single
 from space.tasks import build_tasks, choose_task, offered
+from space.temporary import KEPT, keep_private
 from space.theme import CSS, Gallery
 from space.words import catalogue, word
 
@@ -79,9 +80,7 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
     """
     handlers = Handlers(models or Models(), learns)
     demo: gr.Blocks
-    with gr.Blocks(
-        title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, 6 * _HOUR), fill_width=False
-    ) as demo:
+    with gr.Blocks(title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, KEPT), fill_width=False) as demo:
         with gr.Column(elem_classes=["masthead"]):
             gr.HTML("<h1>stylehub</h1>", apply_default_css=False)
             gr.Markdown(word("lead"), elem_classes=["lead"])
@@ -166,6 +165,7 @@ def serve(
         root_path: where a reverse proxy shows the app, if not at its top.
         auth: names and passwords of who may use it. None: everybody.
     """
+    keep_private()
     leave_out_hanging()
     models = Models()
     if zero_gpu.AVAILABLE:  # worker processes inherit models loaded now, and forget models that they load later

@@ -10,6 +10,7 @@ give_way()
 HOME = TemporaryDirectory(prefix="stylehub-tests-", ignore_cleanup_errors=True)
 for name in ("HOME", "USERPROFILE", "HF_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
     os.environ[name] = HOME.name
+os.environ["GRADIO_TEMP_DIR"] = f"{HOME.name}/gradio"
 for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH", "HF_XET_CACHE", "TORCH_HOME"):
     os.environ.pop(name, None)
 

@@ -29,11 +29,21 @@ def shareable(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {name: recipe[name] for name in _OURS if name in recipe} | {"parameters": kept}
 
 
+def style_field(recipe: Mapping[str, Any]) -> str:
+    """The parameter that is the style; empty for a method without one."""
+    parameters = plugin_class(info(str(recipe["model"]))).Parameters
+    return next((field.name for field in field_specs(parameters) if field.role == "style"), "")
+
+
+def runnable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A shared ``recipe`` with a word for the painting, where that was a file, which is not shared."""
+    role = style_field(recipe)
+    return {**recipe, "parameters": ({role: "PAINTING"} if role else {}) | recipe["parameters"]}
+
+
 def style_of(recipe: Mapping[str, Any]) -> str:
     """The name of the style with the largest share; empty for a painting of one's own."""
-    parameters = plugin_class(info(str(recipe["model"]))).Parameters
-    role = next((field.name for field in field_specs(parameters) if field.role == "style"), "")
-    style = recipe["parameters"].get(role)
+    style = recipe["parameters"].get(style_field(recipe))
     if isinstance(style, Mapping) and style:
         style = max(style, key=lambda name: style[name])
     return style if isinstance(style, str) else ""

@@ -9,6 +9,7 @@ import gradio as gr
 from hub.errors import StylehubError
 from hub.provenance import command
 from hub.registry import Entry
+from space.gallery.clean import runnable, style_field
 from space.gallery.store import PAGE, Gallery
 from space.handlers import Handlers
 from space.jobs.service import Service
@@ -57,7 +58,7 @@ class GalleryHandlers:
         try:
             shared = self.gallery.get(ids[event.index])
             file = handed_out(self.gallery.picture(shared.id), "shared.jpg")
-            return shared.id, gr.update(visible=True), file, command(shared.recipe), ""
+            return shared.id, gr.update(visible=True), file, command(runnable(shared.recipe)), ""
         except (StylehubError, IndexError) as error:
             return None, gr.update(visible=False), None, "", html.escape(str(error))
 
@@ -70,6 +71,10 @@ class GalleryHandlers:
             entry = self.entries[shared.model]
         except (StylehubError, KeyError):
             yield (*(gr.skip() for _ in range(4)), "Choose a picture of the gallery first.")
+            return
+        if style_field(shared.recipe) not in {"", *shared.recipe["parameters"]}:
+            own = "This was a visitor's own painting, which is not shared. Choose a painting under My own painting."
+            yield (*(gr.skip() for _ in range(4)), own)
             return
         task = task_for(entry, self.tasks, pictures=False)
         values = {"photo": photo, **shared.recipe["parameters"]}
@@ -86,7 +91,7 @@ class GalleryHandlers:
     def delete(self, id: str | None, token: str) -> tuple[str | None, Any, str]:
         """Delete a picture of one's own; what is then chosen, what is shown of it, and what is said."""
         if id and self.gallery.delete(id, owner_of(token)):
-            return None, gr.update(visible=False), ""
+            return None, gr.update(visible=False), "The picture is deleted."
         return id, gr.skip(), "It is not your picture."
 
     def reported(self, token: str) -> tuple[Any, ...]:

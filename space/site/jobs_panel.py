@@ -22,6 +22,10 @@ from space.words import word
 
 _EVERY = 2.0  # seconds between two looks at a job
 _OPEN = ("queued", "running")
+# The jobs are at the foot of the page; a link names one.
+_SHOW_JOB = """() => {
+  if (new URLSearchParams(location.search).has('job')) document.querySelector('.jobs')?.scrollIntoView();
+}"""
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": SHORT}
 
 
@@ -36,13 +40,14 @@ class JobsPanel:
     preview: gr.Image
     curve: gr.LinePlot
     file: gr.File
+    acts: gr.Row
     notice: gr.Markdown
     timer: gr.Timer
 
     @property
     def outputs(self) -> list[Any]:
         """What ``Looks.look`` fills."""
-        return [self.choice, self.state, self.preview, self.curve, self.file, self.timer]
+        return [self.choice, self.state, self.preview, self.curve, self.file, self.acts, self.timer]
 
 
 def build_jobs(
@@ -58,7 +63,7 @@ def build_jobs(
             preview = gr.Image(interactive=False, show_label=False, height=260, visible=False, buttons=[])
             curve = gr.LinePlot(x="step", y="loss", height=260, visible=False)
         file = gr.File(label=word("result"), interactive=False, visible=False)
-        with gr.Row():
+        with gr.Row(visible=False) as acts:  # on one's own jobs alone
             stop = gr.Button(word("cancel job"), size="md")
             share = gr.Button(word("share"), size="md", visible=service.place.gallery is not None)
         with gr.Accordion(word("many"), open=False):
@@ -68,8 +73,9 @@ def build_jobs(
                 zipped = gr.File(label=word("zip"), type="filepath", file_types=[".zip"], height=120)
             many_mail = _mail_box(service)
             many = gr.Button(word("paint many"), size="md")
+            said_of_many = gr.Markdown("")
     timer = gr.Timer(_EVERY, active=False)
-    panel = JobsPanel(token, box, choice, state, preview, curve, file, notice, timer)
+    panel = JobsPanel(token, box, choice, state, preview, curve, file, acts, notice, timer)
     looks = Looks(service)
     look: dict[str, Any] = {"inputs": [token, choice], "outputs": panel.outputs, **_QUIET}
     timer.tick(looks.look, **look)
@@ -82,10 +88,12 @@ def build_jobs(
                 gr.Markdown(word("long how"))
                 mail = _mail_box(service)
                 begin = gr.Button(word("begin job"), size="md")
+                said = gr.Markdown("")
             submit = _submit(service, handlers, made.entry, _task_of(made, entries))
-            _then_show(panel, looks, begin.click, submit, [token, mail], made.inputs)
+            _then_show(panel, said, looks, begin.click, submit, [token, mail], made.inputs)
     submit_many = _submit_many(service, handlers, entries)
-    sent, id = _then_show(panel, looks, many.click, submit_many, [token, many_mail, page.shown, photos, zipped], {})
+    given = [token, many_mail, page.shown, photos, zipped]
+    sent, id = _then_show(panel, said_of_many, looks, many.click, submit_many, given, {})
     sent.then(_emptied, inputs=[id], outputs=[photos, zipped], **_QUIET)
     return panel
 
@@ -93,7 +101,8 @@ def build_jobs(
 def connect_arrival(demo: gr.Blocks, panel: JobsPanel, service: Service) -> None:
     """Show the jobs of a visitor who comes, first the one that a link names."""
     arrive = Looks(service).arrive
-    demo.load(arrive, inputs=[panel.token], outputs=[panel.token, panel.box, *panel.outputs], **_QUIET)
+    came = demo.load(arrive, inputs=[panel.token], outputs=[panel.token, panel.box, *panel.outputs], **_QUIET)
+    came.then(None, js=_SHOW_JOB, **_QUIET)
 
 
 class Looks:
@@ -115,11 +124,12 @@ class Looks:
         jobs = [job for job in own if status is None or job.id != status.job.id]
         shown = [status.job, *jobs] if status and status.job.id not in {job.id for job in own} else own
         choices = gr.update(choices=[(title(job), job.id) for job in shown], value=status.job.id if status else None)
+        acts = gr.update(visible=status is not None and status.job.id in {job.id for job in own})
         active = gr.Timer(_EVERY, active=any(job.state in _OPEN for job in shown))
         if status is None:
             hidden = gr.update(visible=False, value=None)
-            return choices, "", hidden, hidden, hidden, active
-        return choices, lines(status), *self._pictures(status), active
+            return choices, "", hidden, hidden, hidden, acts, active
+        return choices, lines(status), *self._pictures(status), acts, active
 
     def _pictures(self, status: Status) -> tuple[Any, ...]:
         import pandas as pd
@@ -136,7 +146,9 @@ class Looks:
         """Cancel the chosen job, or delete it if it is over."""
         if not chosen:
             return ""
-        return "" if self.service.cancel(chosen, token) or self.service.delete(chosen, token) else "It is not your job."
+        if self.service.cancel(chosen, token):
+            return "The job is cancelled."
+        return "The job is deleted." if self.service.delete(chosen, token) else "It is not your job."
 
     def share(self, token: str, chosen: str | None) -> str:
         """Put the result of the chosen job into the gallery."""
@@ -203,12 +215,21 @@ def _submit_many(service: Service, handlers: Handlers, entries: Mapping[str, Ent
 
 
 def _then_show(
-    panel: JobsPanel, looks: Looks, listen: Any, submit: Any, inputs: list[Any], named: Mapping[str, Any]
+    panel: JobsPanel,
+    said: gr.Markdown,
+    looks: Looks,
+    listen: Any,
+    submit: Any,
+    inputs: list[Any],
+    named: Mapping[str, Any],
 ) -> tuple[Any, gr.State]:
-    """Let an event submit a job; then open the list of jobs with it. Returns the last event and the job's id."""
+    """Let an event submit a job; then open the list of jobs with it. Returns the last event and the job's id.
+
+    ``said`` tells why there is no job.
+    """
     id = gr.State(None)
-    sent = listen(submit, inputs=inputs, inputs_kwargs=dict(named), outputs=[id, panel.notice], **_QUIET)
-    opened = sent.then(lambda: gr.update(open=True), outputs=[panel.box], **_QUIET)
+    sent = listen(submit, inputs=inputs, inputs_kwargs=dict(named), outputs=[id, said], **_QUIET)
+    opened = sent.then(lambda id: gr.update(open=True) if id else gr.skip(), [id], [panel.box], **_QUIET)
     return opened.then(looks.look, inputs=[panel.token, id], outputs=panel.outputs, **_QUIET), id
 
 

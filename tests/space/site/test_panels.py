@@ -1,6 +1,7 @@
 """What the page's panels say and allow, without a browser."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -35,14 +36,31 @@ def test_a_visitor_sees_own_jobs_and_the_one_of_a_link(tmp_path: Path) -> None:
     service = Service(Place(settings(tmp_path)))
     looks = Looks(service)
     mine, other = service.submit(request(name="mine"), "me"), service.submit(request(name="other"), "another", host="2")
-    choices, state, *_ = looks.look("me", None)
+    choices, state, *_, acts, _ = looks.look("me", None)
     assert [id for _, id in choices["choices"]] == [mine]
+    assert acts["visible"]
     assert "its place is 1" in state
-    choices, *_ = looks.look("me", other)
+    choices, *_, acts, _ = looks.look("me", other)
     assert [id for _, id in choices["choices"]] == [other, mine]
+    assert not acts["visible"]
     assert looks.stop("me", other) == "It is not your job."
-    assert looks.stop("me", mine) == ""
+    assert looks.stop("me", mine) == "The job is cancelled."
     assert looks.look("nobody", "guessed")[1] == ""
+    assert not looks.look("nobody", None)[-2]["visible"]
+
+
+def test_a_painting_that_is_not_shared_is_asked_for(tmp_path: Path) -> None:
+    service = Service(Place(settings(tmp_path, gallery=True)))
+    recipe = {"model": "gatys", "parameters": {"style": "mine.jpg", "iterations": 60}}
+    path = tmp_path / "result.png"
+    path.write_bytes(encode_image(Image.new("RGB", (20, 10)), "png", recipe=recipe))
+    id = service.gallery.share(path, "owner")
+    made = GalleryHandlers(service, Handlers(Models()), {"gatys": info("gatys")}, {"arbitrary"})
+    assert "iterations" in service.gallery.get(id).recipe["parameters"]
+    shown = made.pick([id], SimpleNamespace(index=0))  # type: ignore[arg-type]
+    assert "--style PAINTING --iterations 60" in shown[3]
+    (*_, said) = next(made.like(None, None, id, None))  # type: ignore[arg-type]
+    assert "Choose a painting under My own painting" in said
 
 
 def test_only_the_administrator_hides(tmp_path: Path) -> None:
