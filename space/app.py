@@ -50,13 +50,11 @@ from space.realistic import build_realistic
 from space.reopening import connect_mine
 from space.single import build_single
 from space.tasks import build_tasks, choose_task, offered
-from space.temporary import KEPT, keep_private
+from space.temporary import HOUR, KEPT, keep_private
 from space.theme import CSS, Gallery
 from space.words import catalogue, word
 
 _QUEUE = 64  # visitors who may wait; any more are asked to come back
-_HOUR = 3600
-
 
 # A builder lays out the controls of one model for its task.
 Builder = Callable[[Handlers, Page, Entry, str], Panel]
@@ -80,7 +78,7 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
     """
     handlers = Handlers(models or Models(), learns)
     demo: gr.Blocks
-    with gr.Blocks(title="stylehub", analytics_enabled=False, delete_cache=(_HOUR, KEPT), fill_width=False) as demo:
+    with gr.Blocks(title="stylehub", analytics_enabled=False, delete_cache=(HOUR, KEPT), fill_width=False) as demo:
         with gr.Column(elem_classes=["masthead"]):
             gr.HTML("<h1>stylehub</h1>", apply_default_css=False)
             gr.Markdown(word("lead"), elem_classes=["lead"])

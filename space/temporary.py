@@ -4,14 +4,17 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
 from hub.files import user_cache
 
-KEPT = 6 * 3600  # seconds
+HOUR = 3600  # seconds
+KEPT = 6 * HOUR
 
 
 def temporary_folder() -> Path:
@@ -22,7 +25,7 @@ def temporary_folder() -> Path:
 
 
 def keep_private() -> None:
-    """Put uploads where no other user of this machine can read them, and delete those that a killed app left there.
+    """Put uploads where no other user of this machine can read them, and delete what a killed app left there.
 
     Gradio's own folder is open to all users, and what lies in it is only deleted by the app that put it there. A folder
     that GRADIO_TEMP_DIR names stays as it is.
@@ -36,7 +39,20 @@ def keep_private() -> None:
     except OSError:  # no home that can be written to
         folder = Path(tempfile.mkdtemp(prefix="stylehub-"))
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    for left in folder.iterdir():
-        newest = max((path.stat().st_mtime for path in (left, *left.rglob("*"))), default=0)
-        if time.time() - newest > KEPT:
-            shutil.rmtree(left, ignore_errors=True)
+    sweep(folder)
+    threading.Thread(target=_sweep_hourly, args=(folder,), daemon=True).start()
+
+
+def sweep(folder: Path) -> None:
+    """Delete what has been in ``folder`` for too long."""
+    for left in folder.glob("*"):
+        with suppress(OSError):  # somebody else has just deleted it
+            newest = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
+            if time.time() - newest > KEPT:
+                shutil.rmtree(left)
+
+
+def _sweep_hourly(folder: Path) -> None:
+    while folder.is_dir():
+        time.sleep(HOUR)
+        sweep(folder)
