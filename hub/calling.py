@@ -13,6 +13,7 @@ from hub import __version__, images, placing, revision
 from hub.entries import CONTRACT
 from hub.errors import ParameterError, StylehubError
 from hub.fields import field_of, value_of
+from hub.images.tensors import with_lightness
 from hub.parameters import validate
 from hub.progress import Progress, ProgressCallback
 from hub.spatial import BY_DEPTH, Map, SpatialParameters
@@ -131,13 +132,8 @@ def maps(method: "Method", content: Picture | Tensor, place: Mapping[str, Any]) 
 
 
 def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
-    """The lightness of ``painting`` with the colours of ``photo``, both ``(N, 3, H, W)`` in [0, 1].
-
-    Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"): adding the same
-    amount to R, G and B changes only the luma, not the two colour differences.
-    """
-    difference = ((painting - photo) * photo.new_tensor(images.LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    return (photo + difference).clamp_(0, 1)
+    """``(N, 3, H, W)`` in [0, 1]: luminance-only transfer (Gatys et al. 2016, "Preserving Color", arXiv 1606.05897)."""
+    return with_lightness(photo, painting).clamp_(0, 1)
 
 
 def _run(
@@ -174,9 +170,10 @@ def _run(
 
         try:
             result = revision.paint_in_levels(working, levels, paint, report)
+        except StylehubError:
+            raise
         except Exception as error:
-            if not isinstance(error, StylehubError):
-                error.add_note(f"while {method.entry.address} was painting")
+            error.add_note(f"while {method.entry.address} was painting")
             raise
         if result.shape[-2:] != (height, width):
             result = method.enlarged(result, content, values)

@@ -20,16 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.images import LUMA, resized
+from hub.images.tensors import resized, with_lightness
 from hub.progress import ProgressCallback
 
 STEP = 4  # largest ratio of a revision's size to the painting before it
 # A revision keeps the painting before it at this scale. At 1 all detail is kept; a lower scale gives paint that looks
 # more like one pass at full size, but keeps the photo's shapes less well.
 CUT = 0.75
-COLOR_CUT = (
-    0.25  # the same for colours apart from lightness: small strokes of other colours would become coloured fringes
-)
+# The same for colours apart from lightness: small strokes of another colour would become coloured fringes.
+COLOR_CUT = 0.25
 # This share ``a`` of the painting goes into the picture that a revision paints. At 1 the painting is painted twice, which
 # loses more of the photo's content; at 0 the strokes are those of one pass and do not follow the painting.
 SHARE = 0.6
@@ -94,7 +93,7 @@ def _large_strokes(correction: Tensor) -> Tensor:
     """The part of ``correction`` that a revision keeps: its lightness reduced by CUT, with its colours by COLOR_CUT."""
     light, color = _smaller(correction, CUT), _smaller(correction, COLOR_CUT)
     color = F.interpolate(color, light.shape[2:], mode="bicubic", align_corners=False)
-    return color.add_(((light - color) * light.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True))
+    return with_lightness(color, light)
 
 
 def _smaller(correction: Tensor, scale: float) -> Tensor:
@@ -105,15 +104,10 @@ def _smaller(correction: Tensor, scale: float) -> Tensor:
 def add_enlarged(picture: Tensor, correction: Tensor) -> None:
     """Add the bicubically enlarged ``correction`` ``(N, C, h, w)`` to ``picture`` ``(N, C, H, W)`` in place; clamp to [0, 1]."""
     count, channels, height, width = picture.shape
-    beside = (
-        picture.stride(1) == 1 and picture.stride(3) == channels
-    )  # channels lie side by side, as networks leave them
-    shape = (count, correction.shape[2], width, channels)
-    wide = (
-        correction.new_empty(shape).permute(0, 3, 1, 2)
-        if beside
-        else correction.new_empty(*correction.shape[:3], width)
-    )
+    beside = picture.stride(1) == 1 and picture.stride(3) == channels  # as networks leave channels
+    layout = torch.channels_last if beside else torch.contiguous_format
+    shape = (count, channels, correction.shape[2], width)
+    wide = torch.empty(shape, dtype=correction.dtype, device=correction.device, memory_format=layout)
     for target, source, matrix in _bands(width, correction.shape[3], correction.device):
         wide[..., target] = correction[..., source] @ matrix.T
 
@@ -127,21 +121,10 @@ def add_enlarged(picture: Tensor, correction: Tensor) -> None:
 
 def _bands(size: int, source: int, device: torch.device) -> Iterator[tuple[slice, slice, Tensor]]:
     """The enlargement of ``source`` numbers to ``size``, in bands: what it makes, from which numbers, with which weights."""
+    alone = torch.eye(source, device=device)[None, None]
+    matrix = F.interpolate(alone, size=(size, source), mode="bicubic", align_corners=False)[0, 0]
     for top in range(0, size, BAND):
-        bottom = min(top + BAND, size)
-        index, weight = _taps(torch.arange(top, bottom, device=device), size, source)
-        first, last = int(index.min()), int(index.max()) + 1
-        matrix = torch.zeros(bottom - top, last - first, device=device)
-        yield slice(top, bottom), slice(first, last), matrix.scatter_add_(1, index - first, weight)
-
-
-def _taps(row: Tensor, height: int, rows: int, a: float = -0.75) -> tuple[Tensor, Tensor]:
-    """For each ``row`` of ``height``, its four source rows of ``rows`` and their weights, as in torch's bicubic."""
-    centre = (row + 0.5) * rows / height - 0.5
-    before = centre.floor()
-    offsets = torch.arange(-1, 3, device=row.device)
-    distance = (centre - before)[:, None].sub(offsets).abs()
-    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
-    far = ((distance - 5) * distance + 8) * distance * a - 4 * a
-    weight = torch.where(distance <= 1, near, far)
-    return (before[:, None] + offsets).long().clamp(0, rows - 1), weight
+        band = matrix[top : top + BAND]
+        used = band.any(0).nonzero()
+        columns = slice(int(used[0]), int(used[-1]) + 1)
+        yield slice(top, top + BAND), columns, band[:, columns]

@@ -100,3 +100,8 @@ def size_at_short_side(height: int, width: int, short: int) -> tuple[int, int]:
     """The rows and columns of a picture of ``height`` x ``width`` whose short side becomes ``short`` pixels."""
     scale = short / min(height, width)
     return round(height * scale), round(width * scale)
+
+
+def with_lightness(colors: Tensor, light: Tensor) -> Tensor:
+    """``colors`` with the lightness of ``light``, both (N, 3, H, W): the same amount is added to R, G and B."""
+    return colors + ((light - colors) * colors.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
