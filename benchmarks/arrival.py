@@ -8,12 +8,8 @@ asked as programs do, over HTTP, and as a visitor opens it. Needs stylehub[space
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -25,6 +21,7 @@ from PIL import Image
 
 from benchmarks.numbers import count
 from benchmarks.results import markdown, where
+from benchmarks.serving import site
 from hub.errors import StylehubError
 from hub.registry import list_models
 
@@ -61,13 +58,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(name)
         _fill_gallery(folder / "site", options.pictures)
         for _ in range(options.starts):
-            with _site(folder) as (address, up):
-                found["up_s"].append(up)
-                for key, seconds in _opened(CHROMIUM, address).items():
+            with site(folder) as started:
+                found["up_s"].append(started.up)
+                for key, seconds in _opened(CHROMIUM, started.address).items():
                     found[key].append(seconds)
-        with _site(folder) as (address, _):
-            pages = _asked(address, options.pages, options.pictures)
-            shown = _browsed(CHROMIUM, address)
+        with site(folder) as started:
+            pages = _asked(started.address, options.pages, options.pictures)
+            shown = _browsed(CHROMIUM, started.address)
     asked = {name: getattr(options, name) for name in ("starts", "pictures", "pages")}
     return {**asked, **found, "page_s": pages, "browser_page_s": shown}
 
@@ -108,29 +105,6 @@ def _fill_gallery(folder: Path, pictures: int) -> None:
         name, style = made[number % len(made)]
         path.write_bytes(encode_image(photo, "png", recipe={"model": name, "parameters": {"style": style}}))
         gallery.share(path, "another's")
-
-
-@contextmanager
-def _site(folder: Path) -> Iterator[tuple[str, float]]:
-    """A site with the gallery in ``folder``, and the seconds until its page answered."""
-    began = time.perf_counter()
-    app = subprocess.Popen(
-        [sys.executable, "-m", "hub", "space", "--data-dir", str(folder / "site"), "--gallery"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"GRADIO_TEMP_DIR": str(folder / "uploads")},
-    )
-    try:
-        assert app.stdout is not None
-        words = app.stdout.readline().split()
-        if len(words) < 4:
-            raise StylehubError("The site did not start; run `stylehub space --data-dir` to see why.")
-        with urllib.request.urlopen(words[3]) as answer:
-            answer.read()
-        yield words[3], time.perf_counter() - began
-    finally:
-        app.terminate()
-        app.wait()
 
 
 @contextmanager

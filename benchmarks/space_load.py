@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from PIL import Image
 
 from benchmarks.numbers import amount, count
 from benchmarks.results import markdown, where
+from benchmarks.serving import site
 from hub.errors import StylehubError
 from hub.registry import info, list_models
 
@@ -42,26 +42,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for package in ("gradio", "huey", "locust"):
         if find_spec(package) is None:
             raise StylehubError(f"This table needs {package}: pip install 'stylehub[space,site]' locust.")
-    started = time.perf_counter()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        app = subprocess.Popen(
-            [sys.executable, "-m", "hub", "space", "--data-dir", f"{folder}/site", "--gallery"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"GRADIO_TEMP_DIR": f"{folder}/uploads"},
-        )
-        try:
-            assert app.stdout is not None
-            words = app.stdout.readline().split()
-            if len(words) < 4:
-                raise StylehubError("The site did not start; run `stylehub space --data-dir` to see why.")
-            up = time.perf_counter() - started
-            found = _visit(app.pid, words[3], options, Path(folder))
-        finally:
-            app.terminate()
-            app.wait()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, site(Path(name)) as started:
+        found = _visit(started.pid, started.address, options, Path(name))
     asked = {name: getattr(options, name) for name in ("model", "users", "seconds", "side", "looks")}
-    return {**asked, "server_up_s": round(up, 1), **found}
+    return {**asked, "server_up_s": round(started.up, 1), **found}
 
 
 def render(result: dict[str, Any]) -> str:

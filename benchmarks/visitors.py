@@ -26,9 +26,8 @@ class Visitor(HttpUser):
     def on_start(self) -> None:
         Visitor.number += 1
         self.name = str(Visitor.number)
-        self.client.headers["Connection"] = (
-            "close"  # the server closes one that rests for 5 s, perhaps as it is used again
-        )
+        # The server closes a connection that rests for 5 s, perhaps as it is used again.
+        self.client.headers["Connection"] = "close"
         self.client.headers["X-Forwarded-For"] = f"192.0.2.{self.name}"  # the site tells visitors apart by it
         described = self.client.get("/gradio_api/info", name="info").json()["named_endpoints"][ASKED["endpoint"]]
         with Path(ASKED["photo"]).open("rb") as file:

@@ -132,7 +132,7 @@ def maps(method: "Method", content: Picture | Tensor, place: Mapping[str, Any]) 
 
 
 def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
-    """``(N, 3, H, W)`` in [0, 1]: luminance-only transfer (Gatys et al. 2016, "Preserving Color", arXiv 1606.05897)."""
+    """The lightness of ``painting``, the colours of ``photo``, ``(N, 3, H, W)`` in [0, 1]: Gatys et al. 2016, arXiv 1606.05897."""
     return with_lightness(photo, painting).clamp_(0, 1)
 
 

@@ -103,5 +103,5 @@ def size_at_short_side(height: int, width: int, short: int) -> tuple[int, int]:
 
 
 def with_lightness(colors: Tensor, light: Tensor) -> Tensor:
-    """``colors`` with the lightness of ``light``, both (N, 3, H, W): the same amount is added to R, G and B."""
+    """`colors` with the lightness of `light`, both (N, 3, H, W) of any range: the same is added to R, G and B."""
     return colors + ((light - colors) * colors.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 BLOCKS = ((4, 4), (6, 6), (8, 8, 8), (10, 10, 10), (10,))
 
 
-# The registry does not offer the method before its weights are trained: a folder brings it, as a stranger's would.
+# A tiny network needs an entry of its own: a folder brings it, as a stranger's would.
 ENTRY = """
 methods:
   any-style:

@@ -7,7 +7,8 @@ once. So a block of 2x2 pixels becomes one position with four times the channels
 2. a convolution of stride 2 becomes one of stride 1;
 3. upsampling before a convolution becomes part of its kernel.
 
-Inner 3x3 convolutions with many channels take the way of ``winograd.py``. All kernels are exact rewritings of the weights; ``tests/methods/test_cin.py`` compares the results.
+Inner 3x3 convolutions with many channels take the way of ``winograd.py``. All kernels are exact rewritings of the weights;
+``tests/methods/test_cin.py`` compares the results.
 
 The channels of a block are ordered (row, column, channel). In channels-last memory the four pixels of a block are
 adjacent, so operations on single channels can view the map as one of four times the width.

@@ -1,0 +1,45 @@
+"""A site of its own for a table: `stylehub space` with a gallery, in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.errors import StylehubError
+
+
+@dataclass
+class Site:
+    """A site that answers."""
+
+    address: str
+    pid: int
+    up: float  # seconds from its start to its first answer
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[Site]:
+    """A site with its data in ``folder``, until the end of the block."""
+    began = time.perf_counter()
+    app = subprocess.Popen(
+        [sys.executable, "-m", "hub", "space", "--data-dir", str(folder / "site"), "--gallery"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"GRADIO_TEMP_DIR": str(folder / "uploads")},
+    )
+    try:
+        assert app.stdout is not None
+        words = app.stdout.readline().split()
+        if len(words) < 4:
+            raise StylehubError("The site did not start; run `stylehub space --data-dir` to see why.")
+        with urllib.request.urlopen(words[3]) as answer:
+            answer.read()
+        yield Site(words[3], app.pid, time.perf_counter() - began)
+    finally:
+        app.terminate()
+        app.wait()
