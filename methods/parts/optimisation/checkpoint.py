@@ -113,8 +113,9 @@ def _unpacked(plain: Mapping[str, Any], file: Any) -> dict[str, Any]:
     for name, value in plain.items():
         if isinstance(value, dict):
             count = value["tensors"]
-            numbered = [] if count is None else [file.get_tensor(f"{name}.{number}") for number in range(count)]
-            state[name] = file.get_tensor(name) if count is None else numbered
+            # A copy begins at an address as new tensors do. Some products of MKL round by where their numbers lie.
+            numbered = [] if count is None else [file.get_tensor(f"{name}.{number}").clone() for number in range(count)]
+            state[name] = file.get_tensor(name).clone() if count is None else numbered
         else:
             state[name] = value
     return state
