@@ -37,6 +37,7 @@ TABLES = {
     "metanet": "benchmarks.metanet",
     "load": "benchmarks.space_load",
     "arrival": "benchmarks.arrival",
+    "large": "benchmarks.large",
     "kills": "benchmarks.kills",
     "contention": "benchmarks.contention",
     "fuzz": "benchmarks.fuzz",

@@ -18,14 +18,14 @@ from space import paintings, previews, zero_gpu
 from space.endpoint import description, with_names
 from space.errors import one_sentence, said_on_the_page
 from space.models import Jobs, Models, Painted
-from space.photo import SMALL, read_reduced
-from space.result import DISPLAY, Shown, download_of, filled, recipe_lines, shown
+from space.photo import DISPLAY, SMALL, read_reduced
+from space.result import Shown, download_of, filled, recipe_lines, shown
 from space.stream import reports
 from space.values import Reader, api_names, incomplete, parameters_of
 from space.words import said
 
 Handler = Callable[..., Any]
-_PACE = 1.0  # seconds between two previews of long work
+_PACE = 1.0  # seconds between two previews or reports of long work
 _LATER = 2.5  # a photo that is this many times larger than its draft is shown as a draft first
 
 
@@ -282,8 +282,14 @@ def _unpainted(path: str) -> Iterator[Any]:
 
 
 def _report(request: gr.Request, progress: gr.Progress, check: ProgressCallback) -> ProgressCallback:
+    """Tell how far the work is; rarely, since Gradio's script needs a tenth of a second for each word of it."""
+    pace = Pace()
+    pace.due(0)  # the work of a moment says nothing
+
     def report(p: Progress) -> None:
         check(p)
+        if not pace.due(_PACE):
+            return
         if "loss" in p.losses:
             progress(p.step / p.of, desc=said(request, "step", p.step, p.of, f"{p.losses['loss']:.3g}"))
         else:

@@ -10,7 +10,9 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from hub.errors import ImageError, StylehubError
-from hub.images import at_short_side, read_image, write_image
+from hub.images import at_short_side, read_image, read_size, write_image
+from hub.images.opening import opened
+from hub.images.reading import decoded, upright
 from space.temporary import temporary_folder
 from space.words import said, word
 
@@ -18,7 +20,9 @@ from space.words import said, word
 MAX_PIXELS = 40_000_000
 MAX_MB = 40  # of one picture
 _REDUCIBLE = 120_000_000  # a larger photo is refused, since reading it takes much memory
+DISPLAY = 1280  # long side in pixels on the page; the download has the photo's size
 SMALL = 320  # long side in pixels where a glimpse is enough
+_TURNED = (Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)
 
 
 class _OfOurs(type(gr.Image)):  # type: ignore[misc]
@@ -84,30 +88,54 @@ def _an(what: str) -> str:
 
 def read(path: str | None, what: str = "photo") -> Image.Image:
     """The picture at ``path``, RGB or RGBA. Raises ``ImageError`` with one sentence without a path of the server."""
+    return read_image(_file(path, what), max_pixels=MAX_PIXELS).image
+
+
+def _file(path: str | None, what: str = "photo") -> bytes:
     if path is None:
         raise ImageError(f"Choose {_an(what)} first: upload, take or paste one, or use the example.")
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError:
         raise ImageError(f"The {what} is no longer on the server; choose it again.") from None
-    return read_image(data, max_pixels=MAX_PIXELS).image
 
 
-@lru_cache(maxsize=32)
 def read_reduced(path: str | None, side: int = SMALL) -> tuple[Image.Image, tuple[int, int]]:
-    """The photo with a long side of at most ``side`` pixels, and its full size; cached, since it is read often."""
-    image = read(path)
-    full = image.size
-    if max(full) > side:
+    """The photo with a long side of at most ``side`` pixels, up to ``DISPLAY``, and its full size."""
+    image, full = _on_screen(path)
+    if max(image.size) > side:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image, full
 
 
-@lru_cache(maxsize=8)
 def read_draft(path: str | None, short: int) -> tuple[Image.Image, tuple[int, int]]:
     """The photo with a short side of ``short`` pixels at the most, and its full size."""
-    image = read(path)
-    return (at_short_side(image, short) if min(image.size) > short else image), image.size
+    image, full = _on_screen(path)
+    if min(image.size) < min(short, *full):  # a panorama, or a draft that is larger than a screen
+        image = read(path)
+    return (at_short_side(image, short) if min(image.size) > short else image), full
+
+
+def _on_screen(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
+    image, full = _screen(path)
+    return image.copy(), full
+
+
+@lru_cache(maxsize=16)
+def _screen(path: str | None) -> tuple[Image.Image, tuple[int, int]]:
+    """The photo as the page shows it, and its full size: read once, since all but the full size is made from it.
+
+    A JPEG of twice the size or more is decoded at a half, a quarter or an eighth, which takes less time and memory.
+    """
+    with opened(_file(path), max_pixels=MAX_PIXELS) as (image, name):
+        full = image.size
+        scale = min(1.0, DISPLAY / max(full))
+        if scale < 1:
+            image.draft(None, (round(full[0] * scale), round(full[1] * scale)))  # only a JPEG's file can do it
+        turned = upright(image) in _TURNED
+        small = decoded(image, name).image
+    small.thumbnail((DISPLAY, DISPLAY), Image.Resampling.LANCZOS)
+    return small, (full[1], full[0]) if turned else full
 
 
 def upload_of(what: str, payload: Any) -> str | None:
@@ -129,12 +157,15 @@ def accept(path: str | None, request: gr.Request | None = None) -> tuple[Any, st
     if path is None:
         return None, ""
     try:
-        photo = read_image(Path(path).read_bytes(), max_pixels=_REDUCIBLE).image
+        data = _file(path)
+        width, height = read_size(data)
+        if width * height <= MAX_PIXELS:
+            _screen(path)  # the page asks for it next
+            return path, ""
+        photo = read_image(data, max_pixels=_REDUCIBLE).image
     except StylehubError as error:
         return None, str(error)
     pixels = photo.width * photo.height
-    if pixels <= MAX_PIXELS:
-        return path, ""
     scale = (MAX_PIXELS / pixels) ** 0.5
     smaller = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.LANCZOS)
     target = temporary_folder() / f"{Path(path).stem}.jpg"

@@ -21,8 +21,7 @@ from hub.images import at_short_side, encode_image, read_image, save, write_imag
 from hub.method import Method
 from hub.provenance import read_recipe
 from space.museums import MUSEUMS
-from space.photo import read_reduced
-from space.result import DISPLAY
+from space.photo import DISPLAY, read_reduced
 from space.values import draft_of
 
 SIZE = (240, 160)

@@ -35,7 +35,10 @@ def connect_mine(
     controls = {(panel.entry.name, panel.task): panel.inputs for panel in panels}
     outputs = [*choices.controls(), page.notice]
     outputs += [made for inputs in controls.values() for name, made in inputs.items() if name != "photo"]
-    back = page.mine.open(_reopened(handlers, choices, controls, offered, page.notice), outputs=outputs, **quietly)
+    # Gradio's script tells every component that ever showed progress of every step of any later work. Without a place of
+    # its own, the hundreds of outputs would show it, and the page would be busy with them for seconds at each step.
+    alone: dict[str, Any] = quietly | {"show_progress_on": [page.notice]}
+    back = page.mine.open(_reopened(handlers, choices, controls, offered, page.notice), outputs=outputs, **alone)
     back.success(None, js=_REPAINT, **quietly)
     packed = page.mine.pack(said_on_the_page(_packed, 2), outputs=[page.file, page.notice], **quietly)
     packed.success(None, js=SAVE, inputs=[page.file], **quietly)

@@ -10,9 +10,9 @@ from PIL import Image
 from hub.images import FORMATS, encode_image, read_image, save, write_image
 from hub.provenance import command, python_line, read_recipe
 from space.models import Painted
+from space.photo import DISPLAY
 from space.temporary import temporary_folder
 
-DISPLAY = 1280  # long side in pixels on the page; the download has the photo's size
 OFFERED = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}
 
 
@@ -43,7 +43,7 @@ class Shown:
 
     def keep(self, whole: Painted) -> None:
         """Write ``whole`` as the picture to download."""
-        self.picture = written(whole)
+        self.picture = written(whole, ".tif")
 
 
 def filled(painted: Painted) -> tuple[Any, ...]:
@@ -62,12 +62,12 @@ def recipe_lines(painted: Painted, values: Mapping[str, Any]) -> tuple[str, str]
     return command(recipe), python_line(recipe)
 
 
-def written(painted: Painted) -> str:
-    """The picture as a PNG file with its metadata; a preview has none."""
+def written(painted: Painted, extension: str = ".png") -> str:
+    """The picture as a file with its metadata; a preview has none. A TIFF loses nothing and takes no time to pack."""
     recipe = painted.after.info.get("stylehub") or {}
     stem = Path(recipe.get("photo") or "photo").stem
-    name = f"{stem}-painted.png" if painted.done else "preview.png"
-    return str(save(painted.after, temporary_folder() / name))
+    name = f"{stem}-painted" if painted.done else "preview"
+    return str(save(painted.after, temporary_folder() / f"{name}{extension}"))
 
 
 def saved(image: Image.Image, name: str) -> str:

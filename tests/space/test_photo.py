@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 gr = pytest.importorskip("gradio", reason="the app needs the extra stylehub[space]")
 
@@ -64,3 +64,30 @@ def test_a_path_from_a_client_is_refused_even_after_an_update(photo_file: Path, 
                 held.preprocess(ImageData(path=str(photo_file)))
     finally:
         demo.close()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_read_once_and_small(tmp_path: Path, orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the page shows is made from one reading, upright; the size is that of the whole photo."""
+    from hub.images import read_image
+
+    pixels = Image.linear_gradient("L").resize((4000, 2000)).convert("RGB")
+    exif = Image.Exif()
+    exif[274] = orientation
+    pixels.save(tmp_path / "large.jpg", exif=exif, quality=95)
+    path = str(tmp_path / "large.jpg")
+    full = (2000, 4000) if orientation == 6 else (4000, 2000)
+    assert photo.accept(path) == (path, "")
+    monkeypatch.setattr(photo, "decoded", None)  # it is not read again
+    for side in (photo.DISPLAY, photo.SMALL):
+        small, size = photo.read_reduced(path, side)
+        assert size == full
+        assert max(small.size) == side
+    whole = read_image(path).image.resize(small.size, Image.Resampling.LANCZOS)
+    assert ImageChops.difference(whole, small).getextrema()[0][1] <= 3
+    draft, size = photo.read_draft(path, 512)
+    assert (min(draft.size), size) == (512, full)
+    small.paste("red", (0, 0, 9, 9))
+    assert photo.read_reduced(path, photo.SMALL)[0].getpixel((0, 0)) != (255, 0, 0), (
+        "the kept photo is nobody's to change"
+    )

@@ -106,3 +106,19 @@ def test_only_what_takes_minutes_is_streamed(monkeypatch: pytest.MonkeyPatch) ->
     assert not inspect.isgeneratorfunction(whole.paint(fast, "single"))
     monkeypatch.setattr(handlers.zero_gpu, "AVAILABLE", True)
     assert not inspect.isgeneratorfunction(whole.paint(slow, "arbitrary")), "another process cannot report"
+
+
+def test_long_work_tells_of_itself_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each word of it keeps the visitor's browser busy; but it can be stopped at every step."""
+    from methods.parts import pace
+
+    now = [100.0]
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    told: list[float] = []
+    checked: list[Progress] = []
+    report = handlers._report(None, lambda share, desc: told.append(share), checked.append)  # type: ignore[arg-type]
+    for step in range(50):
+        report(Progress(step, 50))
+        now[0] += 0.1
+    assert len(told) == 4
+    assert len(checked) == 50

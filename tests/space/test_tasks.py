@@ -36,3 +36,10 @@ def test_only_what_acts_for_a_place_is_shown(where: str) -> None:
     assert ("contrast" in shown) == (where != "everywhere") == bool(shown)
     assert set(place.ACTS) <= set(SpatialParameters.model_fields)
     assert {w for places in place.ACTS.values() for w in places} <= set(get_args(Where))
+
+
+def test_no_work_shows_its_progress_in_many_places(page: tuple[Any, str]) -> None:
+    """Gradio's script tells each place that ever showed progress of every later step: hundreds stop the page for seconds."""
+    events = [event for event in page[0].config["dependencies"] if event["backend_fn"]]
+    assert any(event["api_name"] == "reopened" for event in events)
+    assert max(len(event["show_progress_on"] or event["outputs"]) for event in events) < 8
