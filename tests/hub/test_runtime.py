@@ -107,13 +107,13 @@ def test_memory_that_runs_out_makes_the_tiles_smaller(
     tried: list[int | None] = []
     run = style.runner.run
 
-    def poor(padded: torch.Tensor, mix: torch.Tensor, tile: int | None, progress: Any) -> torch.Tensor:
+    def poor(pictures: list[torch.Tensor], mix: torch.Tensor, tile: int | None, progress: Any) -> torch.Tensor:
         tried.append(tile)
         if tile is None:
             raise torch.OutOfMemoryError("CUDA out of memory")
         if tile > 128:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
-        return run(padded, mix, tile, progress)
+        return run(pictures, mix, tile, progress)
 
     monkeypatch.setattr(style.runner, "run", poor)
     with caplog.at_level(logging.WARNING):

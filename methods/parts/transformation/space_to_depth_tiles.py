@@ -5,11 +5,9 @@ The first layer and the two before the last are computed on blocks of 2x2 pixels
 
 from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.progress import ProgressCallback
 from methods.parts.transformation.normalisation import statistics
 from methods.parts.transformation.space_to_depth import (
     SpaceToDepthNetwork,
@@ -20,32 +18,20 @@ from methods.parts.transformation.space_to_depth import (
     pixels,
     upsampled,
 )
-from methods.parts.transformation.tiling import Span, Tiled, run
-
-
-@torch.inference_mode()
-def run_space_to_depth_tiles(
-    network: SpaceToDepthNetwork,
-    content: Tensor,
-    mix: Tensor,
-    *,
-    tile: int = 512,
-    room: int = 0,
-    progress: ProgressCallback | None = None,
-) -> Tensor:
-    """The result of ``network`` for ``content`` ``(1, 3, H, W)``, H and W multiples of 4: see ``tiling.run_tiled``."""
-    return run(SpaceToDepthTiles(network, content, mix, tile, room), progress)
+from methods.parts.transformation.tiling import Span, Tiled
 
 
 class SpaceToDepthTiles(Tiled):
-    """The first layer and the two before the last have their sizes in blocks instead of pixels."""
+    """The folded ``network`` in tiles; the first layer and the two before the last have their sizes in blocks."""
 
-    def __init__(self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int, room: int = 0) -> None:
+    def __init__(
+        self, network: SpaceToDepthNetwork, content: Tensor, mix: Tensor, tile: int, room: int = 0, half: bool = False
+    ) -> None:
         self.network = network
         layers = [network.first, network.second, *network.inner, network.upper, network.last_upper, network.last]
         self.last = len(layers) - 1
         self.in_blocks = (0, self.last - 2, self.last - 1)
-        super().__init__(layers, content, mix, tile, room)
+        super().__init__(layers, content, mix, tile, room, half)
 
     def fold(self) -> None:
         for index in self.in_blocks:

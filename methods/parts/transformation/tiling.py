@@ -2,8 +2,8 @@
 
 Instance normalisation uses a whole channel, so independent tiles would get different colours. Here each layer's mean
 and variance are summed over all tiles, in float64, before it is normalised. If there is room, every map is kept, and
-bands of full rows are computed once. Otherwise small maps are kept; large ones (at the picture's own resolution) are
-computed again from the nearest kept map, which limits memory.
+bands of full rows are computed once. Otherwise they are kept in half precision. If even that needs too much memory, only
+small maps are kept; large ones (at the picture's own resolution) are computed again from the nearest kept map.
 """
 
 import math
@@ -46,26 +46,8 @@ class TileableLayer(Protocol):
 
 
 @torch.inference_mode()
-def run_tiled(
-    layers: Sequence[TileableLayer] | nn.ModuleList,
-    content: Tensor,
-    mix: Tensor,
-    *,
-    tile: int = 512,
-    room: int = 0,
-    progress: ProgressCallback | None = None,
-) -> Tensor:
-    """What the layers make of ``content`` (``(1, 3, H, W)``): the same as running them whole, up to rounding.
-
-    ``mix`` goes to every normalisation. ``tile`` is the side of the pieces in each layer's own pixels. Every map is
-    kept if that takes at most ``room`` bytes. The result has the dtype of ``content``. ``progress`` counts tiles, those
-    of all layers.
-    """
-    return run(Tiled(cast("Sequence[TileableLayer]", list(layers)), content, mix, tile, room), progress)
-
-
-def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
-    """Compute all layers in order."""
+def run_in_tiles(network: "Tiled", progress: ProgressCallback | None = None) -> Tensor:
+    """The result of ``network``, up to rounding what its layers make of the whole picture; ``progress`` counts tiles."""
     tiles = sum(1 for index in range(len(network.layers)) for _ in network.pieces(index))
     done = 0
 
@@ -81,28 +63,44 @@ def run(network: "Tiled", progress: ProgressCallback | None) -> Tensor:
 
 
 class Tiled:
-    """The state of a tiled run over one picture: kept feature maps, and the statistics of the layers so far."""
+    """The state of a tiled run over one picture: kept feature maps, and the statistics of the layers so far.
 
-    def __init__(self, layers: Sequence[TileableLayer], content: Tensor, mix: Tensor, tile: int, room: int = 0) -> None:
-        self.layers, self.mix, self.tile = layers, mix, tile
-        self.channels = {index: layer.convolution.out_channels for index, layer in enumerate(layers)}
+    ``content`` is ``(1, 3, H, W)``, ``mix`` goes to every normalisation, ``tile`` is the side of the pieces in each layer's
+    own pixels. Every map is kept if that takes at most ``room`` bytes. With ``half``, float32 maps that need more are kept
+    in float16. The result has the dtype of ``content``.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[TileableLayer] | nn.ModuleList,
+        content: Tensor,
+        mix: Tensor,
+        tile: int,
+        room: int = 0,
+        half: bool = False,
+    ) -> None:
+        self.layers, self.mix, self.tile = cast("Sequence[TileableLayer]", list(layers)), mix, tile
+        self.channels = {index: layer.convolution.out_channels for index, layer in enumerate(self.layers)}
         self.sizes = {-1: (content.shape[2], content.shape[3])}
-        for index, layer in enumerate(layers):
+        for index, layer in enumerate(self.layers):
             height, width = ((n * 2 if layer.upsample else n) for n in self.sizes[index - 1])
             self.sizes[index] = (-(-height // layer.stride), -(-width // layer.stride))
         self.fold()
         # Numbers per pixel of the picture. At most three maps that follow one another are in memory at once.
         area = content.shape[2] * content.shape[3]
-        density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(layers))]
-        most = max(sum(density[i : i + 3]) for i in range(len(layers)))
-        if most * area * content.element_size() <= room:
+        density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(self.layers))]
+        most = max(sum(density[i : i + 3]) for i in range(len(self.layers)))
+        self.kept: dict[int, Tensor] = {-1: content}
+        self.sample = content.new_empty(0)
+        self.storage = content.dtype  # of the hidden maps
+        if half and content.dtype is torch.float32 and most * area * content.element_size() > room:
+            self.storage = torch.float16
+        if most * area * self.storage.itemsize <= room:
             limit = math.inf
         else:
             # The residual blocks need three of the smallest hidden maps; elsewhere a map may be as large as two of them.
             limit = max(3.5, 2.02 * min(density[:-1], default=0))
         self.keeps = [d <= limit for d in density]
-        self.kept: dict[int, Tensor] = {-1: content}
-        self.sample = content.new_empty(0)
         self.statistics: dict[int, tuple[Tensor, Tensor]] = {}
 
     def fold(self) -> None:
@@ -118,7 +116,7 @@ class Tiled:
         raw = (
             torch.empty(
                 (1, self.channels[index], height, width),
-                dtype=sample.dtype,
+                dtype=sample.dtype if index == len(self.layers) - 1 else self.storage,
                 device=sample.device,
                 memory_format=torch.channels_last,
             )
@@ -144,7 +142,7 @@ class Tiled:
         if raw is not None:
             for rows, columns in self.bands(index):
                 band = raw[:, :, slice(*rows)]
-                result = self.finished(index, band, rows, columns)
+                result = self.finished(index, band.to(sample.dtype), rows, columns)
                 if result.device.type != "cpu" or result.data_ptr() != band.data_ptr():  # not all is done in place
                     band.copy_(result)
             self.kept[index] = raw
@@ -193,7 +191,7 @@ class Tiled:
     def activated(self, index: int, rows: Span, columns: Span) -> Tensor:
         """The output of layer ``index`` in one region; layer -1 is the picture."""
         if index in self.kept:
-            return self.kept[index][:, :, slice(*rows), slice(*columns)]
+            return self.kept[index][:, :, slice(*rows), slice(*columns)].to(self.sample.dtype)
         return self.finished(index, self.convolved(index, rows, columns), rows, columns)
 
     def finished(self, index: int, raw: Tensor, rows: Span, columns: Span) -> Tensor:

@@ -1,13 +1,15 @@
 """Tiled equals whole: at any size and tile, in any piece order, and within bounded memory."""
 
+import weakref
+
 import pytest
 import torch
 
 from hub.progress import Progress
 from methods.parts.transformation.runner import pad_to_multiple
 from methods.parts.transformation.space_to_depth import SpaceToDepthNetwork
-from methods.parts.transformation.space_to_depth_tiles import run_space_to_depth_tiles
-from methods.parts.transformation.tiling import run_tiled
+from methods.parts.transformation.space_to_depth_tiles import SpaceToDepthTiles
+from methods.parts.transformation.tiling import Tiled, run_in_tiles
 from tests.support.models import random_network
 
 
@@ -19,7 +21,7 @@ def test_tiled_equals_whole(height: int, width: int, tile: int, room: int) -> No
     network = random_network()
     content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
     whole = network(content, mix)
-    tiled = run_tiled(network.layers, content, mix, tile=tile, room=room)
+    tiled = run_in_tiles(Tiled(network.layers, content, mix, tile, room))
     assert (tiled - whole).abs().max() < 1e-5
 
 
@@ -32,8 +34,30 @@ def test_folded_tiles_equal_the_whole(height: int, width: int, tile: int, room: 
     content, mix = torch.rand(1, 3, height, width), torch.tensor([[0.2, 0.5, 0.3]])
     with torch.inference_mode():
         whole = network(content, mix)
-        tiled = run_space_to_depth_tiles(SpaceToDepthNetwork(network), content, mix, tile=tile, room=room)
+        tiled = run_in_tiles(SpaceToDepthTiles(SpaceToDepthNetwork(network), content, mix, tile, room))
     assert (tiled - whole).abs().max() < 2e-5
+
+
+@pytest.mark.parametrize("numbers", [2, 40])
+def test_maps_in_half_precision_round_a_little(numbers: int) -> None:
+    """Few or all maps are kept in float16: not to the bit, but to less than one level of 255."""
+    torch.manual_seed(0)
+    network = random_network(width=8)
+    content, mix = torch.rand(1, 3, 64, 132), torch.tensor([[0.2, 0.5, 0.3]])
+    tiled = Tiled(network.layers, content, mix, 37, numbers * 64 * 132, half=True)
+    error = (run_in_tiles(tiled) - network(content, mix)).abs().max()
+    assert all(tiled.keeps) is (numbers == 40)
+    assert 1e-5 < error < 1 / 255
+
+
+def test_the_picture_is_freed_after_the_first_layers() -> None:
+    network = random_network()
+    tiled = Tiled(network.layers, torch.rand(1, 3, 64, 64), torch.tensor([[1.0, 0.0, 0.0]]), 32)
+    picture = weakref.ref(tiled.kept[-1])
+    alive: list[bool] = []
+    run_in_tiles(tiled, lambda _: alive.append(picture() is not None))
+    assert alive[0]
+    assert not alive[-1]
 
 
 def test_statistics_survive_a_large_mean() -> None:
@@ -41,7 +65,7 @@ def test_statistics_survive_a_large_mean() -> None:
     network = random_network()
     content = 0.9 + 1e-3 * torch.rand(1, 3, 128, 128)
     mix = torch.tensor([[1.0, 0.0, 0.0]])
-    assert (run_tiled(network.layers, content, mix, tile=32) - network(content, mix)).abs().max() < 1e-3
+    assert (run_in_tiles(Tiled(network.layers, content, mix, 32)) - network(content, mix)).abs().max() < 1e-3
 
 
 def test_tiles_taken_one_by_one_would_differ() -> None:
@@ -67,7 +91,7 @@ def test_only_small_maps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "empty", watched)
     network = random_network(width=16)
     content = torch.rand(1, 3, 256, 256)
-    run_tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), tile=64)
+    run_in_tiles(Tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), 64))
     assert 0 < largest <= 8 * 256 * 256
 
 
@@ -87,7 +111,7 @@ def test_with_room_for_all_maps_nothing_is_computed_twice(room: int, again: bool
     with torch.inference_mode():
         network(content, mix)
     once, computed = computed, 0
-    run_tiled(network.layers, content, mix, tile=64, room=room)
+    run_in_tiles(Tiled(network.layers, content, mix, 64, room))
     assert (computed > once) is again
 
 
@@ -95,7 +119,7 @@ def test_progress_counts_the_tiles_of_all_layers() -> None:
     seen: list[Progress] = []
     network = random_network()
     content = torch.rand(1, 3, 32, 64)
-    run_tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), tile=32, progress=seen.append)
+    run_in_tiles(Tiled(network.layers, content, torch.tensor([[1.0, 0.0, 0.0]]), 32), seen.append)
     # Two tiles in each of the three layers of the picture's own size, one in the 13 smaller ones.
     assert [(p.step, p.of) for p in seen] == [(i + 1, 19) for i in range(19)]
 
