@@ -65,9 +65,10 @@ class TiledRunner:
         """
         content = pictures.pop()
         height, width = content.shape[-2:]
+        tiles = self.tiles if height * width > self.whole_pixels else (None, *self.tiles)
+        keep_freed_memory(tiles[0] is None)  # what smaller pictures left behind is freed before a large one is copied
         pictures.append(pad_to_multiple(content := content.to(self.dtype)))
         del content
-        tiles = self.tiles if height * width > self.whole_pixels else (None, *self.tiles)
         for tile in (only,) if only else tiles:
             try:
                 return self.run(pictures, mix, tile, progress)[..., :height, :width].float()
