@@ -15,10 +15,10 @@ from hub.errors import ParameterError
 from hub.files import user_cache, write_whole
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_HALF = {"cpu": torch.bfloat16, "cuda": torch.float16, "mps": torch.float16}
+_HALF = {"cpu": "bfloat16", "cuda": "float16", "mps": "float16"}
 _ROUNDS = 5
 _HOPELESS = 4
-_GAIN = 1.15  # half precision must be this much faster to be worth the rounding
+_GAIN = 1.15  # what rounds more must be this much faster to be worth it
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
@@ -56,36 +56,35 @@ def choose_dtype(dtype: str | torch.dtype | None, device: torch.device, half: bo
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """The faster of float32 and half precision for a convolution; measured once per machine and torch version."""
-    return _faster(device, _HALF.get(device.type, torch.float32), "", seconds)
+    half = _HALF.get(device.type, "float32")
+    return DTYPES[faster("float32", half, device, "", lambda name: seconds(DTYPES[name], device))]
 
 
 def training_dtype(device: torch.device) -> torch.dtype:
     """The faster of float32 and bfloat16 for a convolution with its gradient; measured once likewise."""
-    return _faster(device, torch.bfloat16, ", training", training_seconds)
+    return DTYPES[faster("float32", "bfloat16", device, ", training", lambda n: training_seconds(DTYPES[n], device))]
 
 
-def _faster(
-    device: torch.device, half: torch.dtype, purpose: str, measure: Callable[[torch.dtype, torch.device], float]
-) -> torch.dtype:
-    """The faster of float32 and ``half`` by ``measure``, remembered for ``purpose``."""
+def faster(usual: str, other: str, device: torch.device, purpose: str, measure: Callable[[str], float]) -> str:
+    """``other`` if it is clearly faster than ``usual`` by ``measure``, in seconds; remembered for ``purpose``."""
     path = user_cache() / "runtime.json"
     key = f"{_name(device)}, torch {torch.__version__}{purpose}"
     known: dict[str, str] = {}
     with suppress(OSError, ValueError):
         loaded = json.loads(path.read_text(encoding="utf-8"))
         known = loaded if isinstance(loaded, dict) else {}
-    if (remembered := DTYPES.get(str(known.get(key)))) in (torch.float32, half):
-        return remembered or torch.float32
+    if known.get(key) in (usual, other):
+        return known[key]
     # Alternate and take the best of each, so that other work on the machine does not decide.
-    full = halved = float("inf")
+    slow = fast = float("inf")
     for number in range(_ROUNDS):
-        full, halved = min(full, measure(torch.float32, device)), min(halved, measure(half, device))
-        if number and halved > _HOPELESS * full:  # emulated, not noise; more rounds would take seconds
+        slow, fast = min(slow, measure(usual)), min(fast, measure(other))
+        if number and fast > _HOPELESS * slow:  # emulated, not noise; more rounds would take seconds
             break
-    chosen = half if full > _GAIN * halved else torch.float32
+    chosen = other if slow > _GAIN * fast else usual
     with suppress(OSError):  # on a read-only disk the next start measures again
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(known | {key: str(chosen).removeprefix("torch.")}, indent=2).encode())
+        write_whole(path, json.dumps(known | {key: chosen}, indent=2).encode())
     return chosen
 
 

@@ -38,6 +38,7 @@ from hub.weights import write_safetensors
 from methods.parts import style_vectors
 from methods.parts.dense import hourglass
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
+from methods.parts.transformation import winograd
 from tests.support.models import NARROW, STYLES, random_network
 from tests.support.pictures import make_photo
 
@@ -46,13 +47,14 @@ torch.set_num_threads(2)
 
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that remembers which precision is the faster one: float32, so that tests do the same on all machines."""
+    """The file that remembers what is faster: float32 and Winograd's convolutions, so that all machines test the same."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("measured")))
         for stopwatch in ("seconds", "training_seconds"):
             patch.setattr(runtime, stopwatch, lambda dtype, device: 0 if dtype is torch.float32 else float("inf"))
+        patch.setattr(winograd, "seconds", {"plain": 1, "winograd": 0}.__getitem__)
         cpu = torch.device("cpu")
-        runtime.fastest_dtype(cpu), runtime.training_dtype(cpu)
+        runtime.fastest_dtype(cpu), runtime.training_dtype(cpu), winograd.faster_here()
         return user_cache() / "runtime.json"
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
 from methods.parts.transformation.network import ImageTransformationNetwork, Layer
-from methods.parts.transformation.winograd import CHANNELS, Winograd
+from methods.parts.transformation.winograd import CHANNELS, Winograd, faster_here
 
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
@@ -97,7 +97,7 @@ class SpaceToDepthNetwork(nn.Module):
 def convolution(weight: Tensor, exact: bool, stride: int = 1) -> nn.Module:
     """What convolves without padding by ``weight`` ``(O, I, k, k)``, as fast as possible."""
     outputs, inputs, size, _ = weight.shape
-    if size == 3 and stride == 1 and outputs * inputs >= CHANNELS and not exact:
+    if size == 3 and stride == 1 and outputs * inputs >= CHANNELS and not exact and faster_here():
         return Winograd(weight)
     plain = nn.Conv2d(inputs, outputs, size, stride, bias=False)
     plain.weight = nn.Parameter(weight.detach().contiguous(memory_format=torch.channels_last), requires_grad=False)

@@ -3,16 +3,20 @@
 Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural Networks" (arXiv 1509.09308), F(4x4, 3x3): overlapping tiles
 of 6x6 pixels, kernels and results are transformed (B, G and A there), and the convolution becomes 36 matrix products over
 channels. Rounding errors grow about tenfold, to 1e-5 of the result's deviation, so half precision is too short for it.
-The transforms cost as much as they save when there are few channels.
+The transforms cost as much as they save when there are few channels. Matrix products are not as fast on every processor:
+a convolution of 64 to 64 channels takes 0.65 to 1 of the time with AVX2 alone, with AVX-512 0.8 on an Intel Xeon and
+twice the time on an AMD EPYC. So it is measured once whether this machine gains.
 """
+
+import time
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Fewest inputs times outputs with which this is faster. With 64 and 64 it takes 0.8 of the time with AVX-512, 0.65 with
-# AVX2; with 32 and 64 as long, and 0.8; with 32 and 32 it is slower.
-CHANNELS = 32 * 64
+from hub.runtime import faster
+
+CHANNELS = 32 * 64  # fewest inputs times outputs with which this can be faster; with 32 and 32 it never was
 NUMBERS = 1 << 19  # of the transformed tiles in one piece: they should stay in a core's cache
 
 INPUT = torch.tensor(
@@ -27,6 +31,25 @@ INPUT = torch.tensor(
 ).double()
 KERNEL = torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]).double() / 24
 OUTPUT = torch.tensor([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]).double()
+
+
+def faster_here() -> bool:
+    """Whether ``Winograd`` is clearly faster than torch's convolution on this machine's CPU; measured once."""
+    return faster("plain", "winograd", torch.device("cpu"), ", convolution", seconds) == "winograd"
+
+
+@torch.inference_mode()
+def seconds(way: str) -> float:
+    """The fastest of some runs of a typical convolution, ``way`` being ``"plain"`` or ``"winograd"``."""
+    x = torch.zeros(1, 64, 130, 130).contiguous(memory_format=torch.channels_last)
+    weight = torch.zeros(64, 64, 3, 3).contiguous(memory_format=torch.channels_last)
+    fast = Winograd(weight)
+    timings = []
+    for _ in range(4):  # the first one includes set-up
+        start = time.perf_counter()
+        fast(x) if way == "winograd" else F.conv2d(x, weight)
+        timings.append(time.perf_counter() - start)
+    return min(timings)
 
 
 class Winograd(nn.Module):

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 
 import hub
+from hub.files import user_cache
+from methods.parts.transformation import winograd
 from methods.parts.transformation.space_to_depth import convolution
 from methods.parts.transformation.winograd import Winograd
 
@@ -50,3 +52,22 @@ def test_where_it_is_used(inputs: int, outputs: int, size: int, stride: int, exa
 def test_half_precision_is_too_short_for_it(dtype: str, fast: bool) -> None:
     model = hub.load("cin-25styles", device="cpu", dtype=dtype)
     assert any(isinstance(part, Winograd) for part in model.runner.space_to_depth.modules()) is fast
+
+
+@pytest.mark.parametrize(("its_seconds", "fast"), [(0.5, True), (0.95, False), (2, False)])
+def test_it_is_used_where_it_was_measured_to_be_faster(
+    monkeypatch: pytest.MonkeyPatch, its_seconds: float, fast: bool
+) -> None:
+    (user_cache() / "runtime.json").unlink()
+    asked: list[str] = []
+    monkeypatch.setattr(
+        winograd, "seconds", lambda way: asked.append(way) or {"plain": 1, "winograd": its_seconds}[way]
+    )
+    for _ in range(2):
+        assert isinstance(convolution(torch.randn(64, 64, 3, 3), exact=False), Winograd) is fast
+    assert len(asked) == 10, "measured again"
+
+
+def test_a_real_measurement() -> None:
+    assert winograd.seconds("plain") > 0
+    assert winograd.seconds("winograd") > 0
