@@ -30,6 +30,14 @@ _SEEN = """() => {
     const picture = document.querySelector('#first img, .result img');
     return picture && picture.complete && picture.naturalWidth ? performance.now() / 1000 : null;
 }"""
+_WALL = """() => {
+    const tiles = [...document.querySelectorAll('#first .styles img, .wall img')].slice(0, 25);
+    return tiles.length > 20 && tiles.every(i => i.complete && i.naturalWidth) ? performance.now() / 1000 : null;
+}"""
+_DIVIDED = """() => {
+    const divider = document.querySelector('#first input');
+    return divider || document.querySelector('.result [role=slider]') ? performance.now() / 1000 : null;
+}"""
 _READY = """() => {
     const shown = [...document.querySelectorAll('.result img')].filter(i => i.complete && i.naturalWidth);
     const there = shown.length > 1 && !document.querySelector('#first') && document.querySelector('.wall button');
@@ -49,11 +57,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for package in ("gradio", "huey", "playwright"):
         if find_spec(package) is None:
             raise StylehubError(f"This table needs {package}: pip install 'stylehub[space,site]' playwright.")
+    from space.gallery.store import PAGE
     from tools.browser import CHROMIUM
 
     if CHROMIUM is None:
         raise StylehubError("This table needs chromium.")
-    found: dict[str, list[float]] = {name: [] for name in ("up_s", "paint_s", "picture_s", "ready_s")}
+    found: dict[str, list[float]] = {
+        name: [] for name in ("up_s", "paint_s", "picture_s", "divider_s", "wall_s", "ready_s")
+    }
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _fill_gallery(folder / "site", options.pictures)
@@ -66,7 +77,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             pages = _asked(started.address, options.pages, options.pictures)
             shown = _browsed(CHROMIUM, started.address)
     asked = {name: getattr(options, name) for name in ("starts", "pictures", "pages")}
-    return {**asked, **found, "page_s": pages, "browser_page_s": shown}
+    return {**asked, **found, "page": PAGE, "page_s": pages, "browser_page_s": shown}
 
 
 def render(result: dict[str, Any]) -> str:
@@ -75,13 +86,16 @@ def render(result: dict[str, Any]) -> str:
         "up_s": "the site answers, after its start",
         "paint_s": "the first paint in chromium, opened at once",
         "picture_s": "the example and its painting are seen",
-        "ready_s": "styles can be chosen",
+        "divider_s": "the divider answers",
+        "wall_s": "the wall of all styles is complete, and one can be chosen",
+        "ready_s": "Gradio's page has taken its place",
         "page_s": f"a page of a gallery of {result['pictures']:,}, over HTTP",
-        "browser_page_s": "the gallery opened in chromium, 24 pictures seen",
+        "browser_page_s": f"the gallery opened in chromium, {result.get('page', 24)} pictures seen",
     }
     rows = [
         [text, f"{median(result[key]):.2f} s", f"{max(result[key]):.2f} s", str(len(result[key]))]
         for key, text in names.items()
+        if key in result
     ]
     return f"{markdown(['until', 'median', 'slowest', 'times'], rows)}\n\n{where(result)}"
 
@@ -128,9 +142,11 @@ def _opened(path: str, address: str) -> dict[str, float]:
     with _chromium(path) as page:
         page.goto(address, wait_until="commit")
         seen = page.wait_for_function(_SEEN, polling=20).json_value()
+        divider = page.wait_for_function(_DIVIDED, polling=20).json_value()
+        wall = page.wait_for_function(_WALL, polling=20).json_value()
         ready = page.wait_for_function(_READY, polling=20).json_value()
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
-    return {"paint_s": paint, "picture_s": seen, "ready_s": ready}
+    return {"paint_s": paint, "picture_s": seen, "divider_s": divider, "wall_s": wall, "ready_s": ready}
 
 
 def _asked(address: str, pages: int, pictures: int) -> list[float]:
@@ -157,7 +173,9 @@ def _asked(address: str, pages: int, pictures: int) -> list[float]:
 
 def _browsed(path: str, address: str, times: int = 5) -> list[float]:
     """Seconds from opening the gallery on the page to all of its pictures."""
-    seen = "() => document.querySelectorAll('.shared img').length === 24 && " \
+    from space.gallery.store import PAGE
+
+    seen = f"() => document.querySelectorAll('.shared img').length === {PAGE} && " \
         "[...document.querySelectorAll('.shared img')].every(i => i.complete && i.naturalWidth)"  # fmt: skip
     seconds = []
     with _chromium(path) as page:

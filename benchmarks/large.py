@@ -49,13 +49,18 @@ _NEW_WALL = """old => {
     const tiles = [...document.querySelectorAll('.wall button img')].filter(i => i.offsetParent);
     return tiles.every(i => i.src && i.complete && i.naturalWidth) && tiles[0].src !== old;
 }"""
+_ANY_WALL = """() => {
+    const tiles = [...document.querySelectorAll('#first .styles img, .wall img')].slice(0, 25);
+    return tiles.length > 20 && tiles.every(i => i.src && i.complete && i.naturalWidth);
+}"""
 # What is counted, and its words in the table.
 _TIMES = {
     "first": "the first picture of one's own photo, after the upload",
     "screen": "the picture at the size of a screen",
     "wall": "one's own photo in all styles",
     "whole": "the full size, its file, after Download",
-    "other": "meanwhile another's page: its wall complete",
+    "other": "meanwhile another opens the page: the wall is complete",
+    "ready": "and Gradio's page has taken its place",
 }
 
 
@@ -177,8 +182,10 @@ def _visit(path: str, address: str, pid: int, model: str, photo: Path) -> dict[s
             other.set_default_timeout(90_000)
             asked = time.perf_counter()
             other.goto(address, wait_until="commit")
-            other.wait_for_function(_WALL, polling=20)
+            other.wait_for_function(_ANY_WALL, polling=20)
             found["other"] = time.perf_counter() - asked
+            other.wait_for_function("() => !document.querySelector('#first')", polling=20)
+            found["ready"] = time.perf_counter() - asked
         file.value.path()
         found["whole"], found["cpu_whole"] = time.perf_counter() - began, _processor(pid) - cpu
     return found

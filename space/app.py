@@ -116,7 +116,7 @@ def build(models: Models | None = None, *, learns: bool = False, service: Any = 
 
 def prepare(models: Models, first: First) -> None:
     """Paint what the page shows first, before the first visitor comes."""
-    first.picture()
+    first.prepare()
     for entry in offered(next(iter(TASKS))):
         with suppress(StylehubError):
             method = models.get(entry.name)

@@ -8,6 +8,7 @@ import gradio as gr
 
 from hub.parameters import FieldSpec
 from space.photo import photo_input
+from space.words import choices
 
 Control = gr.components.Component
 
@@ -24,10 +25,10 @@ def control(field: FieldSpec, start: Any = None) -> Control | None:
         case "integer" | "number":
             return _number(field, start, common)
         case "choice":
-            return gr.Dropdown(choices=list(field.choices), value=field.default, **common)
+            return gr.Dropdown(choices=choices(field.choices), value=field.default, **common)
         case "list":
-            choices = field.default or []
-            return gr.Dropdown(choices=choices, value=choices, multiselect=True, allow_custom_value=True, **common)
+            listed = field.default or []
+            return gr.Dropdown(choices=listed, value=listed, multiselect=True, allow_custom_value=True, **common)
         case "text":
             return gr.Textbox(value=field.default, **common)
         case "shares":

@@ -143,12 +143,14 @@ ready.then((hub) => {
     trigger("pack", { files: answer.ok ? await answer.json() : [] });
   });
 
-  // A link, or the settings before a reload, after what the server shows first.
+  // The settings to begin with, after what the server shows first.
   let asked = hub.asked();
-  const begin = () => {
-    if (asked) hub.style = null;
-    if (asked) trigger("open", { settings: asked });
+  const begin = async () => {
+    const settings = await asked;
     asked = null;
+    if (!settings) return;
+    hub.style = null;
+    trigger("open", { settings });
   };
   arrived = () => {
     const made = props.value;

@@ -2,7 +2,8 @@
 const sentence = element.querySelector("p");
 
 function say() {
-  sentence.textContent = props.value || "";
+  const text = props.value || "";
+  sentence.textContent = window.stylehub?.sentence(text) ?? text;
   element.classList.toggle("empty", !props.value);
 }
 

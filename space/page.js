@@ -2,6 +2,7 @@
 () => {
   const NAME = "stylehub";
   const SETTINGS = "stylehub-settings";
+  const LAST = "stylehub-last"; // whether there are results, for the first picture: space/first.html
 
   function database() {
     return new Promise((done, failed) => {
@@ -68,17 +69,23 @@
     return `${location.origin}${location.pathname}?${new URLSearchParams(of)}`;
   }
 
-  function said(button, text) {
+  function said(button, text, long = 2000) {
     const before = button.textContent;
     if (before === text) return;
     button.textContent = text;
-    setTimeout(() => { button.textContent = before; }, 2000);
+    setTimeout(() => { if (button.textContent === text) button.textContent = before; }, long);
   }
 
   window.stylehub = {
+    shown: false, // the whole page has a picture, and knows what it shows
+    own: false, // and it is the visitor's own
     style: null, // the famous painting that was chosen last, for the next model
     link,
     words: (all) => all[chinese ? "zh" : "en"],
+    sentence(text) {
+      const [pattern, other] = (chinese && sentences.find(([one]) => one.test(text))) || [];
+      return pattern ? other.replace(/{(\d)}/g, (_, group) => pattern.exec(text)[Number(group) + 1]) : text;
+    },
     // A private window may keep nothing; the page works without.
     photoChanged(photo) {
       keepPhoto(photo).catch(() => {});
@@ -88,22 +95,33 @@
       await new Promise((later) => setTimeout(later, 400)); // until the controls of another task are on the page
       document.querySelector(".repaint")?.click();
     },
+    divide(place) {
+      tend();
+      const handle = document.querySelector(".result [data-testid=slider]");
+      if (handle) divideAt(handle, place);
+    },
     results: async () => (await kept("results", "readonly", (store) => store.getAll())).sort((a, b) => (a.id < b.id ? 1 : -1)),
-    remember: (result) => kept("results", "readwrite", (store) => store.put(result)),
+    remember: async (result) => {
+      await kept("results", "readwrite", (store) => store.put(result));
+      localStorage.setItem(LAST, "1");
+    },
     forget: (id) => kept("results", "readwrite", (store) => store.delete(id)),
     shows(now, name, own) {
+      this.shown = true;
+      this.own ||= own;
       settings = now;
       title = name;
       if (own) live.textContent = `${words["painted"]}: ${name}`;
       tend();
       if (own) sessionStorage.setItem(SETTINGS, JSON.stringify(now));
     },
-    // The settings to begin with: those of a link, or those before a reload.
-    asked() {
+    // The settings to begin with: those of a link, those before a reload, or those of the newest result.
+    async asked() {
       const words = Object.fromEntries(new URLSearchParams(location.search));
       if (words.task || words.model) return words;
       try {
-        return JSON.parse(sessionStorage.getItem(SETTINGS));
+        const before = JSON.parse(sessionStorage.getItem(SETTINGS));
+        return before || (await this.results())[0]?.settings || null;
       } catch {
         return null;
       }
@@ -140,6 +158,21 @@
   };
   restorePhoto().catch(() => {});
 
+  // What deletes asks first: the button says so, and only a second press within some seconds is meant.
+  let asking = null;
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".asks, .mine .delete");
+    const sure = button && button === asking;
+    asking = null;
+    if (!button || sure) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    asking = button;
+    said(button, words["sure"], 4000);
+    live.textContent = words["sure"];
+    setTimeout(() => { if (asking === button) asking = null; }, 4000);
+  }, { capture: true });
+
   // What Gradio's components do not say to a screen reader or a keyboard.
   const live = document.createElement("p");
   live.className = "spoken";
@@ -152,26 +185,31 @@
     handle.setAttribute("aria-label", words["divider"]);
     handle.setAttribute("aria-valuemin", 0);
     handle.setAttribute("aria-valuemax", 100);
-    let place = 50;
-    handle.setAttribute("aria-valuenow", place);
+    handle.setAttribute("aria-valuenow", 50);
     handle.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, Home: -100, End: 100 }[event.key];
       const box = painting()?.getBoundingClientRect();
       if (!step || !box) return;
       event.preventDefault();
       const now = handle.querySelector(".inner").getBoundingClientRect();
-      place = Math.round((100 * (now.left + now.width / 2 - box.left)) / box.width);
-      place = Math.min(100, Math.max(0, place + step));
-      // Gradio's divider follows a mouse alone.
-      const at = { clientX: box.left + (box.width * place) / 100, clientY: box.top + box.height / 2, view: window, bubbles: true };
-      handle.dispatchEvent(new MouseEvent("mousedown", at));
-      window.dispatchEvent(new MouseEvent("mouseup", at));
-      handle.setAttribute("aria-valuenow", place);
+      divideAt(handle, Math.round((100 * (now.left + now.width / 2 - box.left)) / box.width) + step);
     });
+  }
+
+  // Gradio's divider follows a mouse alone.
+  function divideAt(handle, asked) {
+    const box = painting()?.getBoundingClientRect();
+    if (!box) return;
+    const place = Math.min(100, Math.max(0, asked));
+    const at = { clientX: box.left + (box.width * place) / 100, clientY: box.top + box.height / 2, view: window, bubbles: true };
+    handle.dispatchEvent(new MouseEvent("mousedown", at));
+    window.dispatchEvent(new MouseEvent("mouseup", at));
+    handle.setAttribute("aria-valuenow", place);
   }
 
   // Labels are English in the API, so their Chinese is put on the page alone.
   const declared = /* declared */ {};
+  const sentences = Object.entries(/* sentences */ {}).map(([pattern, text]) => [new RegExp(`^${pattern}$`), text]);
   function translate() {
     for (const part of document.querySelectorAll(".task, .again")) {
       const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
@@ -179,6 +217,7 @@
         const other = declared[texts.currentNode.nodeValue.trim()];
         if (other) texts.currentNode.nodeValue = other;
       }
+      for (const box of part.querySelectorAll("[placeholder]")) box.placeholder = declared[box.placeholder] || box.placeholder;
     }
   }
 

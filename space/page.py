@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from space.declared import DECLARED
+from space.declared import DECLARED, SENTENCES
 from space.examples import Strip, example_strip
 from space.mine import my_results
 from space.photo import photo_input
@@ -34,9 +34,12 @@ SAVE = """(file) => {
 
 def script() -> str:
     """The script of the page, with its words."""
-    words = texts("copied", "copy link", "the photo", "the painting", "painted", "divider")
+    words = texts("copied", "copy link", "the photo", "the painting", "painted", "divider", "sure")
     code = (_HERE / "page.js").read_text(encoding="utf-8")
-    return code.replace("/* words */ {}", json.dumps(words)).replace("/* declared */ {}", json.dumps(DECLARED))
+    tables = {"words": words, "declared": DECLARED, "sentences": SENTENCES}
+    for name, table in tables.items():
+        code = code.replace(f"/* {name} */ {{}}", json.dumps(table))
+    return code
 
 
 @dataclass

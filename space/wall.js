@@ -95,6 +95,7 @@ function tile(style) {
   looked(button, style);
   button.addEventListener("click", () => {
     props.value = style.name;
+    moves = true;
     mark();
     trigger("pick");
   });
@@ -112,6 +113,7 @@ function tellMuseum(chosen) {
   line.append(words["see it"] || "", " ", link);
 }
 
+let moves = false;
 function mark() {
   const tiles = [...wall.querySelectorAll("button")];
   const chosen = tiles.find((tile) => tile.dataset.name === props.value);
@@ -122,6 +124,8 @@ function mark() {
   tellMuseum(chosen);
   if (!chosen) return;
   if (window.stylehub) window.stylehub.style = props.value;
+  // At first the wall stands at its beginning, whatever the example is painted like.
+  if (!moves) return;
   // In sight inside the wall; the page itself does not move.
   const edge = (start, size, from, room) => (start < from || start + size > from + room ? start - (room - size) / 2 : from);
   wall.scrollTo(
@@ -138,6 +142,7 @@ function takeOver() {
   fresh = false;
   if (!style || props.value || !props.styles.some((one) => one.name === style)) return;
   props.value = style;
+  moves = true;
   trigger("pick");
 }
 
@@ -169,6 +174,11 @@ wall.addEventListener("keydown", (event) => {
 });
 
 watch("styles", draw);
-watch("value", mark);
+let known = props.value;
+watch("value", () => {
+  moves ||= Boolean(known);
+  known = props.value;
+  mark();
+});
 if (props.styles && props.styles.length) draw();
 else trigger("need");

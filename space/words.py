@@ -3,9 +3,12 @@
 What a model declares, such as the titles of its parameters, is in ``declared.py`` or in the language of its author.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import gradio as gr
+
+from space.declared import CHOICES
 
 WORDS: dict[str, tuple[str, str]] = {
     "lead": ("Tap a painting. Then use a photo of your own.", "点一幅名画，再换上你自己的照片。"),
@@ -51,6 +54,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "download all": ("Download all", "全部下载"),
     "use settings": ("Use these settings", "使用这些设置"),
     "delete": ("Delete", "删除"),
+    "sure": ("Press again to delete", "再按一次即删除"),
     "close": ("Close", "关闭"),
     "compare with": ("Compare with", "对比"),
     "the photo": ("The photo", "照片"),
@@ -150,6 +154,11 @@ def word(key: str) -> Any:
     return _I18N(key)
 
 
+def choices(names: Iterable[str]) -> list[Any]:
+    """The choices of a list: what the page shows of each ``names``, and the name itself."""
+    return [(_I18N(f"{_CHOICE}{name}"), name) if name in CHOICES else name for name in names]
+
+
 def texts(*keys: str) -> dict[str, dict[str, str]]:
     """The words for ``keys`` in both languages, for a script of the page, which chooses."""
     return {locale: {key: WORDS[key][place] for key in keys} for place, locale in enumerate(("en", "zh"))}
@@ -171,7 +180,12 @@ def catalogue() -> gr.I18n:
     return _I18N
 
 
+_CHOICE = "choice "
 _I18N = gr.I18n(
-    en={key: english for key, (english, _) in WORDS.items()},
-    **{locale: {key: chinese for key, (_, chinese) in WORDS.items()} for locale in ("zh-CN", "zh")},
+    en={key: english for key, (english, _) in WORDS.items()} | {f"{_CHOICE}{name}": name for name in CHOICES},
+    **{
+        locale: {key: chinese for key, (_, chinese) in WORDS.items()}
+        | {f"{_CHOICE}{name}": chinese for name, chinese in CHOICES.items()}
+        for locale in ("zh-CN", "zh")
+    },
 )

@@ -132,7 +132,7 @@ class Endpoints:
             style: Only those of this style. Empty: of all.
             page: 1 is the first page.
         """
-        found = self.service.gallery.browse(min(page, _LAST), model or None, style or None)
+        found = self.service.gallery.browse(max(1, min(page, _LAST)), model or None, style or None)
         pictures = [
             {"picture": s.id, "model": s.model, "style": s.style, "parameters": s.recipe["parameters"], "size": s.size}
             for s in found.pictures

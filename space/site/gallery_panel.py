@@ -41,7 +41,7 @@ class GalleryHandlers:
     def browse(self, of: str | None, page: float | None) -> tuple[Any, ...]:
         """A page of thumbnails, their ids, the choices, and how many pages there are; the last one for any beyond."""
         model, style = _parts(of)
-        asked = int(page or 1)
+        asked = max(1, int(page or 1))
         found = self.gallery.browse(asked, model, style)
         pages = max(1, -(-found.total // PAGE))
         if asked > pages:
@@ -124,7 +124,7 @@ def build_gallery(made: GalleryHandlers, page: Page, token: gr.BrowserState) -> 
             with gr.Row():
                 like = gr.Button(word("like this"), variant="primary", size="md")
                 report = gr.Button(word("report"), size="md")
-                delete = gr.Button(word("delete mine"), size="md")
+                delete = gr.Button(word("delete mine"), size="md", elem_classes=["asks"])
             made_by = gr.Textbox(
                 label="In a shell", interactive=False, buttons=["copy"], lines=1, elem_classes=["code"]
             )

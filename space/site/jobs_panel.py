@@ -64,7 +64,7 @@ def build_jobs(
             curve = gr.LinePlot(x="step", y="loss", height=260, visible=False)
         file = gr.File(label=word("result"), interactive=False, visible=False)
         with gr.Row(visible=False) as acts:  # on one's own jobs alone
-            stop = gr.Button(word("cancel job"), size="md")
+            stop = gr.Button(word("cancel job"), elem_classes=["asks"], size="md")
             share = gr.Button(word("share"), size="md", visible=service.place.gallery is not None)
         with gr.Accordion(word("many"), open=False):
             gr.Markdown(word("many how"))

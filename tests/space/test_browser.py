@@ -23,9 +23,19 @@ TASKS = ("Famous painting", "Mix", "My own painting", "Near and far", "Photo loo
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    from space.app import serve
+    from space import app
 
-    demo, address = serve(block=False)
+    made: list[app.First] = []
+
+    class Prepared(app.First):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "First", Prepared)
+        demo, address = app.serve(block=False)
+    made[0].prepare()
     yield address
     demo.close()
 
@@ -369,6 +379,54 @@ def test_nothing_moves_while_the_page_starts(chromium: Any, address: str, pictur
     page.context.close()
 
 
+def test_it_answers_before_gradio_has_started(chromium: Any, address: str, pictures: Path) -> None:
+    """The divider moves and a painting is chosen while the script is still on its way; then the whole page has both."""
+    page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(WAIT)
+    held: list[Any] = []
+    page.route("**/assets/*.js", lambda route: held.append(route))
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("() => [...document.querySelectorAll('#first img')].filter(i => i.naturalWidth).length > 20")
+    page.locator("#first input").focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    tile = page.locator("#first .styles button[data-name=munch-the-scream]")
+    tile.click()
+    assert page.locator("#first .pair").evaluate("node => node.style.getPropertyValue('--at')") == "60%"
+    small = page.locator("#first .pair img").last.get_attribute("src")
+    assert small == tile.locator("img").evaluate("image => image.src")
+    page.screenshot(path=pictures / "1280-before-gradio.png")
+    page.unroute("**/assets/*.js")
+    for route in held:
+        route.continue_()
+    page.wait_for_function("() => !document.querySelector('#first')")
+    assert page.get_by_role("slider", name="Before and after").get_attribute("aria-valuenow") == "60"
+    assert visible(page, ".wall button[aria-pressed=true]").get_attribute("data-name") == "munch-the-scream"
+    playwright.expect(page.locator(".mine .strip button").first).to_have_attribute("aria-label", "The Scream")
+    page.context.close()
+
+
+def test_who_comes_back_sees_the_last_picture(chromium: Any, address: str, photo_path: Path) -> None:
+    page = open_page(chromium, address, [], viewport={"width": 400, "height": 800})
+    shown = painted(page, [])
+    upload(page, photo_path)
+    shown = painted(page, shown)
+    at_rest(page)
+    visible(page, ".wall button[data-name=klee-senecio]").click()
+    painted(page, shown)
+    at_rest(page)
+    playwright.expect(page.locator(".mine .strip button").first).to_have_attribute("aria-label", "Senecio")
+    again = page.context.new_page()
+    again.set_default_timeout(WAIT)
+    again.goto(address, wait_until="commit")
+    again.wait_for_function("() => document.querySelector('#first .pair img')?.src.startsWith('blob:')")
+    again.wait_for_function("() => !document.querySelector('#first')")
+    assert again.evaluate("stylehub.own"), "it was painted again before the whole page came"
+    assert visible(again, ".wall button[aria-pressed=true]").get_attribute("data-name") == "klee-senecio"
+    visible(again, "#photo img").first.wait_for()
+    page.context.close()
+
+
 def test_mine_and_a_link(chromium: Any, address: str, pictures: Path, tmp_path: Path) -> None:
     """Results stay in the browser over a reload, with their settings; a link opens the same settings elsewhere."""
     page = open_page(chromium, address, [], viewport={"width": 1280, "height": 900}, permissions=["clipboard-read"])
@@ -406,7 +464,11 @@ def test_mine_and_a_link(chromium: Any, address: str, pictures: Path, tmp_path: 
     painted(page, now)
     assert visible(page, ".wall [aria-pressed=true]").get_attribute("data-name") == "hokusai-great-wave"
     page.locator(".mine .head + .strip button").first.click()
-    page.get_by_role("button", name="Delete", exact=True).click()
+    delete = page.locator(".mine .delete")
+    delete.click()
+    playwright.expect(delete).to_have_text("Press again to delete")
+    playwright.expect(page.locator(".mine .head + .strip img")).to_have_count(2)
+    delete.click()
     playwright.expect(page.locator(".mine .head + .strip img")).to_have_count(1)
     page.context.close()
 
@@ -539,6 +601,10 @@ def test_in_chinese(chromium: Any, address: str) -> None:
     choose(page, "远近")
     for words in ("按名称选画", "越白越远", "强度在哪里变化"):
         page.get_by_text(words).locator("visible=true").first.wait_for()
+    place = page.get_by_label("位置", exact=True).locator("visible=true").first
+    playwright.expect(place).to_have_value("远处")
+    place.click()
+    page.get_by_role("option", name="近处").locator("visible=true").first.wait_for()
     page.context.close()
 
 

@@ -60,6 +60,12 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def press_twice(page: Any, name: str) -> None:
+    """Delete: the first press asks."""
+    page.get_by_role("button", name=name).click()
+    page.get_by_role("button", name="Press again to delete").click()
+
+
 def test_a_long_job(chromium: Any, address: str, pictures: Path, tmp_path: Path) -> None:
     photo = tmp_path / "holiday.png"
     Image.open(example_photo()).resize((120, 80)).save(photo)
@@ -99,7 +105,7 @@ def test_a_long_job(chromium: Any, address: str, pictures: Path, tmp_path: Path)
     page.wait_for_timeout(500)
     page.screenshot(path=pictures / "site-400.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    page.get_by_role("button", name="Delete mine").click()
+    press_twice(page, "Delete mine")
     thumbnail.wait_for(state="detached")
     assert not foreign, f"the page asked for {foreign}"
     page.context.close()
@@ -130,7 +136,7 @@ def test_make_mine_like_this(
     painted(page, before)
     page.wait_for_function("() => document.querySelector('.result').getBoundingClientRect().top >= 0")  # it is in sight
     page.screenshot(path=pictures / f"site-like-{width}.png", full_page=True)
-    page.get_by_role("button", name="Delete mine").click()
+    press_twice(page, "Delete mine")
     page.get_by_text("It is not your picture").wait_for()
     page.get_by_role("button", name="Report").click()
     page.get_by_text("The administrator will look at it").wait_for()
@@ -172,7 +178,7 @@ def test_many_photos_and_one_is_cancelled(chromium: Any, address: str, pictures:
     page.locator(".jobs input[type=file]").nth(1).set_input_files(zipped(tmp_path / "more.zip", 150))
     page.get_by_role("button", name="Paint all of them").click()
     page.get_by_text(re.compile("more.zip, cin-25styles: (queued|running)")).wait_for()
-    page.get_by_role("button", name="Cancel or delete this job").click()
+    press_twice(page, "Cancel or delete this job")
     page.get_by_text("more.zip, cin-25styles: cancelled").wait_for()
     assert not foreign
     page.context.close()
