@@ -217,7 +217,12 @@
         const other = declared[texts.currentNode.nodeValue.trim()];
         if (other) texts.currentNode.nodeValue = other;
       }
-      for (const box of part.querySelectorAll("[placeholder]")) box.placeholder = declared[box.placeholder] || box.placeholder;
+      for (const name of ["placeholder", "aria-label"]) {
+        for (const node of part.querySelectorAll(`[${name}]`)) {
+          const other = declared[node.getAttribute(name)];
+          if (other) node.setAttribute(name, other);
+        }
+      }
     }
   }
 

@@ -384,7 +384,8 @@ def test_it_answers_before_gradio_has_started(chromium: Any, address: str, pictu
     page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(WAIT)
     held: list[Any] = []
-    page.route("**/assets/*.js", lambda route: held.append(route))
+    started: list[bool] = []
+    page.route("**/assets/*.js", lambda route: route.continue_() if started else held.append(route))
     page.goto(address, wait_until="commit")
     page.wait_for_function("() => [...document.querySelectorAll('#first img')].filter(i => i.naturalWidth).length > 20")
     page.locator("#first input").focus()
@@ -396,7 +397,7 @@ def test_it_answers_before_gradio_has_started(chromium: Any, address: str, pictu
     small = page.locator("#first .pair img").last.get_attribute("src")
     assert small == tile.locator("img").evaluate("image => image.src")
     page.screenshot(path=pictures / "1280-before-gradio.png")
-    page.unroute("**/assets/*.js")
+    started.append(True)
     for route in held:
         route.continue_()
     page.wait_for_function("() => !document.querySelector('#first')")
