@@ -109,6 +109,20 @@ def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:
     assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
 
 
+@pytest.mark.parametrize(("bf16", "rounding"), [(False, 0.01), (True, 0.2)])
+def test_imitation_is_the_distance_to_the_teachers_pictures(
+    material: Path, tmp_path: Path, bf16: bool, rounding: float
+) -> None:
+    once: dict[str, object] = {"steps": 1, "sheet_every": 100, "width": 4}
+    run(material, tmp_path / "large", **once)
+    teacher = tmp_path / "large" / "weights" / "model.safetensors"
+    alone: dict[str, object] = {"content_weight": 0, "style_weight": 0, "variation_weight": 0, "light_weight": 0}
+    once |= {"teacher": teacher, "bf16": bf16, **alone}
+    (far,) = run(material, tmp_path / "another", **once)
+    (near,) = run(material, tmp_path / "same", initial=teacher, **once)
+    assert near < rounding < 1 < far
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_killed_and_resumed_through_the_command_line(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

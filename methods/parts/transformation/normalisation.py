@@ -54,7 +54,8 @@ class ConditionalInstanceNorm(nn.Module):
         self, x: Tensor, mean: Tensor, variance: Tensor, mix: Tensor, overwrite: bool = False
     ) -> Tensor:
         """The same with given ``mean`` and ``variance`` ``(N, C)``: tiles need the statistics of the whole picture."""
-        scale, shift = mix @ self.scale.float(), mix @ self.shift.float()
+        # Autocast multiplies in half precision; a teacher paints within it.
+        scale, shift = (mix @ self.scale.float()).float(), (mix @ self.shift.float()).float()
         if x.device.type == "cpu":
             items = zip(torch.split(x, 1), mean, variance, scale, shift, strict=True)
             if overwrite and x.is_contiguous(memory_format=torch.channels_last):
