@@ -22,6 +22,7 @@ def describe_machine() -> dict[str, Any]:
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "forced": "ATEN_CPU_CAPABILITY" in os.environ,  # onnxruntime takes no notice of it
         "threads": torch.get_num_threads(),
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
         "memory_gb": _memory_gb(),

@@ -24,14 +24,14 @@ from hub.images.tensors import resized, with_lightness
 from hub.progress import ProgressCallback
 
 STEP = 4  # largest ratio of a revision's size to the painting before it
-# A revision keeps the painting before it at this scale. At 1 all detail is kept; a lower scale gives paint that looks
-# more like one pass at full size, but keeps the photo's shapes less well.
+# A revision keeps the painting before it at this scale, but at most what the draft has. At 1 all detail is kept; a lower
+# scale gives paint that looks more like one pass at full size, but keeps the photo's shapes less well.
 CUT = 0.75
-# The same for colours apart from lightness: small strokes of another colour would become coloured fringes.
+# The scale, beside the draft, of colours apart from lightness: small strokes of another colour would become fringes.
 COLOR_CUT = 0.25
-# This share ``a`` of the painting goes into the picture that a revision paints. At 1 the painting is painted twice, which
-# loses more of the photo's content; at 0 the strokes are those of one pass and do not follow the painting.
-SHARE = 0.6
+# The share ``a`` of the painting in the picture that a revision paints. At 1 the painting is painted twice, which loses more
+# of the photo's content; at 0 the strokes do not follow the painting.
+SHARE = 0.8
 NEARLY = 1.25  # a photo that is at most this much larger than the draft is painted in one pass
 BAND = 64  # rows or columns at a time
 
@@ -70,13 +70,14 @@ def paint_in_levels(photo: list[Tensor], levels: Sequence[Size], paint: Paint, r
     pictures = [photo]
     for size in reversed(levels[:-1]):  # each from the next larger one, as a revision reduces it
         pictures.insert(0, [resized(pictures[0][0], size)])
+    reduced = [picture[0].clone() for picture in pictures[:-1]]
     areas = [height * width for height, width in levels]
     painting = paint(pictures[0], _part(report, 0, areas))
     for level, picture in enumerate(pictures[1:], start=1):
         small = (painting.shape[2], painting.shape[3])
-        add_enlarged(picture[0], SHARE * (painting - resized(picture[0], small)))
+        add_enlarged(picture[0], SHARE * (painting - resized(reduced.pop(0), small)))
         result = paint(picture, _part(report, level, areas))
-        add_enlarged(result, _large_strokes(painting - resized(result, small)))
+        add_enlarged(result, _large_strokes(painting - resized(result, small), levels[0][0] / small[0]))
         painting = result
     return painting
 
@@ -89,11 +90,10 @@ def _part(report: ProgressCallback, level: int, areas: Sequence[int]) -> Progres
     return lambda p: report(replace(p, step=round(1000 * (before + own * p.step / p.of) / of), of=1000))
 
 
-def _large_strokes(correction: Tensor) -> Tensor:
-    """The part of ``correction`` that a revision keeps: its lightness reduced by CUT, with its colours by COLOR_CUT."""
-    light, color = _smaller(correction, CUT), _smaller(correction, COLOR_CUT)
-    color = F.interpolate(color, light.shape[2:], mode="bicubic", align_corners=False)
-    return with_lightness(color, light)
+def _large_strokes(correction: Tensor, draft: float) -> Tensor:
+    """The part of ``correction`` that a revision keeps; ``draft`` is the draft's scale beside it, 1 in the first revision."""
+    light, color = _smaller(correction, min(CUT, draft)), _smaller(correction, COLOR_CUT * draft)
+    return with_lightness(F.interpolate(color, light.shape[2:], mode="bicubic", align_corners=False), light)
 
 
 def _smaller(correction: Tensor, scale: float) -> Tensor:

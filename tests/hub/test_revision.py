@@ -178,11 +178,25 @@ def test_large_strokes_look_from_afar_like_the_small_painting(photo: Image.Image
     assert one_pass.abs().mean() > 3 * painted.abs().mean()
 
 
+def test_no_drift_in_the_sky_and_no_halo_beyond_the_drafts_outlines() -> None:
+    """A smooth sky above a black wall with a white door: seen from afar nothing is brighter or darker than in the draft."""
+    model = hub.load("cin-25styles-lite", device="cpu", dtype="float32")
+    sky = torch.tensor([0.35, 0.55, 0.85]).lerp(torch.tensor([0.75, 0.85, 0.95]), torch.linspace(0, 1, 480)[:, None])
+    scene = sky.T[None, :, :, None].repeat(1, 1, 1, 640)
+    scene[..., 240:, 320:], scene[..., 360:, 480:] = 0.03, 0.97
+    draft = model(resized(scene, (120, 160)), style="munch-the-scream", stroke="fine")
+    painted = resized(model(scene, style="munch-the-scream", stroke=120), (120, 160))
+    assert F.adaptive_avg_pool2d(painted - draft, (15, 20)).abs().max() < 0.03
+    light, own = ((x * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1) for x in (painted, draft))
+    assert light.max() < own.max() + 0.05
+    assert light.min() > own.min() - 0.05
+
+
 def test_colours_come_from_the_draft_in_the_large_only(shift: Shift) -> None:
     """Of a draft that is coloured in stripes, a revision keeps the lightness of the stripes, not their colours."""
     stripes = torch.zeros(1, 3, 64, 64)
     stripes[:, 0, :, ::4] = 0.4
-    kept = F.interpolate(revision._large_strokes(stripes), (64, 64), mode="bicubic")
+    kept = F.interpolate(revision._large_strokes(stripes, 1), (64, 64), mode="bicubic")
     gray = (kept * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     assert (kept - gray).std(3).mean() < 0.01
     assert gray.std(3).mean() > 0.03

@@ -94,7 +94,9 @@ class TiledRunner:
         keep_freed_memory(tile is None)
         if tile is None:
             inputs = pictures[0].contiguous(memory_format=torch.channels_last), mix
-            return self.whole(*inputs) if self.compile else self.whole(*inputs, progress)
+            # Its memory lies below that of the maps, which can then be returned to the system; above, it would bar them.
+            out = torch.empty_like(inputs[0], dtype=torch.float32)
+            return out.copy_(self.whole(*inputs) if self.compile else self.whole(*inputs, progress))
         waiting = list(torch.split(pictures[0], 1))
         if len(waiting) == 1 and pictures[0].device.type == "cpu" and pictures[0].nbytes > LARGE:
             pictures.clear()  # only the first layers need it
