@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +20,7 @@ from PIL import Image
 
 from benchmarks.numbers import count
 from benchmarks.results import markdown, where
-from benchmarks.serving import site
+from benchmarks.serving import chromium, site
 from hub.errors import StylehubError
 from hub.registry import list_models
 
@@ -54,14 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of each start, of each first picture, and of each page of the gallery."""
-    for package in ("gradio", "huey", "playwright"):
-        if find_spec(package) is None:
-            raise StylehubError(f"This table needs {package}: pip install 'stylehub[space,site]' playwright.")
+    browser = chromium()
     from space.gallery.store import PAGE
-    from tools.browser import CHROMIUM
 
-    if CHROMIUM is None:
-        raise StylehubError("This table needs chromium.")
     found: dict[str, list[float]] = {
         name: [] for name in ("up_s", "paint_s", "picture_s", "divider_s", "wall_s", "ready_s")
     }
@@ -71,11 +65,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for _ in range(options.starts):
             with site(folder) as started:
                 found["up_s"].append(started.up)
-                for key, seconds in _opened(CHROMIUM, started.address).items():
+                for key, seconds in _opened(browser, started.address).items():
                     found[key].append(seconds)
         with site(folder) as started:
             pages = _asked(started.address, options.pages, options.pictures)
-            shown = _browsed(CHROMIUM, started.address)
+            shown = _browsed(browser, started.address)
     asked = {name: getattr(options, name) for name in ("starts", "pictures", "pages")}
     return {**asked, **found, "page": PAGE, "page_s": pages, "browser_page_s": shown}
 

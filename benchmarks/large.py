@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +22,7 @@ from PIL import Image
 
 from benchmarks.numbers import count, frame
 from benchmarks.results import markdown, where
-from benchmarks.serving import site
+from benchmarks.serving import chromium, site
 from hub.errors import StylehubError
 from hub.registry import list_models
 
@@ -73,13 +72,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of each visit, and the seconds of the processor that the app has used."""
-    for package in ("gradio", "huey", "playwright"):
-        if find_spec(package) is None:
-            raise StylehubError(f"This table needs {package}: pip install 'stylehub[space,site]' playwright.")
-    from tools.browser import CHROMIUM
-
-    if CHROMIUM is None:
-        raise StylehubError("This table needs chromium.")
+    browser = chromium()
     names = options.models.split(",")
     known = {entry.name for entry in list_models("single")}
     if unknown := [name for name in names if name not in known]:
@@ -91,7 +84,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for model in names:
             with site(folder) as started:
                 found[model] = [
-                    _visit(CHROMIUM, started.address, started.pid, model, photo) for _ in range(options.rounds)
+                    _visit(browser, started.address, started.pid, model, photo) for _ in range(options.rounds)
                 ]
         size = photo.stat().st_size
     return {"size": list(options.size), "bytes": size, "models": found}

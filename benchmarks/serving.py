@@ -1,4 +1,4 @@
-"""A site of its own for a table: `stylehub space` with a gallery, in a process of its own."""
+"""A site of its own for a table: `stylehub space` with a gallery, in a process of its own, and the browser that visits it."""
 
 import os
 import subprocess
@@ -8,9 +8,22 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from hub.errors import StylehubError
+
+
+def chromium() -> str:
+    """The path of chromium. Raises ``StylehubError`` if this machine lacks it, or a package that such a table needs."""
+    for package in ("gradio", "huey", "playwright"):
+        if find_spec(package) is None:
+            raise StylehubError(f"This table needs {package}: pip install 'stylehub[space,site]' playwright.")
+    from tools.browser import CHROMIUM
+
+    if CHROMIUM is None:
+        raise StylehubError("This table needs chromium.")
+    return CHROMIUM
 
 
 @dataclass

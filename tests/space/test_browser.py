@@ -529,9 +529,7 @@ def test_from_choosing_to_seeing_to_downloading(
     shown = see("4-mix")
     for task in TASKS[2:]:
         choose(page, task)
-        pair = visible(page, ".task .examples button").first
-        pair.scroll_into_view_if_needed()
-        pair.click()
+        visible(page, ".task .examples button").first.click()
         painted(page, shown)
         playwright.expect(visible(page, ".result").first).to_be_in_viewport(ratio=0.9)
         shown = see(f"5-{task.replace(' ', '-')}")
