@@ -162,8 +162,6 @@ CHOICES: dict[str, str] = {
     "content": "照片",
     "noise": "噪声",
     "mix": "混合",
-    "any-style": "any-style 的结果",
-    "adain": "adain 的结果",
     "trilinear": "三线性",
     "tetrahedral": "四面体",
     "segformer": "SegFormer（仅限研究）",

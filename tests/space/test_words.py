@@ -79,7 +79,8 @@ def test_every_label_on_the_page_has_chinese_words(page: tuple[Any, str]) -> Non
 def test_every_choice_of_every_control_has_chinese_words() -> None:
     entries = {entry.name: entry for task in TASKS for entry in offered(task)}
     specs = [spec for entry in entries.values() for spec in field_specs(parameters_of(entry))]
-    assert {choice for spec in specs for choice in spec.choices} == set(CHOICES)
+    names = {entry.name for entry in hub.list()}  # a model's name is the same in every language
+    assert {choice for spec in specs for choice in spec.choices} - names == set(CHOICES)
     shown = choices(["far", "a stranger's choice"])
     assert shown[1] == "a stranger's choice"
     assert shown[0][1] == "far"
