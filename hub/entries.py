@@ -14,7 +14,7 @@ from hub.errors import RegistryError, UnknownName
 from hub.names import resolve
 from hub.weights.spec import FileHash, Line, Repository, WeightsSpec
 
-CONTRACT = 1  # the version of what a plugin relies on: registry.yaml, hub.method, hub.parameters, hub.training
+CONTRACT = 1  # the version of what a plugin relies on; CONTRIBUTING.md lists it
 OLDEST_CONTRACT = 1  # plugins written for an older one are left out
 LARGEST = 1_000_000  # bytes of a registry.yaml
 

@@ -200,6 +200,8 @@ class Method(ABC):
 
         An error names its photo. ``hub.run_folder`` is for whole folders: it goes on after an interruption.
         """
+        if isinstance(photos, str | Path | bytes):
+            raise ParameterError("A batch takes a list of photos; put a single one in brackets: batch([photo]).")
         self.checked({k: v for k, v in options.items() if k not in ("strength_map", "progress")})
         return self._batch(photos, options)
 

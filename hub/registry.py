@@ -1,7 +1,7 @@
-"""The catalogue: every method and model that is installed, as data, read without importing torch.
+"""The registry: every method and model that is installed, as data, read without importing torch.
 
-It has two sources: the built-in ``registry.yaml``, and the ``registry.yaml`` of every installed package in the entry-point
-group ``stylehub.methods``. A folder given to ``hub.load("./folder")`` is a third.
+Its sources are the built-in ``registry.yaml``, that of every installed package in the entry-point group
+``stylehub.methods``, and that of a folder given to ``hub.load("./folder")``.
 """
 
 import logging

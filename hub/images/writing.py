@@ -145,7 +145,5 @@ def _as_image(picture: Any) -> Image.Image:
         return to_image(picture.detach().clamp(0, 1))
     if len(shape) == 3 and shape[2] == 3 and str(picture.dtype) == "uint8":
         return Image.fromarray(picture)
-    raise ImageError(
-        f"{type(picture).__name__} {shape or ''} cannot be saved as a picture; give a PIL image, one tensor (1, 3, H, W), or an "
-        "array uint8 (H, W, 3)."
-    )
+    what = f"{type(picture).__name__} {shape or ''}".strip()
+    raise ImageError(f"{what} cannot be saved; give a PIL image, a tensor (1, 3, H, W), or an array uint8 (H, W, 3).")

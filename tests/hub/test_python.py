@@ -20,6 +20,7 @@ import hub
 from hub import folders
 from hub.errors import ImageError, ParameterError, StylehubError
 from hub.method import Method
+from tests.support.models import STYLES
 from tests.support.paths import ROOT
 from tests.support.plugins import MIRROR, MIRROR_ENTRY
 
@@ -65,7 +66,7 @@ def test_whatever_comes_back_is_saved(style: Method, photo: Image.Image, tmp_pat
         path = hub.save(style(picture, style="senecio"), tmp_path / f"{number}.png")
         assert Image.open(path).size == photo.size
     for wrong in (torch.zeros(2, 3, 4, 4), np.zeros((4, 4)), "photo.jpg", None):
-        with pytest.raises(ImageError, match="cannot be saved as a picture"):
+        with pytest.raises(ImageError, match="cannot be saved; give a PIL image"):
             hub.save(wrong, tmp_path / "x.png")
 
 
@@ -164,3 +165,9 @@ def test_a_type_checker_understands_what_users_write(tmp_path: Path) -> None:
         "typing.Iterator[PIL.Image.Image",
         "hub.entries.Entry",
     ]
+
+
+@pytest.mark.parametrize("photos", ["photo.jpg", Path("photo.jpg"), b"photo"])
+def test_a_batch_is_a_list(tiny_model: Path, photos: Any) -> None:
+    with pytest.raises(ParameterError, match=r"put a single one in brackets"):
+        hub.load(tiny_model, device="cpu").batch(photos, style=STYLES[0])
