@@ -1,8 +1,11 @@
 """The page in a real browser: what no client library sees. Skipped where playwright or chromium is missing."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from PIL import Image
 
 from hub.provenance import read_recipe
 from hub.registry import list_models
+from tests.support.site import free_port
 from tools.browser import CHROMIUM, FLAGS, WAIT, at_rest, open_page, painted, sources, visible
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -426,6 +430,42 @@ def test_who_comes_back_sees_the_last_picture(chromium: Any, address: str, photo
     assert visible(again, ".wall button[aria-pressed=true]").get_attribute("data-name") == "klee-senecio"
     visible(again, "#photo img").first.wait_for()
     page.context.close()
+
+
+@contextmanager
+def app_process(port: int) -> Iterator[None]:
+    """The app in a process of its own, which is killed at the end of the block."""
+    words = [sys.executable, "-m", "hub", "space", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "stylehub is at" in process.stdout.readline()
+            yield
+        finally:
+            process.kill()
+
+
+def test_who_comes_back_after_the_server_was_killed_goes_on(chromium: Any, photo_path: Path) -> None:
+    port = free_port()
+    with app_process(port):
+        page = open_page(chromium, f"http://127.0.0.1:{port}", [])
+        shown = painted(page, [])
+        upload(page, photo_path)
+        shown = painted(page, shown)
+        visible(page, ".wall button[data-name=klee-senecio]").click()
+        painted(page, shown)
+        playwright.expect(page.locator(".mine .strip button").first).to_have_attribute("aria-label", "Senecio")
+        at_rest(page)
+    with app_process(port):
+        page.reload()
+        page.wait_for_function("() => !document.querySelector('#first') && document.querySelector('.wall button')")
+        chosen = visible(page, ".wall button[aria-pressed=true]")
+        playwright.expect(chosen).to_have_attribute("data-name", "klee-senecio")
+        visible(page, "#photo img").first.wait_for()
+        shown = sources(page)
+        visible(page, ".wall button[data-name=picabia-udnie]").click()
+        painted(page, shown)
+        page.context.close()
 
 
 def test_mine_and_a_link(chromium: Any, address: str, pictures: Path, tmp_path: Path) -> None:
