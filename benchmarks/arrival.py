@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks.numbers import count
 from benchmarks.results import markdown, where
-from benchmarks.serving import chromium, site
+from benchmarks.serving import browser, chromium, site
 from hub.errors import StylehubError
 from hub.registry import list_models
 
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of each start, of each first picture, and of each page of the gallery."""
-    browser = chromium()
+    path = chromium()
     from space.gallery.store import PAGE
 
     found: dict[str, list[float]] = {
@@ -65,11 +65,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for _ in range(options.starts):
             with site(folder) as started:
                 found["up_s"].append(started.up)
-                for key, seconds in _opened(browser, started.address).items():
+                for key, seconds in _opened(path, started.address).items():
                     found[key].append(seconds)
         with site(folder) as started:
             pages = _asked(started.address, options.pages, options.pictures)
-            shown = _browsed(browser, started.address)
+            shown = _browsed(path, started.address)
     asked = {name: getattr(options, name) for name in ("starts", "pictures", "pages")}
     return {**asked, **found, "page": PAGE, "page_s": pages, "browser_page_s": shown}
 
@@ -116,24 +116,16 @@ def _fill_gallery(folder: Path, pictures: int) -> None:
 
 
 @contextmanager
-def _chromium(path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    from tools.browser import FLAGS
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+def _page(path: str) -> Iterator[Any]:
+    with browser(path) as started:
+        page = started.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
-        try:
-            yield page
-        finally:
-            browser.close()
+        yield page
 
 
 def _opened(path: str, address: str) -> dict[str, float]:
     """Seconds from asking for the page to what is seen of it."""
-    with _chromium(path) as page:
+    with _page(path) as page:
         page.goto(address, wait_until="commit")
         seen = page.wait_for_function(_SEEN, polling=20).json_value()
         divider = page.wait_for_function(_DIVIDED, polling=20).json_value()
@@ -172,7 +164,7 @@ def _browsed(path: str, address: str, times: int = 5) -> list[float]:
     seen = f"() => document.querySelectorAll('.shared img').length === {PAGE} && " \
         "[...document.querySelectorAll('.shared img')].every(i => i.complete && i.naturalWidth)"  # fmt: skip
     seconds = []
-    with _chromium(path) as page:
+    with _page(path) as page:
         for _ in range(times):
             page.goto(address)
             page.wait_for_function(_READY)

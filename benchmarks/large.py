@@ -11,8 +11,6 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,7 +20,7 @@ from PIL import Image
 
 from benchmarks.numbers import count, frame
 from benchmarks.results import markdown, where
-from benchmarks.serving import chromium, site
+from benchmarks.serving import browser, chromium, site
 from hub.errors import StylehubError
 from hub.registry import list_models
 
@@ -72,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of each visit, and the seconds of the processor that the app has used."""
-    browser = chromium()
+    path = chromium()
     names = options.models.split(",")
     known = {entry.name for entry in list_models("single")}
     if unknown := [name for name in names if name not in known]:
@@ -83,9 +81,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         photo = _photo(folder / "photo.jpg", options.size)
         for model in names:
             with site(folder) as started:
-                found[model] = [
-                    _visit(browser, started.address, started.pid, model, photo) for _ in range(options.rounds)
-                ]
+                found[model] = [_visit(path, started.address, started.pid, model, photo) for _ in range(options.rounds)]
         size = photo.stat().st_size
     return {"size": list(options.size), "bytes": size, "models": found}
 
@@ -118,20 +114,6 @@ def _photo(path: Path, size: tuple[int, int]) -> Path:
     return path
 
 
-@contextmanager
-def _chromium(path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    from tools.browser import FLAGS
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
 def _open(browser: Any, address: str, model: str) -> Any:
     page = browser.new_context(accept_downloads=True, viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(90_000)
@@ -143,8 +125,8 @@ def _visit(path: str, address: str, pid: int, model: str, photo: Path) -> dict[s
     from tools.browser import at_rest, painted
 
     found: dict[str, float] = {}
-    with _chromium(path) as browser:
-        page = _open(browser, address, model)
+    with browser(path) as started:
+        page = _open(started, address, model)
         painted(page, [])
         page.wait_for_function(
             "() => document.querySelector('.wall [aria-pressed=true]')?.dataset.name.includes('wave')"
@@ -171,7 +153,7 @@ def _visit(path: str, address: str, pid: int, model: str, photo: Path) -> dict[s
         with page.expect_download() as file:
             page.get_by_role("button", name="Download", exact=True).click()
             page.wait_for_timeout(300)
-            other = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+            other = started.new_context(viewport={"width": 1280, "height": 900}).new_page()
             other.set_default_timeout(90_000)
             asked = time.perf_counter()
             other.goto(address, wait_until="commit")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from hub.errors import StylehubError
 
@@ -24,6 +25,21 @@ def chromium() -> str:
     if CHROMIUM is None:
         raise StylehubError("This table needs chromium.")
     return CHROMIUM
+
+
+@contextmanager
+def browser(path: str) -> Iterator[Any]:
+    """The chromium at ``path``, until the end of the block."""
+    from playwright.sync_api import sync_playwright
+
+    from tools.browser import FLAGS
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield started
+        finally:
+            started.close()
 
 
 @dataclass

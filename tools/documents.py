@@ -67,7 +67,6 @@ def site_settings() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     **{name: partial(measured_table, name) for name in TABLES},
-    **{f"{name}-avx2": partial(measured_table, f"avx2/{name}") for name in ("peer", "megapixels")},
     "quality": quality,
     "commands": command_table,
     "models": model_table,

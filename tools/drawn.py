@@ -49,15 +49,12 @@ def result_of(name: str) -> dict[str, Any]:
 
 
 def measured_table(name: str, weights: Mapping[str, str | None] = {}) -> str:
-    """A committed result, such as "peer" or "avx2/peer", drawn as ``python -m benchmarks`` draws it.
-
-    ``weights`` are those that its models must have.
-    """
+    """A committed result, drawn as ``python -m benchmarks`` draws it; of these ``weights`` by model."""
     result = result_of(name)
     for model, sha256 in weights.items():
         if result["models"][model]["weights"] != sha256:
             raise SystemExit(f"{name}.json was measured on other weights of {model}; measure it again")
-    drawn: str = import_module(TABLES[name.rpartition("/")[2]]).render(result)
+    drawn: str = import_module(TABLES[name]).render(result)
     return drawn
 
 
