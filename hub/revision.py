@@ -8,8 +8,7 @@ so far ``R``, reduction to its size ``D`` and enlargement ``U``:
     q = the method's painting of d
     next R = q + U(R - D(q))    the fine strokes of q on the large strokes of R
 
-Both corrections are small pictures, enlarged row by row and added in place, so a revision needs no more memory than one
-pass of the method.
+Corrections are small, enlarged band by band and added in place, so a revision needs no more memory than one pass.
 """
 
 import math
@@ -92,39 +91,40 @@ def _part(report: ProgressCallback, level: int, areas: Sequence[int]) -> Progres
 
 def _large_strokes(correction: Tensor, draft: float) -> Tensor:
     """The part of ``correction`` that a revision keeps; ``draft`` is the draft's scale beside it, 1 in the first revision."""
-    light, color = _smaller(correction, min(CUT, draft)), _smaller(correction, COLOR_CUT * draft)
+    scales = (min(CUT, draft), COLOR_CUT * draft)
+    sizes = ([max(1, round(side * scale)) for side in correction.shape[2:]] for scale in scales)
+    light, color = (F.interpolate(correction, s, mode="bicubic", antialias=True, align_corners=False) for s in sizes)
     return with_lightness(F.interpolate(color, light.shape[2:], mode="bicubic", align_corners=False), light)
-
-
-def _smaller(correction: Tensor, scale: float) -> Tensor:
-    size = [max(1, round(side * scale)) for side in correction.shape[2:]]
-    return F.interpolate(correction, size, mode="bicubic", antialias=True, align_corners=False)
 
 
 def add_enlarged(picture: Tensor, correction: Tensor) -> None:
     """Add the bicubically enlarged ``correction`` ``(N, C, h, w)`` to ``picture`` ``(N, C, H, W)`` in place; clamp to [0, 1]."""
-    count, channels, height, width = picture.shape
+    channels, height, width = picture.shape[1:]
     beside = picture.stride(1) == 1 and picture.stride(3) == channels  # as networks leave channels
-    layout = torch.channels_last if beside else torch.contiguous_format
-    shape = (count, channels, correction.shape[2], width)
-    wide = torch.empty(shape, dtype=correction.dtype, device=correction.device, memory_format=layout)
-    for target, source, matrix in _bands(width, correction.shape[3], correction.device):
-        wide[..., target] = correction[..., source] @ matrix.T
+    correction = correction.contiguous(memory_format=torch.channels_last if beside else torch.contiguous_format)
+    across = list(_bands(width, correction.shape[3], correction.device, channels if beside else 1))
 
     def rows(x: Tensor) -> list[Tensor]:
         return [item.permute(1, 2, 0).flatten(1) for item in x] if beside else [plane for item in x for plane in item]
 
     for target, source, matrix in _bands(height, correction.shape[2], correction.device):
-        for plane, own in zip(rows(picture), rows(wide), strict=True):
-            plane[target].addmm_(matrix, own[source]).clamp_(0, 1)
+        for plane, own in zip(rows(picture), rows(correction), strict=True):
+            wide = torch.cat([own[source, columns] @ weights.T for _, columns, weights in across], 1)
+            plane[target].addmm_(matrix, wide).clamp_(0, 1)
 
 
-def _bands(size: int, source: int, device: torch.device) -> Iterator[tuple[slice, slice, Tensor]]:
-    """The enlargement of ``source`` numbers to ``size``, in bands: what it makes, from which numbers, with which weights."""
-    alone = torch.eye(source, device=device)[None, None]
-    matrix = F.interpolate(alone, size=(size, source), mode="bicubic", align_corners=False)[0, 0]
+def _bands(size: int, source: int, device: torch.device, channels: int = 1) -> Iterator[tuple[slice, slice, Tensor]]:
+    """The enlargement of ``source`` numbers to ``size``, in bands: what it makes, from which numbers, with which weights.
+
+    There are ``channels`` of each number, side by side. The weights are torch's: Keys 1981, with -0.75.
+    """
+    place = (torch.arange(size, dtype=torch.float64) + 0.5) * (source / size) - 0.5
+    near = place.floor()[:, None] + torch.arange(-1, 3)  # the four numbers around each place
+    x = (place[:, None] - near).abs()
+    weights = torch.where(x < 1, (1.25 * x - 2.25) * x**2 + 1, ((3.75 - 0.75 * x) * x - 6) * x + 3).float()
+    near = near.long().clamp(0, source - 1)
     for top in range(0, size, BAND):
-        band = matrix[top : top + BAND]
-        used = band.any(0).nonzero()
-        columns = slice(int(used[0]), int(used[-1]) + 1)
-        yield slice(top, top + BAND), columns, band[:, columns]
+        own, first, end = near[top : top + BAND], int(near[top, 0]), int(near[top : top + BAND].max()) + 1
+        band = torch.zeros(len(own), end - first).scatter_add_(1, own - first, weights[top : top + BAND])
+        band = torch.kron(band, torch.eye(channels)).to(device)
+        yield slice(channels * top, channels * (top + BAND)), slice(channels * first, channels * end), band

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
+from methods.parts.memory import keep_freed_memory
 from methods.parts.transformation.normalisation import statistics
 
 Span = tuple[int, int]
@@ -91,6 +92,7 @@ class Tiled:
         density = [self.channels[i] * self.sizes[i][0] * self.sizes[i][1] / area for i in range(len(self.layers))]
         most = max(sum(density[i : i + 3]) for i in range(len(self.layers)))
         self.kept: dict[int, Tensor] = {-1: content}
+        self.spare: Tensor | None = None  # a map that no later layer needs
         self.sample = content.new_empty(0)
         self.storage = content.dtype  # of the hidden maps
         if half and content.dtype is torch.float32 and most * area * content.element_size() > room:
@@ -108,21 +110,11 @@ class Tiled:
 
     def complete(self, index: int, advance: Callable[[], None]) -> None:
         """Sum the statistics of layer ``index`` over all tiles; keep its activated map if it is small."""
-        height, width = self.sizes[index]
         channels = self.layers[index].convolution.out_channels
         sample = self.sample
         seen = 0
         mean = squares = torch.zeros(channels, dtype=torch.float64)
-        raw = (
-            torch.empty(
-                (1, self.channels[index], height, width),
-                dtype=sample.dtype if index == len(self.layers) - 1 else self.storage,
-                device=sample.device,
-                memory_format=torch.channels_last,
-            )
-            if self.keeps[index]
-            else None
-        )
+        raw = self.memory_for(index)
         for rows, columns in self.pieces(index):
             piece = self.convolved(index, rows, columns)
             # Chan et al. 1979: combine means and sums of squared deviations of two parts without loss of precision.
@@ -149,12 +141,29 @@ class Tiled:
             self.drop_unneeded(index)
 
     def drop_unneeded(self, index: int) -> None:
-        """Drop maps that no later layer needs: older than ``index`` and not part of a later addition."""
+        """Drop maps that no later layer needs: older than ``index`` and not part of a later addition.
+
+        The memory of the last of them is for the next layer.
+        """
         added = {
             later - self.layers[later].skip for later in range(index + 1, len(self.layers)) if self.layers[later].skip
         }
         for old in [k for k in self.kept if k < index and k not in added]:
-            del self.kept[old]
+            dropped = self.kept.pop(old)
+            self.spare = dropped if old >= 0 else None  # the picture itself is never overwritten
+
+    def memory_for(self, index: int) -> Tensor | None:
+        """Where the map of layer ``index`` is kept, if it is: in ``spare`` if that fits, as new memory arrives page by page."""
+        shape = (1, self.channels[index], *self.sizes[index])
+        dtype = self.sample.dtype if index == len(self.layers) - 1 else self.storage
+        spare, self.spare = self.spare, None
+        if spare is not None and self.keeps[index] and spare.shape == shape and spare.dtype is dtype:
+            return spare
+        del spare
+        keep_freed_memory(False)  # a freed map that lies between others would stay
+        if not self.keeps[index]:
+            return None
+        return torch.empty(shape, dtype=dtype, device=self.sample.device, memory_format=torch.channels_last)
 
     def pieces(self, index: int) -> Iterator[tuple[Span, Span]]:
         if index and self.keeps[index - 1]:
