@@ -35,10 +35,9 @@ from PIL import Image
 from hub import registry, runtime
 from hub.files import user_cache
 from hub.weights import write_safetensors
-from methods.parts import style_vectors
+from methods.parts import style_vectors, winograd
 from methods.parts.dense import hourglass
 from methods.parts.perceptual.vgg import ARCHITECTURES, torchvision_indices
-from methods.parts.transformation import winograd
 from tests.support.models import NARROW, STYLES, random_network
 from tests.support.pictures import make_photo
 
@@ -52,9 +51,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("measured")))
         for stopwatch in ("seconds", "training_seconds"):
             patch.setattr(runtime, stopwatch, lambda dtype, device: 0 if dtype is torch.float32 else float("inf"))
-        patch.setattr(winograd, "seconds", {"plain": 1, "winograd": 0}.__getitem__)
+        patch.setattr(winograd, "seconds", lambda way, channels: {"plain": 1, "winograd": 0}[way])
         cpu = torch.device("cpu")
-        runtime.fastest_dtype(cpu), runtime.training_dtype(cpu), winograd.faster_here()
+        runtime.fastest_dtype(cpu), runtime.training_dtype(cpu), winograd.faster_here(64), winograd.faster_here(128)
         return user_cache() / "runtime.json"
 
 

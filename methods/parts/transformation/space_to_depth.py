@@ -7,7 +7,7 @@ once. So a block of 2x2 pixels becomes one position with four times the channels
 2. a convolution of stride 2 becomes one of stride 1;
 3. upsampling before a convolution becomes part of its kernel.
 
-Inner 3x3 convolutions with many channels take the way of ``winograd.py``. All kernels are exact rewritings of the weights;
+Inner 3x3 convolutions with many channels take the way of ``methods/parts/winograd.py``. All kernels are exact rewritings of the weights;
 ``tests/methods/test_cin.py`` compares the results.
 
 The channels of a block are ordered (row, column, channel). In channels-last memory the four pixels of a block are
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from hub.progress import Progress, ProgressCallback
 from methods.parts.transformation.network import ImageTransformationNetwork, Layer
-from methods.parts.transformation.winograd import CHANNELS, Winograd, faster_here
+from methods.parts.winograd import CHANNELS, Winograd, faster_here
 
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 PHASES = list(product((0, 1), (0, 1)))  # the pixels of a block: row, column
