@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import hub
-from hub.errors import ImageError, TrainingError, UnknownName, WeightsError
+from hub.errors import ImageError, ParameterError, TrainingError, UnknownName, WeightsError
 from hub.parameters import validate
 from hub.trainer import train
 from hub.training.data import open_photos
@@ -150,7 +150,7 @@ def test_a_description_tells_paintings_apart_and_has_the_promised_size(photo: Im
     found = describe(pixels, encoder)
     assert found.shape == (2, description_size(encoder))
     assert not torch.allclose(found[0], found[1])
-    assert torch.allclose(found[:1], describe(pixels[:1], encoder), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(found[:1], describe(pixels[:1], encoder), rtol=1e-3, atol=1e-3)
 
 
 def test_targets_are_computed_once_and_those_kept_equal_fresh_ones(material: Path, tmp_path: Path) -> None:
@@ -243,6 +243,21 @@ def test_it_starts_as_the_conditional_network_learns_and_what_it_exports_is_load
     assert isinstance(method, AnyStyle)
     assert method.presets["red-stripes"].numbers.shape == (len(SCALES), 1, 6)
     assert method(photo, style="red-stripes").size == photo.size
+
+
+def test_a_share_of_the_photos_gets_a_painting_of_the_presets(material: Path, tmp_path: Path) -> None:
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    for name in ("red-stripes", "blue-dots"):
+        Image.open(material / f"paintings/{name}.png").transpose(Image.Transpose.ROTATE_90).save(
+            presets / f"{name}.png"
+        )
+    mixed = AnyStyleTraining(settings(material, presets=presets, preset_share=0.3), CPU)
+    known = [mixed.preset_targets[index]["description"] for index in (0, 2)]  # as they are, not in other colours
+    hits = [any(torch.equal(mixed.target(index)["description"], k) for k in known) for index in range(100)]
+    assert 20 < sum(hits) < 40
+    with pytest.raises(ParameterError, match="--presets"):
+        settings(material, preset_share=0.3)
 
 
 def test_a_base_whose_paintings_are_not_at_hand_is_refused(material: Path, base: Path, tmp_path: Path) -> None:

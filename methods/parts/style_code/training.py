@@ -12,9 +12,10 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -22,7 +23,7 @@ from hub.images import at_short_side, to_image, to_tensor
 from hub.method import Style
 from hub.parameters import inherited
 from hub.training import TrainingTask
-from hub.training.data import Epochs, open_photos
+from hub.training.data import Epochs, PhotoFiles, Shards, open_photos
 from hub.weights import load_strict, read_safetensors, write_model
 from methods.parts.paintings import read_painting, read_styles
 from methods.parts.perceptual.backbone import read_slim
@@ -68,6 +69,13 @@ class CodeSettings(ArbitrarySettings):
     moments_weight: float = Field(2.0, ge=0, description="Weight of the balanced errors of means and deviations.")
     colour_weight: float = Field(4.0, ge=0, description="Weight of the difference in the colours' first two moments.")
     light_weight: float = Field(0.3, ge=0, description="Weight of the difference in lightness at large scale.")
+    preset_share: float = Field(0.0, ge=0, le=1, description="Share of the photos that get a painting of the presets.")
+
+    @model_validator(mode="after")
+    def _presets_to_share(self) -> "CodeSettings":
+        if self.preset_share and not self.presets:
+            raise ValueError("preset_share needs presets; give their folder with --presets")
+        return self
 
 
 class CodeTraining(PerceptualLearning, TrainingTask):
@@ -82,11 +90,15 @@ class CodeTraining(PerceptualLearning, TrainingTask):
         super().__init__(settings, device, {*CONTENT, *STYLE_LAYERS, *MOMENTS})
         self.encoder = read_slim(DESCRIBED).to(device)
         self.crops = PhotoCrops(settings)
-        self.targets = PaintingTargets(
-            open_photos(settings.paintings), self.vgg, self.encoder, settings.targets, settings.seed
-        )
-        self.epochs = Epochs(len(self.targets), settings.seed + 1)
         folder = settings.presets
+
+        def targets(paintings: Shards | PhotoFiles) -> PaintingTargets:
+            return PaintingTargets(paintings, self.vgg, self.encoder, settings.targets, settings.seed)
+
+        self.targets = targets(open_photos(settings.paintings))
+        self.epochs = Epochs(len(self.targets), settings.seed + 1)
+        self.preset_targets = targets(open_photos([folder])) if folder and settings.preset_share else self.targets
+        self.preset_epochs = Epochs(len(self.preset_targets) // VIEWS, settings.seed + 2)
         self.presets = {s.name: s for s in (read_styles(folder, everything=True) if folder else ())}
         with torch.no_grad():
             sample = torch.stack([self.targets[self.epochs[i]]["description"] for i in range(64)])
@@ -121,10 +133,17 @@ class CodeTraining(PerceptualLearning, TrainingTask):
     def batches(self) -> Dataset[Tensor]:
         return self.crops
 
+    def target(self, index: int) -> dict[str, Tensor]:
+        """The targets of the painting for photo ``index`` of the training: one of the presets for ``preset_share``."""
+        s = self.settings
+        if np.random.default_rng([s.seed, 4, index]).random() < s.preset_share:
+            return self.preset_targets[VIEWS * self.preset_epochs[index]]  # in its own colours
+        return self.targets[self.epochs[index]]
+
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         s = self.settings
         photos = batch.contiguous(memory_format=torch.channels_last)
-        chosen = [self.targets[self.epochs[step * s.batch + slot]] for slot in range(len(photos))]
+        chosen = [self.target(step * s.batch + slot) for slot in range(len(photos))]
         target = {name: torch.stack([c[name] for c in chosen]).to(self.device) for name in chosen[0]}
         # Prepare for fusion: mix 25 % of the paintings with the next one, with a share of 0.375 to 0.5.
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
