@@ -143,19 +143,20 @@ class ImageOptimisation(Optimisation):
         super().__init__(start, targets.colors, parameters)
         self.targets, self.network = targets, network
         self.layers = {*parameters.content_layers, *parameters.style_layers}
+        # Projecting their Gram matrices is cheaper than projecting their features.
+        self.style_alone = parameters.style_layers.keys() - parameters.content_layers.keys()
 
     def losses(self) -> dict[str, Tensor]:
         """Scalars: the weighted sum ``loss``, and its parts ``content``, ``style`` and ``variation``."""
         p = self.parameters
-        features = self.network(self.picture, self.layers)
+        features = self.network(self.picture, self.layers, unprojected=self.style_alone)
+        grams = {k: gram_matrix(features[k]) for k in p.style_layers}
+        grams |= {k: self.network.projected_gram(k, grams[k]) for k in self.style_alone}
         zero = self.picture.new_zeros(1)
         content = sum(
             (w * relative_error(features[k], self.targets.content[k]) for k, w in p.content_layers.items()), zero
         )
-        style = sum(
-            (w * relative_error(gram_matrix(features[k]), self.targets.grams[k]) for k, w in p.style_layers.items()),
-            zero,
-        )
+        style = sum((w * relative_error(grams[k], self.targets.grams[k]) for k, w in p.style_layers.items()), zero)
         variation = total_variation(self.picture)
         loss = p.content_weight * content + p.style_weight * style + p.variation_weight * variation
         return {"loss": loss[0], "content": content[0], "style": style[0], "variation": variation[0]}

@@ -84,15 +84,21 @@ class VGG(nn.Module):
             raise ParameterError(f"There is no layer {layer!r}; there are {', '.join(self.layers)}.")
         return self.widths[layer[4:]]
 
-    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, layers: Iterable[str], unprojected: Collection[str] = ()) -> dict[str, Tensor]:
         """Features of ``image`` ``(N, 3, H, W)`` in [0, 1] at each of ``layers``; deeper layers are not computed.
 
-        The image is normalised here. The sides must be at least 2 pixels in the deepest block: 16 for
-        ``relu4_*``, 32 for ``relu5_*``. Raises ``ParameterError`` for a layer that does not exist.
+        Those of the layers ``unprojected`` are not projected. The image is normalised here. The sides must be at least 2
+        pixels in the deepest block: 16 for ``relu4_*``, 32 for ``relu5_*``. Raises ``ParameterError`` for a layer that
+        does not exist.
         """
         wanted = set(layers)
         for layer in wanted:
             self.channels(layer)
+
+        def seen(layer: str, x: Tensor) -> Tensor:
+            project = layer in self.projections and layer not in unprojected
+            return cast(Tensor, self.projections[layer](x)) if project else x
+
         dtype = next(self.parameters()).dtype
         x = ((image - self.mean) / self.std).to(dtype).contiguous(memory_format=torch.channels_last)
         features: dict[str, Tensor] = {}
@@ -102,10 +108,10 @@ class VGG(nn.Module):
             x = self.convolve(name, x)
             before, after = f"conv{name}", f"relu{name}"
             if before in wanted:
-                features[before] = self.projected(before, x)
-            x = F.relu(x)
+                features[before] = seen(before, x)
+            x = F.relu(x, inplace=before not in wanted)
             if after in wanted:
-                features[after] = self.projected(after, x)
+                features[after] = seen(after, x)
             if len(features) == len(wanted):
                 break
         return features
@@ -127,8 +133,12 @@ class VGG(nn.Module):
         mode = "constant" if convolution.padding_mode == "zeros" else convolution.padding_mode
         return cast(Tensor, fast(F.pad(x, [1] * 4, mode=mode)))
 
-    def projected(self, layer: str, x: Tensor) -> Tensor:
-        return self.projections[layer](x) if layer in self.projections else x
+    def projected_gram(self, layer: str, gram: Tensor) -> Tensor:
+        """The Gram matrix of ``layer``'s features from that of its unprojected ones, ``(N, C, C)``: ``P G P^T``."""
+        if layer not in self.projections:
+            return gram
+        matrix = cast(nn.Conv2d, self.projections[layer]).weight[:, :, 0, 0].to(gram.dtype)
+        return matrix @ gram @ matrix.T
 
     def frozen(self) -> "VGG":
         """The same network without gradients, in the fastest memory format for convolutions."""

@@ -91,3 +91,10 @@ def test_pictures_under_optimisation_start_anew_in_turns(recipe: SlimTraining) -
     assert torch.equal(step["own_photos"], pairs[2]["own_photos"])
     assert torch.equal(step["photos"], pairs[1]["photos"])
     assert not torch.equal(step["photos"], pairs[2]["photos"])
+
+
+def test_projecting_a_gram_matrix_is_that_of_the_projected_features() -> None:
+    network, picture, layer = read_slim(["relu2_1"]), torch.rand(2, 3, 32, 48), "relu2_1"
+    wanted = gram_matrix(network(picture, [layer])[layer])
+    cheaper = network.projected_gram(layer, gram_matrix(network(picture, [layer], unprojected=[layer])[layer]))
+    assert torch.allclose(cheaper, wanted, rtol=1e-4, atol=1e-4 * wanted.abs().max())
