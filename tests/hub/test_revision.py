@@ -116,7 +116,7 @@ def test_the_stroke_belongs_to_the_working_size(shift: Shift) -> None:
 def test_a_photo_with_nan_is_refused_at_every_stroke(shift: Shift, stroke: str | int) -> None:
     photo = torch.rand(1, 3, 200, 260)
     photo[0, 1, 7, 9] = torch.nan
-    with pytest.raises(ParameterError, match=r"must lie in \[0, 1\]"):
+    with pytest.raises(ParameterError, match=r"must lie in \[0, 1\], without NaN"):
         shift(photo, stroke=stroke)
 
 
