@@ -195,7 +195,7 @@ def _check_tensor(content: Tensor) -> None:
         )
     low, high = content.aminmax()
     if not (low >= 0 and high <= 1):
-        raise ParameterError(f"A tensor must lie in [0, 1], without NaN; this one goes from {low:.3g} to {high:.3g}; scale it.")
+        raise ParameterError(f"A tensor must lie in [0, 1], without NaN; this one goes from {low:.3g} to {high:.3g}.")
 
 
 def _strength(source: StrengthMap, height: int, width: int, strength: float, device: torch.device) -> Tensor | float:
