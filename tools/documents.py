@@ -67,6 +67,7 @@ def site_settings() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     **{name: partial(measured_table, name) for name in TABLES},
+    "peer-avx2": partial(measured_table, "peer-avx2"),
     "quality": quality,
     "commands": command_table,
     "models": model_table,
