@@ -109,7 +109,7 @@ class VGG(nn.Module):
             before, after = f"conv{name}", f"relu{name}"
             if before in wanted:
                 features[before] = seen(before, x)
-            x = F.relu(x, inplace=before not in wanted)
+            x = F.relu(x)
             if after in wanted:
                 features[after] = seen(after, x)
             if len(features) == len(wanted):
