@@ -98,11 +98,12 @@ def _run(chosen: dict[str, argparse.Namespace], *, skip: bool) -> None:
 
 
 def _show(folder: Path) -> None:
-    """Print the tables of results that were measured before."""
+    """Print the tables of results that were measured before; ``TABLE-NAME.json`` is one of another machine."""
     for name in TABLES:
-        if _target(folder, name).is_file():
-            result: dict[str, Any] = json.loads(_target(folder, name).read_text(encoding="utf-8"))
-            print(f"{_module(name).render(result)}\n")
+        for path in (_target(folder, name), *sorted(folder.glob(f"{name}-*.json"))):
+            if path.is_file():
+                result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                print(f"{_module(name).render(result)}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

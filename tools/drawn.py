@@ -54,7 +54,7 @@ def measured_table(name: str, weights: Mapping[str, str | None] = {}) -> str:
     for model, sha256 in weights.items():
         if result["models"][model]["weights"] != sha256:
             raise SystemExit(f"{name}.json was measured on other weights of {model}; measure it again")
-    drawn: str = import_module(TABLES[result["table"]]).render(result)
+    drawn: str = import_module(TABLES[name.partition("-")[0]]).render(result)
     return drawn
 
 
